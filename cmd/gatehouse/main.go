@@ -1,0 +1,68 @@
+// Command gatehouse is an API gateway with policy enforcement.
+//
+// Run `gatehouse help` for its verbs. The scenarios under testdata/script show
+// each of them at work.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Exit codes: fine, the thing checked is wrong, the call is wrong.
+const (
+	exitOK    = 0
+	exitWrong = 1
+	exitUsage = 2
+)
+
+// env is what a verb has of the world, so that tests can run it in process.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// A verb is one thing the command does. It returns the exit code.
+type verb struct {
+	name, args, summary string
+	run                 func(ctx context.Context, e *env, args []string) int
+}
+
+func verbs() []verb {
+	return []verb{
+		{"version", "", "print the version, Go and the policy engine", versionVerb},
+	}
+}
+
+func main() {
+	os.Exit(run(context.Background(), &env{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:]))
+}
+
+func run(ctx context.Context, e *env, args []string) int {
+	if len(args) == 0 {
+		usage(e.stderr)
+		return exitUsage
+	}
+	for _, v := range verbs() {
+		if v.name == args[0] {
+			return v.run(ctx, e, args[1:])
+		}
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(e.stdout)
+		return exitOK
+	}
+	fmt.Fprintf(e.stderr, "gatehouse: there is no verb %q\n\n", args[0])
+	usage(e.stderr)
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "gatehouse: an API gateway with policy enforcement")
+	fmt.Fprintln(w)
+	for _, v := range verbs() {
+		fmt.Fprintf(w, "  gatehouse %-46s %s\n", v.name+" "+v.args, v.summary)
+	}
+}

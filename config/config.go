@@ -1,0 +1,64 @@
+// Package config is what operators may say: one YAML file, strict, every
+// mistake reported at once with its file, line and column.
+//
+// The structs of this package are the only source of the reference: their
+// comments become README.md and schema.json of this folder
+// (go generate ./config), and a test fails where those are not current.
+// Defaults are Go values, stated once, in [Default].
+//
+// A value that passes [Load] is well formed and refers only to names that
+// exist. Whether a certificate can be read, a policy compiles or an issuer's
+// key set parses is found out by the code that will use it (gateway.Compile);
+// mistakes found there are reported through [Config.Mistake], with the same
+// positions.
+package config
+
+//go:generate go run ./reference
+
+import "net/netip"
+
+// Config is the whole configuration of one gateway.
+type Config struct {
+	// Version of the configuration format. Required; the only one is 1.
+	Version int `yaml:"version"`
+	// Listeners accept client connections, by name. At least one is required.
+	Listeners map[string]*Listener `yaml:"listeners"`
+	// Admin is the listener for health, metrics and administration.
+	Admin Admin `yaml:"admin"`
+	// Log is where and how the gateway logs.
+	Log Log `yaml:"log"`
+	// Tracing sends spans to an OpenTelemetry collector.
+	Tracing Tracing `yaml:"tracing"`
+	// TrustedProxies are the networks whose X-Forwarded-For is believed. The
+	// header is read from right to left and the first address outside these
+	// networks is the client. Default: none, the header is ignored.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// IdentityHeaders are request headers that clients may never send, on any
+	// route, in addition to those that policies set. A trailing * stands for
+	// any ending. Default: X-User-*, X-Auth-*, X-Role, X-Tenant-*, X-Branch.
+	IdentityHeaders []string `yaml:"identity_headers"`
+	// Timeouts bound every exchange; a route may set its own.
+	Timeouts Timeouts `yaml:"timeouts"`
+	// Limits bound sizes; a route may set its own.
+	Limits Limits `yaml:"limits"`
+	// Issuers are the parties whose tokens are accepted, by name.
+	Issuers map[string]*Issuer `yaml:"issuers"`
+	// Upstreams are the backend services, by name.
+	Upstreams map[string]*Upstream `yaml:"upstreams"`
+	// Store is where state shared by replicas lives. Default: in memory.
+	Store Store `yaml:"store"`
+	// RateLimits are the limits that routes refer to, by name.
+	RateLimits map[string]*RateLimit `yaml:"rate_limits"`
+	// Guard notices abuse and blocks addresses.
+	Guard Guard `yaml:"guard"`
+	// Policies are the Rego policies that decide. Required unless every route
+	// says `policy: off`.
+	Policies Policies `yaml:"policies"`
+	// Masking holds the keys of the mask actions hash and tokenize.
+	Masking Masking `yaml:"masking"`
+	// Routes say which requests go where, and what is done to them. At least
+	// one is required.
+	Routes []*Route `yaml:"routes"`
+
+	source source
+}

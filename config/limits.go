@@ -1,0 +1,34 @@
+package config
+
+// Timeouts bound an exchange.
+type Timeouts struct {
+	// Header is the time a client has to send the head of a request.
+	// Default: 10s. It cannot be set per route.
+	Header Duration `yaml:"header"`
+	// Body is the time a client has to send the whole request body.
+	// Default: 60s.
+	Body Duration `yaml:"body"`
+	// Idle is how long a connection may be idle between requests, and a
+	// response body between two reads. Default: 60s.
+	Idle Duration `yaml:"idle"`
+	// Upstream is the time an upstream has to answer with its response
+	// headers. Default: 30s.
+	Upstream Duration `yaml:"upstream"`
+	// Drain is how long running requests may take to finish on shutdown.
+	// Default: 25s. It cannot be set per route.
+	Drain Duration `yaml:"drain"`
+}
+
+// Limits bound sizes.
+type Limits struct {
+	// HeaderBytes is the largest request head. Default: 32KiB. It cannot be
+	// set per route.
+	HeaderBytes Size `yaml:"header_bytes"`
+	// BodyBytes is the largest request body. Default: 10MiB.
+	BodyBytes Size `yaml:"body_bytes"`
+	// BodyMemory is the memory that all bodies which must be held whole
+	// (request and response) may take together; beyond it requests are
+	// refused with 503 overloaded. Default: 256MiB. It cannot be set per
+	// route.
+	BodyMemory Size `yaml:"body_memory"`
+}

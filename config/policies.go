@@ -1,0 +1,26 @@
+package config
+
+// Policies says where the Rego policies are and how they are asked.
+type Policies struct {
+	// Path is a folder of Rego and data (.json, .yaml). Required unless every
+	// route says `policy: off`.
+	Path string `yaml:"path"`
+	// Data is a second folder of data. Default: none.
+	Data string `yaml:"data"`
+	// Budget is the time one decision may take; beyond it the request is
+	// denied. Default: 50ms.
+	Budget Duration `yaml:"budget"`
+	// Headers are the request headers that policies may read in
+	// input.context.headers. Default: none.
+	Headers []string `yaml:"headers"`
+}
+
+// Masking holds the keys of the mask actions hash and tokenize.
+type Masking struct {
+	// Keys are secrets of at least 32 bytes by key id. Without any, a policy
+	// that says hash or tokenize is refused.
+	Keys map[string]Secret `yaml:"keys"`
+	// Primary is the id of the key that new values are made with. Required
+	// where there is more than one key.
+	Primary string `yaml:"primary"`
+}

@@ -1,0 +1,47 @@
+package config
+
+// Upstream is a named backend service.
+type Upstream struct {
+	// Endpoints are the base addresses that serve it (scheme, host and port,
+	// no path). Plain http is allowed on loopback or with `insecure`. At
+	// least one is required.
+	Endpoints []string `yaml:"endpoints"`
+	// Health checks the endpoints. Absent: they are taken to be well.
+	Health *Health `yaml:"health"`
+	// Insecure allows plain http endpoints beyond loopback.
+	Insecure bool `yaml:"insecure"`
+	// CA is a PEM file with the authorities that vouch for https endpoints.
+	// Default: the system's.
+	CA string `yaml:"ca"`
+}
+
+// Health is an active health check: an endpoint that answers GET path with a
+// 2xx within the interval is well.
+type Health struct {
+	// Path to ask for. Required.
+	Path string `yaml:"path"`
+	// Interval between two checks of an endpoint. Default: 5s.
+	Interval Duration `yaml:"interval"`
+}
+
+// Store is where state shared by all replicas lives: rate limits, sessions,
+// blocks.
+type Store struct {
+	// Redis is a Redis server. Absent: state is in memory, per replica.
+	Redis *Redis `yaml:"redis"`
+}
+
+// Redis is a Redis server or cluster.
+type Redis struct {
+	// Addresses as host:port; several are a cluster. Required.
+	Addresses []string `yaml:"addresses"`
+	// Username for AUTH. Default: none.
+	Username string `yaml:"username"`
+	// Password for AUTH. Default: none.
+	Password Secret `yaml:"password"`
+	// TLS makes the connection TLS, verified against the system's authorities
+	// or `ca`.
+	TLS bool `yaml:"tls"`
+	// CA is a PEM file with the authorities that vouch for the server.
+	CA string `yaml:"ca"`
+}

@@ -1,0 +1,232 @@
+package middleware
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync/atomic"
+)
+
+// Budget is memory that bodies held whole share. It never goes below zero: a
+// taker that finds too little is refused.
+type Budget struct{ left atomic.Int64 }
+
+// NewBudget makes a budget of n bytes.
+func NewBudget(n int64) *Budget {
+	b := &Budget{}
+	b.left.Store(n)
+	return b
+}
+
+// Take reserves n bytes and reports whether there were as many. A nil budget
+// is without bound.
+func (b *Budget) Take(n int64) bool {
+	if b == nil || b.left.Add(-n) >= 0 {
+		return true
+	}
+	b.left.Add(n)
+	return false
+}
+
+// Give returns n bytes.
+func (b *Budget) Give(n int64) {
+	if b != nil {
+		b.left.Add(n)
+	}
+}
+
+type body struct {
+	data  []byte
+	taken int64
+}
+
+// HasBody reports whether the request carries a body.
+func (x *Exchange) HasBody() bool {
+	return x.body != nil && len(x.body.data) > 0 ||
+		x.body == nil && x.Request.Body != nil && x.Request.Body != http.NoBody
+}
+
+// Body reads the whole request body, once, and leaves the request able to send
+// it on. The bytes belong to the exchange and must not be changed in place;
+// see [Exchange.SetBody]. Errors are refusals: too large for the route, broken
+// off, or no memory left.
+func (x *Exchange) Body(stage string) ([]byte, error) {
+	if x.body != nil {
+		return x.body.data, nil
+	}
+	if !x.HasBody() {
+		return nil, nil
+	}
+	limit := int64(10 << 20)
+	if x.Route != nil && x.Route.Limits.BodyBytes > 0 {
+		limit = int64(x.Route.Limits.BodyBytes)
+	}
+	b := &body{}
+	x.body = b // so that what was taken is given back even if reading fails
+	data, err := x.readAll(x.Request.Body, limit, &b.taken)
+	if err != nil {
+		return nil, bodyRefusal(stage, err)
+	}
+	_ = x.Request.Body.Close()
+	b.data = data
+	x.install(data)
+	return data, nil
+}
+
+// errTooLarge and errNoMemory are what reading a body can fail with besides
+// the connection's own errors.
+var (
+	errTooLarge = errors.New("the body is larger than allowed")
+	errNoMemory = errors.New("the memory for bodies is used up")
+)
+
+func (x *Exchange) readAll(r io.Reader, limit int64, taken *int64) ([]byte, error) {
+	var buf []byte
+	for {
+		if len(buf) == cap(buf) {
+			grow := max(4096, int64(cap(buf)))
+			if !x.Memory.Take(grow) {
+				return nil, errNoMemory
+			}
+			*taken += grow
+			next := make([]byte, len(buf), int64(cap(buf))+grow)
+			copy(next, buf)
+			buf = next
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)) > limit {
+			return nil, errTooLarge
+		}
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func bodyRefusal(stage string, err error) *Refusal {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
+		r := Refuse(stage, BodyTooLarge, "the request body is larger than this route allows").With(err)
+		r.Close = true
+		return r
+	case errors.Is(err, errNoMemory):
+		return Refuse(stage, Overloaded, "too many large requests at once").With(err).Set("Retry-After", "1")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		r := Refuse(stage, BodyTimeout, "the request body did not arrive in time").With(err)
+		r.Close = true
+		return r
+	}
+	r := Refuse(stage, BodyMalformed, "the request body broke off").With(err)
+	r.Close = true
+	return r
+}
+
+// SetBody replaces the request body with data, which is what is judged from
+// now on and sent upstream.
+func (x *Exchange) SetBody(data []byte) {
+	if x.body == nil {
+		x.body = &body{}
+	}
+	x.body.data = data
+	x.install(data)
+}
+
+func (x *Exchange) install(data []byte) {
+	r := x.Request
+	r.ContentLength = int64(len(data))
+	r.TransferEncoding = nil
+	r.Trailer = nil
+	r.Header.Set("Content-Length", strconv.Itoa(len(data)))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	r.Body, _ = r.GetBody()
+	if len(data) == 0 {
+		r.Body = http.NoBody
+	}
+}
+
+// Release gives the memory of the request body back. The gateway calls it when
+// the exchange is over.
+func (x *Exchange) Release() {
+	if x.body != nil {
+		x.Memory.Give(x.body.taken)
+		x.body.taken = 0
+	}
+}
+
+// OnClose makes f run once, when the body of the response is closed, with the
+// number of bytes that were read from it. A body that is also an io.Writer (an
+// upgraded connection) keeps being one.
+func OnClose(res *http.Response, f func(n int64, err error)) {
+	c := &closer{ReadCloser: res.Body, f: f}
+	if w, ok := res.Body.(io.Writer); ok {
+		res.Body = &duplex{closer: c, w: w}
+		return
+	}
+	res.Body = c
+}
+
+type closer struct {
+	io.ReadCloser
+	f    func(int64, error)
+	n    int64
+	err  error
+	done atomic.Bool
+}
+
+func (c *closer) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.n += int64(n)
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
+func (c *closer) Close() error {
+	err := c.ReadCloser.Close()
+	if c.done.CompareAndSwap(false, true) {
+		c.f(c.n, c.err)
+	}
+	return err
+}
+
+type duplex struct {
+	*closer
+	w io.Writer
+}
+
+func (d *duplex) Write(p []byte) (int, error) { return d.w.Write(p) }
+
+// ReplaceBody puts data in place of the response's body, which it closes, and
+// makes the headers agree.
+func ReplaceBody(res *http.Response, data []byte) {
+	if res.Body != nil {
+		_ = res.Body.Close()
+	}
+	DropValidators(res)
+	res.Body = io.NopCloser(bytes.NewReader(data))
+	res.ContentLength = int64(len(data))
+	res.TransferEncoding = nil
+	res.Header.Set("Content-Length", strconv.Itoa(len(data)))
+}
+
+// DropValidators removes what was computed over a body that is about to
+// change: length, entity tag, digests, encoding, ranges and trailers.
+func DropValidators(res *http.Response) {
+	for _, h := range []string{
+		"Content-Length", "Content-Encoding", "Content-Md5", "Content-Digest", "Repr-Digest", "Digest",
+		"Etag", "Last-Modified", "Accept-Ranges", "Content-Range", "Signature", "Signature-Input", "Trailer",
+	} {
+		res.Header.Del(h)
+	}
+	res.ContentLength = -1
+	res.Trailer = nil
+}

@@ -1,0 +1,89 @@
+package middleware
+
+import "net/http"
+
+// Code is the stable name of a reason to refuse. Clients may rely on it.
+type Code string
+
+// The codes. A policy may refuse with codes of its own, with status 403.
+const (
+	TokenMissing           Code = "token_missing"
+	TokenInvalid           Code = "token_invalid"
+	TokenExpired           Code = "token_expired"
+	SessionIdle            Code = "session_idle"
+	SessionRevoked         Code = "session_revoked"
+	StepUpRequired         Code = "step_up_required"
+	Forbidden              Code = "forbidden"
+	RateLimited            Code = "rate_limited"
+	AddressBlocked         Code = "address_blocked"
+	BodyTooLarge           Code = "body_too_large"
+	BodyMalformed          Code = "body_malformed"
+	BodyTimeout            Code = "body_timeout"
+	MediaTypeUnsupported   Code = "media_type_unsupported"
+	InputRejected          Code = "input_rejected"
+	UploadRejected         Code = "upload_rejected"
+	CSRFFailed             Code = "csrf_failed"
+	RowDenied              Code = "row_denied"
+	PathInvalid            Code = "path_invalid"
+	HostUnknown            Code = "host_unknown"
+	RouteUnknown           Code = "route_unknown"
+	MethodNotAllowed       Code = "method_not_allowed"
+	UpstreamUnavailable    Code = "upstream_unavailable"
+	UpstreamTimeout        Code = "upstream_timeout"
+	ResponseUnmaskable     Code = "response_unmaskable"
+	PolicyError            Code = "policy_error"
+	Overloaded             Code = "overloaded"
+	AuthenticationDegraded Code = "authentication_unavailable"
+	InternalError          Code = "internal_error"
+)
+
+// CodeInfo describes a code for the table in the README.
+type CodeInfo struct {
+	Code    Code
+	Status  int
+	Meaning string
+}
+
+// Codes lists every code with its status and meaning.
+func Codes() []CodeInfo {
+	return []CodeInfo{
+		{TokenMissing, http.StatusUnauthorized, "the route needs a bearer token and there is none"},
+		{TokenInvalid, http.StatusUnauthorized, "the token is malformed, not signed by a known key, or not meant for this gateway"},
+		{TokenExpired, http.StatusUnauthorized, "the token was good and has expired"},
+		{SessionIdle, http.StatusUnauthorized, "the session was unused for longer than the route allows"},
+		{SessionRevoked, http.StatusUnauthorized, "the session was ended"},
+		{StepUpRequired, http.StatusUnauthorized, "the policy wants a stronger or fresher authentication (RFC 9470)"},
+		{Forbidden, http.StatusForbidden, "the policy does not allow it; a policy may use a code of its own"},
+		{RateLimited, http.StatusTooManyRequests, "too many requests; Retry-After says when to try again"},
+		{AddressBlocked, http.StatusForbidden, "the address is blocked after repeated failures"},
+		{BodyTooLarge, http.StatusRequestEntityTooLarge, "the request body is larger than the route allows"},
+		{BodyMalformed, http.StatusBadRequest, "the request body is not what its media type says"},
+		{BodyTimeout, http.StatusRequestTimeout, "the request body did not arrive in time"},
+		{MediaTypeUnsupported, http.StatusUnsupportedMediaType, "the route does not accept this media type, charset or encoding"},
+		{InputRejected, http.StatusUnprocessableEntity, "a field holds markup or another forbidden pattern; the answer names the field"},
+		{UploadRejected, http.StatusUnprocessableEntity, "a file's extension, declared type and content do not agree, or it is not allowed"},
+		{CSRFFailed, http.StatusForbidden, "a cross-site request tried to change something"},
+		{RowDenied, http.StatusNotFound, "the record is outside of what the caller may see"},
+		{PathInvalid, http.StatusBadRequest, "the path or query can be read in more than one way"},
+		{HostUnknown, http.StatusMisdirectedRequest, "no route serves this host"},
+		{RouteUnknown, http.StatusNotFound, "no route serves this path"},
+		{MethodNotAllowed, http.StatusMethodNotAllowed, "the path is served, but not for this method; Allow lists the others"},
+		{UpstreamUnavailable, http.StatusBadGateway, "the backend cannot be reached or broke off"},
+		{UpstreamTimeout, http.StatusGatewayTimeout, "the backend did not answer in time"},
+		{ResponseUnmaskable, http.StatusBadGateway, "the backend's answer cannot be masked as the policy demands, so it is withheld"},
+		{PolicyError, http.StatusInternalServerError, "the policy could not decide; nothing was sent to the backend"},
+		{Overloaded, http.StatusServiceUnavailable, "the gateway has no room for this request now"},
+		{AuthenticationDegraded, http.StatusServiceUnavailable, "the issuer's keys are not available, so no token can be checked"},
+		{InternalError, http.StatusInternalServerError, "a fault in the gateway itself"},
+	}
+}
+
+// Status gives the HTTP status of a stable code, 403 for a policy's own.
+func (c Code) Status() int {
+	for _, i := range Codes() {
+		if i.Code == c {
+			return i.Status
+		}
+	}
+	return http.StatusForbidden
+}

@@ -1,0 +1,60 @@
+package middleware
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/policies"
+)
+
+// Exchange is one request's passage through the gateway. Each field names its
+// one writer.
+type Exchange struct {
+	ID       string     // gateway: the request id, in every answer and record
+	Start    time.Time  // gateway: when the head of the request had arrived
+	Client   netip.Addr // gateway: the caller, trusted proxies peeled off
+	Listener string     // gateway: name of the listener it came in on
+	TLS      string     // gateway: "1.2", "1.3", or "" on a plain listener
+
+	Route  *config.Route     // router: read-only; nil where none matched
+	Params map[string]string // router: the {id} segments of the path
+	Host   string            // gateway: canonical host, without port
+	Path   string            // gateway: decoded, normalized path as asked for, before any rewrite
+
+	// Request is the request as it will be sent upstream: hop-by-hop and
+	// identity headers are gone, the path is rewritten. Stages change it in
+	// place. Its Body is to be read through [Exchange.Body] only.
+	Request *http.Request // gateway
+
+	Subject  *policies.Subject  // authn: who asks; nil on public routes
+	IssuedAt time.Time          // authn: when the token was issued; zero where unknown
+	Expires  time.Time          // authn: when the token expires
+	Input    *policies.Input    // authz: the question that was asked
+	Decision *policies.Decision // authz: the answer; nil where policy is off
+	Refusal  *Refusal           // problem: why it was refused, if it was
+
+	// Memory is the budget that bodies held whole are taken from.
+	Memory *Budget // gateway
+
+	Upstream string // upstream: the endpoint that answered, for the record
+	Forward  string // gateway: path sent upstream
+
+	body  *body
+	notes []Note
+}
+
+// Note is a finding of a stage, for the record.
+type Note struct {
+	Key   string
+	Value any // string, int, int64, bool, or []string; never a secret, never a value of a body
+}
+
+// Note adds a finding to the record of the exchange.
+func (x *Exchange) Note(key string, value any) {
+	x.notes = append(x.notes, Note{key, value})
+}
+
+// Notes gives the findings so far, oldest first.
+func (x *Exchange) Notes() []Note { return x.notes }

@@ -1,0 +1,120 @@
+package policies
+
+// Decision is the answer to an [Input]. Nothing in it belongs to one request:
+// a Decision may be shared by many exchanges and must not be changed.
+type Decision struct {
+	// Allow is the policy's grant. A request passes only if Allow is true and
+	// Deny is empty; see [Decision.Allowed].
+	Allow bool
+	// Deny lists every objection, sorted by code.
+	Deny []Denial
+	// Mask lists the fields of the response to mask.
+	Mask []Mask
+	// Rows lists the row filters of the response.
+	Rows []Row
+	// Expose, where it is not empty, lists the only paths of the response
+	// that pass.
+	Expose []string
+	// Protect lists the members of the request body the subject may not write.
+	Protect []Protect
+	// Require lists what the authentication of the subject must have been
+	// like (RFC 9470). All entries must hold.
+	Require []Require
+	// Headers are sent to the upstream, by canonical name.
+	Headers map[string]Value
+	// Region, where set, is the only region whose endpoints may serve.
+	Region string
+	// Audit raises the route's audit level; "" leaves it.
+	Audit string
+	// AllFields and AllRows say explicitly that this subject may see
+	// everything, where a route requires masks or row filters.
+	AllFields, AllRows bool
+	// Revision of the policies that decided.
+	Revision string
+}
+
+// Allowed reports whether the request may pass.
+func (d *Decision) Allowed() bool { return d.Allow && len(d.Deny) == 0 }
+
+// Denial is one reason to refuse.
+type Denial struct {
+	Code    string `json:"code"`
+	Message string `json:"message"` // shown to the client
+}
+
+// Mask actions. Where several masks meet on one value the strictest wins:
+// drop > null > redact > hash > tokenize > partial > generalize. show lifts the
+// masks matched at a value or its ancestors.
+const (
+	ActionDrop       = "drop"
+	ActionNull       = "null"
+	ActionRedact     = "redact"
+	ActionHash       = "hash"
+	ActionTokenize   = "tokenize"
+	ActionPartial    = "partial"
+	ActionGeneralize = "generalize"
+	ActionShow       = "show"
+)
+
+// MaskActions lists every action, strictest first, show last.
+func MaskActions() []string {
+	return []string{
+		ActionDrop, ActionNull, ActionRedact, ActionHash, ActionTokenize,
+		ActionPartial, ActionGeneralize, ActionShow,
+	}
+}
+
+// Mask says what to do with the values at a path of the response. Path is the
+// subset of RFC 9535 that the masking engine documents.
+type Mask struct {
+	Path   string `json:"path"`
+	Action string `json:"action"`
+	// Bucket is the width of the buckets of generalize on numbers; 0 means
+	// the engine's default.
+	Bucket float64 `json:"bucket,omitempty"`
+}
+
+// Row is one row filter: an element selected by Path survives if all
+// conditions of Where hold.
+type Row struct {
+	Path  string      `json:"path"`
+	Where []Condition `json:"where"`
+}
+
+// Condition compares one field of an element with a value or with a named
+// value of the caller. Exactly one of Value and Input is meaningful: Input
+// where it is not empty.
+type Condition struct {
+	Field string `json:"field"`
+	Op    string `json:"op"`
+	Value any    `json:"value,omitempty"` // string, json.Number, bool, nil or a list of those
+	Input string `json:"input,omitempty"`
+}
+
+// Ops lists the comparison operators of a [Condition].
+func Ops() []string {
+	return []string{"eq", "ne", "in", "not_in", "lt", "le", "gt", "ge", "exists"}
+}
+
+// Protect names members of the request body that may not be written.
+type Protect struct {
+	Path   string `json:"path"`
+	Action string `json:"action"` // reject or drop
+}
+
+// Require describes the authentication that a request needs (RFC 9470). Zero
+// fields require nothing.
+type Require struct {
+	ACR string `json:"acr,omitempty"`
+	// AMR methods must all be present (RFC 8176).
+	AMR []string `json:"amr,omitempty"`
+	// MaxAge is how old the authentication may be, in seconds; 0 is no bound.
+	MaxAge int64 `json:"max_age,omitempty"`
+}
+
+// Value is the value of an upstream header: a literal text, or the name of a
+// value of the caller where Input is not empty.
+type Value struct {
+	Text  string `json:"text,omitempty"`
+	Input string `json:"input,omitempty"`
+}

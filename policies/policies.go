@@ -1,0 +1,129 @@
+// Package policies holds the vocabulary of decisions: the question that is
+// asked of a policy ([Input]), the answer it gives ([Decision]) and the
+// [Decider] that turns one into the other.
+//
+// The question uses the four words of the OpenID AuthZEN Authorization API
+// 1.0: who (subject) wants to do what (action) to which thing (resource) under
+// which circumstances (context). The package needs nothing but the standard
+// library, so that a policy engine other than the one in policies/opa can be
+// put behind the same words.
+//
+// # Named values
+//
+// A decision names values of the caller instead of copying them
+// ({"input": "subject.branches"}). The gateway resolves the name when it
+// enforces the decision. A decision then never holds one person's identity and
+// is the same for everybody it is equal for.
+package policies
+
+import (
+	"context"
+	"embed"
+)
+
+// Samples are the sample policies and their data, the tree under rego/. The
+// demo serves them and tests judge by them.
+//
+//go:embed all:rego
+var Samples embed.FS
+
+// Input is the question. Its JSON form is what Rego sees as `input`, and the
+// schema that policies are type-checked against is derived from it.
+type Input struct {
+	// Subject is who asks. A request without a token has none.
+	Subject *Subject `json:"subject,omitempty"`
+	// Action is what is to be done.
+	Action Action `json:"action"`
+	// Resource is what it is to be done to.
+	Resource Resource `json:"resource"`
+	// Context is everything else that may matter.
+	Context Context `json:"context"`
+	// Body is the whole parsed request body, exactly what is forwarded. It is
+	// there only when the route says `policy: {body: true}` and the request
+	// has one. Numbers are json.Number.
+	Body any `json:"body,omitempty"`
+}
+
+// Subject is the caller as the verified token describes it. Which claim feeds
+// which field is configured per issuer.
+type Subject struct {
+	ID       string   `json:"id"`
+	Issuer   string   `json:"issuer"` // name of the issuer in the configuration, not its URL
+	Role     string   `json:"role"`
+	Roles    []string `json:"roles"` // never nil; holds Role when the token names only one
+	Tenant   string   `json:"tenant"`
+	Branch   string   `json:"branch"`
+	Branches []string `json:"branches"` // never nil; holds Branch when the token names only one
+	ACR      string   `json:"acr"`
+	AMR      []string `json:"amr"` // never nil
+	AuthTime int64    `json:"auth_time"`
+	// Claims are all claims of the token, numbers as json.Number.
+	Claims map[string]any `json:"claims"`
+}
+
+// Action is what is to be done.
+type Action struct {
+	Method string `json:"method"`
+	// Name is read (GET, HEAD), create (POST), update (PUT, PATCH), delete
+	// (DELETE) or other.
+	Name string `json:"name"`
+}
+
+// ActionName gives the contract's word for an HTTP method.
+func ActionName(method string) string {
+	switch method {
+	case "GET", "HEAD":
+		return "read"
+	case "POST":
+		return "create"
+	case "PUT", "PATCH":
+		return "update"
+	case "DELETE":
+		return "delete"
+	}
+	return "other"
+}
+
+// Resource is what an action is done to: a path on a route.
+type Resource struct {
+	Route string `json:"route"`
+	Host  string `json:"host"`
+	// Path is the decoded, normalized path as the client asked for it, before
+	// any rewrite.
+	Path     string              `json:"path"`
+	Segments []string            `json:"segments"`
+	Params   map[string]string   `json:"params"`
+	Query    map[string][]string `json:"query"`
+}
+
+// Context is everything else that may matter to a decision.
+type Context struct {
+	Time          Time   `json:"time"`
+	ClientAddress string `json:"client_address"`
+	Listener      string `json:"listener"`
+	// TLS is "1.2", "1.3" or "" on a plain listener.
+	TLS string `json:"tls"`
+	// Headers holds only the request headers that the configuration lists
+	// (policies.headers), by their lower-case name.
+	Headers   map[string][]string `json:"headers"`
+	RequestID string              `json:"request_id"`
+}
+
+// Time is the moment of the question in UTC, in parts: a policy can depend on
+// the hour without depending on the nanosecond.
+type Time struct {
+	Hour    int    `json:"hour"`
+	Weekday string `json:"weekday"` // lower case: monday
+	Date    string `json:"date"`    // 2026-11-22
+}
+
+// A Decider answers questions. An error means deny: nothing is sent upstream
+// and the client gets 500 policy_error.
+type Decider interface {
+	Decide(ctx context.Context, in *Input) (*Decision, error)
+	// HeaderNames lists every request header, in canonical form, that some
+	// decision could set. They are removed from what clients send.
+	HeaderNames() []string
+	// Revision identifies the policies and data that decide.
+	Revision() string
+}
