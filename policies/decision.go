@@ -5,32 +5,33 @@ package policies
 type Decision struct {
 	// Allow is the policy's grant. A request passes only if Allow is true and
 	// Deny is empty; see [Decision.Allowed].
-	Allow bool
+	Allow bool `json:"allow"`
 	// Deny lists every objection, sorted by code.
-	Deny []Denial
+	Deny []Denial `json:"deny,omitempty"`
 	// Mask lists the fields of the response to mask.
-	Mask []Mask
+	Mask []Mask `json:"mask,omitempty"`
 	// Rows lists the row filters of the response.
-	Rows []Row
+	Rows []Row `json:"rows,omitempty"`
 	// Expose, where it is not empty, lists the only paths of the response
 	// that pass.
-	Expose []string
+	Expose []string `json:"expose,omitempty"`
 	// Protect lists the members of the request body the subject may not write.
-	Protect []Protect
+	Protect []Protect `json:"protect,omitempty"`
 	// Require lists what the authentication of the subject must have been
 	// like (RFC 9470). All entries must hold.
-	Require []Require
+	Require []Require `json:"require,omitempty"`
 	// Headers are sent to the upstream, by canonical name.
-	Headers map[string]Value
+	Headers map[string]Value `json:"headers,omitempty"`
 	// Region, where set, is the only region whose endpoints may serve.
-	Region string
+	Region string `json:"region,omitempty"`
 	// Audit raises the route's audit level; "" leaves it.
-	Audit string
-	// AllFields and AllRows say explicitly that this subject may see
-	// everything, where a route requires masks or row filters.
-	AllFields, AllRows bool
+	Audit string `json:"audit,omitempty"`
+	// AllFields says explicitly that this subject may see every field, where
+	// a route requires masks; AllRows the same of row filters.
+	AllFields bool `json:"all_fields,omitempty"`
+	AllRows   bool `json:"all_rows,omitempty"`
 	// Revision of the policies that decided.
-	Revision string
+	Revision string `json:"revision,omitempty"`
 }
 
 // Allowed reports whether the request may pass.

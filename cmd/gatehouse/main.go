@@ -32,6 +32,9 @@ type verb struct {
 
 func verbs() []verb {
 	return []verb{
+		{"serve", "-c FILE", "serve; SIGHUP reloads, SIGTERM drains", serveVerb},
+		{"check", "-c FILE [--strict] [--json]", "load and compile everything, print every mistake", checkVerb},
+		{"explain", "-c FILE METHOD URL [--claims JSON] [--json]", "tell what would be done with a request", explainVerb},
 		{"version", "", "print the version, Go and the policy engine", versionVerb},
 	}
 }

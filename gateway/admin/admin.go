@@ -1,0 +1,227 @@
+// Package admin is the listener for operators: health, metrics and
+// administration. It is never the one that clients use.
+//
+// /livez, /readyz and /metrics are open to whoever reaches the address.
+// Everything under /admin/ and /debug/pprof/ needs the bearer token or a client
+// certificate; where neither is configured it does not exist.
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/certs"
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway"
+)
+
+// Admin serves the admin listener.
+type Admin struct {
+	g        *gateway.Gateway
+	reloader *gateway.Reloader
+	metrics  http.Handler
+	listener net.Listener
+	server   *http.Server
+}
+
+// Listen opens the admin listener of the gateway's plan. The error is
+// config.Mistakes.
+func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler) (*Admin, error) {
+	c := g.Plan().Config()
+	a := &Admin{g: g, reloader: reloader, metrics: metrics}
+	a.server = &http.Server{
+		Handler: a.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	if len(c.Admin.Certificates) > 0 {
+		t, err := tlsConfig(c)
+		if err != nil {
+			return nil, config.Mistakes{c.Mistake("admin", "%v", err)}
+		}
+		a.server.TLSConfig = t
+	}
+	l, err := net.Listen("tcp", c.Admin.Address)
+	if err != nil {
+		return nil, config.Mistakes{c.Mistake("admin.address", "%v", err)}
+	}
+	a.listener = l
+	return a, nil
+}
+
+// tlsConfig verifies client certificates where they are given, but does not
+// demand one: health and metrics stay open, the token stays usable.
+func tlsConfig(c *config.Config) (*tls.Config, error) {
+	t, err := certs.TLS(&config.TLS{MinVersion: "1.2", Certificates: c.Admin.Certificates})
+	if err != nil || c.Admin.ClientCA == "" {
+		return t, err
+	}
+	pool, err := certs.Pool(c.Admin.ClientCA)
+	if err != nil {
+		return nil, err
+	}
+	t.ClientCAs, t.ClientAuth = pool, tls.VerifyClientCertIfGiven
+	return t, nil
+}
+
+// Check finds the mistakes of the admin section that only construction finds.
+func Check(c *config.Config) config.Mistakes {
+	if len(c.Admin.Certificates) == 0 {
+		return nil
+	}
+	if _, err := tlsConfig(c); err != nil {
+		return config.Mistakes{c.Mistake("admin", "%v", err)}
+	}
+	return nil
+}
+
+// Address is where the listener listens.
+func (a *Admin) Address() net.Addr { return a.listener.Addr() }
+
+// Serve answers until ctx is done. It outlives the public listeners' drain, so
+// that readiness can tell of it.
+func (a *Admin) Serve(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() {
+		if a.server.TLSConfig != nil {
+			failed <- a.server.ServeTLS(a.listener, "", "")
+			return
+		}
+		failed <- a.server.Serve(a.listener)
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := a.server.Shutdown(stop); err != nil {
+		_ = a.server.Close()
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (a *Admin) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, map[string]bool{"live": true}) })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /metrics", a.metrics)
+
+	inner := http.NewServeMux()
+	inner.HandleFunc("POST /admin/reload", a.reload)
+	inner.HandleFunc("GET /admin/reload", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, a.reloader.Last()) })
+	inner.HandleFunc("GET /admin/explain", a.explain)
+	inner.HandleFunc("/debug/pprof/", pprof.Index)
+	inner.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	inner.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	inner.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	inner.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.Handle("/", a.protected(inner))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// protected lets through who shows the token or a verified client certificate.
+// The settings are those of the current plan, so that a token can be changed by
+// a reload.
+func (a *Admin) protected(inner http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := a.g.Plan().Config().Admin
+		switch {
+		case c.Token == "" && c.ClientCA == "":
+			write(w, http.StatusNotFound, map[string]string{"error": "administration is off: neither admin.token nor admin.client_ca is configured"})
+		case c.ClientCA != "" && r.TLS != nil && len(r.TLS.VerifiedChains) > 0, c.Token != "" && bearer(r, c.Token.Reveal()):
+			inner.ServeHTTP(w, r)
+		default:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`)
+			write(w, http.StatusUnauthorized, map[string]string{"error": "this needs the admin token or a client certificate"})
+		}
+	})
+}
+
+// bearer compares digests, so that the time it takes tells nothing of the
+// token, not even its length.
+func bearer(r *http.Request, token string) bool {
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	want, got := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(given))
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+}
+
+// ready answers 200 where requests can be served. A refused reload does not
+// make a gateway unready, since the last good plan serves, but it is told here.
+func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) {
+	conditions := a.g.Plan().Conditions()
+	last := a.reloader.Last()
+	config := gateway.Condition{Name: "config", OK: true}
+	if !last.OK {
+		config.Detail = "the last reload was refused and the last good plan goes on: " + last.Error
+	}
+	drain := gateway.Condition{Name: "serving", OK: !a.g.Draining()}
+	if !drain.OK {
+		drain.Detail = "draining"
+	}
+	conditions = append(conditions, config, drain)
+	ready, status := true, http.StatusOK
+	for _, c := range conditions {
+		ready = ready && c.OK
+	}
+	if !ready {
+		status = http.StatusServiceUnavailable
+	}
+	write(w, status, map[string]any{"ready": ready, "conditions": conditions, "policy_revision": a.g.Plan().Revision()})
+}
+
+func (a *Admin) reload(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusOK
+	if err := a.reloader.Reload(r.Context()); err != nil {
+		status = http.StatusUnprocessableEntity
+	}
+	write(w, status, a.reloader.Last())
+}
+
+// explain answers GET /admin/explain?method=GET&url=…&claims=… as the verb does.
+func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	var claims map[string]any
+	if text := q.Get("claims"); text != "" {
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		if err := d.Decode(&claims); err != nil {
+			write(w, http.StatusBadRequest, map[string]string{"error": "claims: " + err.Error()})
+			return
+		}
+	}
+	method := q.Get("method")
+	if method == "" {
+		method = http.MethodGet
+	}
+	e, err := a.g.Plan().Explain(method, q.Get("url"), claims, time.Now())
+	if err != nil {
+		write(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		return
+	}
+	write(w, http.StatusOK, e)
+}
+
+func write(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // a client that went away
+}

@@ -1,0 +1,259 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/gatehouse-dev/gatehouse/certs"
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/guard"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask"
+	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
+	"github.com/gatehouse-dev/gatehouse/middleware/session"
+	"github.com/gatehouse-dev/gatehouse/middleware/upload"
+	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa"
+)
+
+// maxSessions bounds the sessions that are remembered in memory.
+const maxSessions = 200_000
+
+// builder makes one plan and collects every mistake on the way.
+type builder struct {
+	ctx      context.Context //nolint:containedctx // lives as long as one call of Compile
+	config   *config.Config
+	deps     *Deps
+	plan     *Plan
+	mistakes config.Mistakes
+
+	decider  policies.Decider
+	issuers  map[string]*authn.Issuer
+	store    *ratelimit.Store
+	limits   map[string]*ratelimit.Rule
+	guard    *guard.Guard
+	sessions *session.Store
+}
+
+func (b *builder) mistake(path string, err error) {
+	b.mistakes = append(b.mistakes, b.config.Mistake(path, "%v", err))
+}
+
+// build compiles every section. A section that cannot be compiled is reported
+// and the others go on, so that all mistakes are told at once.
+func (b *builder) build() {
+	b.openLog()
+	b.openTracing()
+	b.openListeners()
+	b.openPolicies()
+	b.openIssuers()
+	b.openUpstreams()
+	b.openState()
+	if len(b.mistakes) > 0 {
+		return
+	}
+	p := b.plan
+	p.decider, p.issuers = b.decider, b.issuers
+	var settable []string
+	if b.decider != nil {
+		settable = b.decider.HeaderNames()
+	}
+	p.strip = newStrip(b.config.IdentityHeaders, settable)
+	p.httpsPort = redirectPort(b.config)
+	p.bare = b.observed(b.bare())
+	for _, r := range b.config.Routes {
+		p.pipelines = append(p.pipelines, b.pipeline(r))
+	}
+	p.router = newRouter(p.pipelines)
+}
+
+func (b *builder) pipeline(r *config.Route) *pipeline {
+	u := b.plan.upstreams[r.Upstream]
+	stages := b.observed(b.stages(r))
+	return &pipeline{route: r, stages: stages, upstream: u, handler: middleware.Chain(u.Handle, stages...)}
+}
+
+// observed leaves out absent stages and measures the others.
+func (b *builder) observed(stages []middleware.Stage) []middleware.Stage {
+	var out []middleware.Stage
+	for _, s := range stages {
+		if s != nil {
+			out = append(out, b.deps.Metrics.Stage(s))
+		}
+	}
+	return out
+}
+
+func (b *builder) openLog() {
+	l, err := hold(b.plan.lease, "log", b.config.Log, func() (*Log, error) {
+		return OpenLog(b.config.Log, os.Stdout, os.Stderr)
+	})
+	if err != nil {
+		b.mistake("log.output", err)
+		return
+	}
+	b.plan.log, b.plan.errorLog = l, l.std()
+}
+
+func (b *builder) openTracing() {
+	t, err := hold(b.plan.lease, "tracing", b.config.Tracing, func() (*telemetry.Tracing, error) {
+		return telemetry.OpenTracing(b.ctx, b.config.Tracing)
+	})
+	if err != nil {
+		b.mistake("tracing.otlp", err)
+		return
+	}
+	b.plan.tracing = t
+}
+
+func (b *builder) openListeners() {
+	for name, l := range b.config.Listeners {
+		if l.TLS == nil {
+			continue
+		}
+		t, err := certs.TLS(l.TLS)
+		if err != nil {
+			path := "listeners." + name + ".tls"
+			if f := (*certs.FileError)(nil); errors.As(err, &f) {
+				path += "." + f.Field
+			}
+			b.mistake(path, err)
+			continue
+		}
+		b.plan.tls[name] = t
+	}
+}
+
+func (b *builder) openPolicies() {
+	c := b.config.Policies
+	if c.Path == "" {
+		return
+	}
+	engine, err := opa.Load(b.ctx, opa.Options{Path: c.Path, Data: c.Data, Budget: c.Budget.D()})
+	var list opa.Mistakes
+	switch {
+	case errors.As(err, &list):
+		for _, m := range list {
+			b.mistakes = append(b.mistakes, config.Mistake{File: m.File, Line: m.Line, Column: m.Column, Message: m.Message})
+		}
+	case err != nil:
+		b.mistake("policies.path", err)
+	default:
+		b.decider = engine
+	}
+}
+
+func (b *builder) openIssuers() {
+	b.issuers = map[string]*authn.Issuer{}
+	for name, c := range b.config.Issuers {
+		// The content of a key file belongs to the key: a changed file is
+		// another issuer.
+		settings := struct {
+			Name    string
+			Issuer  config.Issuer
+			Secret  string
+			Content string
+		}{name, *c, digest([]byte(c.Secret.Reveal())), fileDigest(c.JWKSFile) + fileDigest(c.CA)}
+		i, err := hold(b.plan.lease, "issuer", settings, func() (*authn.Issuer, error) {
+			return authn.Open(b.ctx, name, c)
+		})
+		if err != nil {
+			b.mistake("issuers."+name, err)
+			continue
+		}
+		b.issuers[name] = i
+	}
+}
+
+func (b *builder) openUpstreams() {
+	for name, c := range b.config.Upstreams {
+		settings := struct {
+			Name     string
+			Upstream config.Upstream
+			Content  string
+		}{name, *c, fileDigest(c.CA)}
+		u, err := hold(b.plan.lease, "upstream", settings, func() (*upstream.Upstream, error) {
+			return upstream.Open(name, c)
+		})
+		if err != nil {
+			b.mistake("upstreams."+name, err)
+			continue
+		}
+		b.plan.upstreams[name] = u
+	}
+}
+
+// openState opens what counts and remembers across requests.
+func (b *builder) openState() {
+	var password string
+	if r := b.config.Store.Redis; r != nil {
+		password = digest([]byte(r.Password.Reveal())) + fileDigest(r.CA)
+	}
+	var err error
+	b.store, err = hold(b.plan.lease, "store"+password, b.config.Store, func() (*ratelimit.Store, error) {
+		return ratelimit.OpenStore(b.config.Store)
+	})
+	if err != nil {
+		b.mistake("store.redis", err)
+		return
+	}
+	b.limits = map[string]*ratelimit.Rule{}
+	for name, c := range b.config.RateLimits {
+		rule, err := ratelimit.Open(name, c, b.store)
+		if err != nil {
+			b.mistake("rate_limits."+name, err)
+			continue
+		}
+		b.limits[name] = rule
+	}
+	// Opening either of these cannot fail.
+	b.guard, _ = hold(b.plan.lease, "guard", b.config.Guard, func() (*guard.Guard, error) {
+		return guard.Open(b.config.Guard), nil
+	})
+	b.sessions, _ = hold(b.plan.lease, "sessions", nil, func() (*session.Store, error) {
+		return session.NewStore(maxSessions), nil
+	})
+}
+
+func (b *builder) rules(r *config.Route) []*ratelimit.Rule {
+	var out []*ratelimit.Rule
+	for _, name := range r.RateLimits {
+		out = append(out, b.limits[name])
+	}
+	return out
+}
+
+func (b *builder) upload(r *config.Route) middleware.Stage {
+	s, err := upload.New(r.Upload)
+	if err != nil {
+		b.mistake(routePath(b.config, r)+".upload.extensions", err)
+	}
+	return s
+}
+
+// mask is on every route whose policy decides: which fields are masked is not
+// known before.
+func (b *builder) mask(r *config.Route) middleware.Stage {
+	if r.Policy.Off {
+		return nil
+	}
+	s, err := mask.New(b.config.Masking, r)
+	if err != nil {
+		b.mistake("masking", err)
+	}
+	return s
+}
+
+func routePath(c *config.Config, r *config.Route) string {
+	for i, other := range c.Routes {
+		if other == r {
+			return fmt.Sprintf("routes[%d]", i)
+		}
+	}
+	return "routes"
+}

@@ -1,0 +1,55 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+)
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// fileDigest identifies the content of a file; one that cannot be read has a
+// digest too, so that its appearance is a change.
+func fileDigest(name string) string {
+	if name == "" {
+		return ""
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "unreadable"
+	}
+	return digest(b)
+}
+
+// sources identifies the content of everything a configuration was made from:
+// the file, what it refers to, and the folders of policies. Polling content
+// works where watching fails: mounted volumes that are swapped by symbolic
+// links, network file systems, editors that rename.
+func sources(c *config.Config) string {
+	names := append([]string(nil), c.Files()...)
+	for _, dir := range []string{c.Policies.Path, c.Policies.Data} {
+		if dir == "" {
+			continue
+		}
+		_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				names = append(names, path)
+			}
+			return nil
+		})
+	}
+	sort.Strings(names)
+	h := sha256.New()
+	for _, n := range names {
+		h.Write([]byte(n + "\x00" + fileDigest(n) + "\x00"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

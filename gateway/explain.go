@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/authz"
+	"github.com/gatehouse-dev/gatehouse/policies"
+)
+
+// Explanation tells what would be done with a request, without doing it.
+type Explanation struct {
+	Route    string             `json:"route,omitempty"`
+	Upstream string             `json:"upstream,omitempty"`
+	Forward  string             `json:"forward_path,omitempty"`
+	Stages   []StageInfo        `json:"stages,omitempty"`
+	Subject  *policies.Subject  `json:"subject,omitempty"`
+	Decision *policies.Decision `json:"decision,omitempty"`
+	// Refused is why the request would not pass; nil where it would.
+	Refused *RefusalInfo `json:"refused,omitempty"`
+}
+
+// StageInfo is one stage of a route with its settings.
+type StageInfo struct {
+	Name     string `json:"name"`
+	Settings string `json:"settings,omitempty"`
+}
+
+// RefusalInfo is a refusal as an operator may see it.
+type RefusalInfo struct {
+	Stage  string `json:"stage"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail,omitempty"`
+	Cause  string `json:"cause,omitempty"`
+}
+
+func explainRefusal(r *middleware.Refusal) *RefusalInfo {
+	out := &RefusalInfo{Stage: r.Stage, Status: r.Status, Code: r.Code, Detail: r.Detail}
+	if r.Err != nil {
+		out.Cause = r.Err.Error()
+	}
+	return out
+}
+
+// Explain asks the plan what it would do with a request that carries a token
+// with these claims; nil claims are no token. It is the same routing, the same
+// claim mapping and the same decision as when serving. Stages that depend on
+// more than that (limits, bodies) are listed with their settings.
+func (p *Plan) Explain(method, target string, claims map[string]any, now time.Time) (*Explanation, error) {
+	u, err := url.Parse(target)
+	if err != nil {
+		return nil, err
+	}
+	r := &http.Request{
+		Method: method, URL: u, Host: u.Host, RequestURI: u.RequestURI(), Header: http.Header{}, Body: http.NoBody, RemoteAddr: "127.0.0.1:0",
+	}
+	c, err := canonicalTarget(r)
+	e := &Explanation{}
+	if err != nil {
+		e.Refused = explainRefusal(middleware.Refuse("router", middleware.PathInvalid, err.Error()))
+		return e, nil
+	}
+	m, refusal := p.router.match(canonicalHost(u.Host), c.path, r, false)
+	if refusal != nil {
+		e.Refused = explainRefusal(refusal)
+		return e, nil
+	}
+	route := m.pipeline.route
+	e.Route, e.Upstream, e.Forward = route.Name, route.Upstream, c.path
+	if route.Rewrite.StripPrefix != "" {
+		e.Forward, _ = stripPrefix(c, route.Rewrite.StripPrefix)
+	}
+	for _, s := range m.pipeline.stages {
+		e.Stages = append(e.Stages, describe(s))
+	}
+	x := &middleware.Exchange{
+		ID: "explain", Start: now, Client: clientAddress(r, nil), Listener: p.someListener(), TLS: "1.3", Route: route, Params: m.params,
+		Host: canonicalHost(u.Host), Path: c.path, Request: r, Memory: p.memory,
+	}
+	if err := p.decide(e, x, claims); err != nil {
+		var f *middleware.Refusal
+		if !errors.As(err, &f) {
+			return nil, err
+		}
+		e.Refused = explainRefusal(f)
+	}
+	return e, nil
+}
+
+// decide fills in the subject and the decision; the error is a refusal.
+func (p *Plan) decide(e *Explanation, x *middleware.Exchange, claims map[string]any) error {
+	route := x.Route
+	if route.Authn != nil {
+		if claims == nil {
+			return middleware.Refuse("authn", middleware.TokenMissing, "this route needs a bearer token")
+		}
+		name, c := p.issuerOf(route, claims)
+		s, err := authn.Subject(name, c, claims)
+		if err != nil {
+			return middleware.Refuse("authn", middleware.TokenInvalid, "the claims do not describe a subject").With(err)
+		}
+		x.Subject, e.Subject = s, s
+	}
+	stage := authz.New(route.Policy, p.decider, p.config.Policies.Headers)
+	if stage == nil {
+		return nil
+	}
+	_, err := stage.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
+		return nil, errPasses
+	})
+	e.Decision = x.Decision
+	if errors.Is(err, errPasses) {
+		return nil
+	}
+	return err
+}
+
+// errPasses stands for the upstream when a request is only explained.
+var errPasses = errors.New("the request passes")
+
+// issuerOf gives the issuer that the claims name, or the route's first.
+func (p *Plan) issuerOf(route *config.Route, claims map[string]any) (string, *config.Issuer) {
+	for _, name := range route.Authn.Issuers {
+		if p.config.Issuers[name].Issuer == fmt.Sprint(claims["iss"]) {
+			return name, p.config.Issuers[name]
+		}
+	}
+	name := route.Authn.Issuers[0]
+	return name, p.config.Issuers[name]
+}
+
+func (p *Plan) someListener() string {
+	var names []string
+	for name, l := range p.config.Listeners {
+		if l.TLS != nil {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return slices.Min(names)
+}
+
+func describe(s middleware.Stage) StageInfo {
+	out := StageInfo{Name: s.Name()}
+	if d, ok := s.(middleware.Describer); ok {
+		out.Settings = d.Describe()
+	}
+	return out
+}

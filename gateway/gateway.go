@@ -1,0 +1,86 @@
+// Package gateway is the core: it compiles a configuration into an immutable
+// [Plan], finds the route of each request, sends it down the route's list of
+// stages and the answer back up, and swaps plans without dropping a request.
+//
+// Start-up reads like this: config.Load, [Compile], [Serve]. pipeline.go holds
+// the list of stages, whose order is the security model.
+package gateway
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+)
+
+// Deps is what a gateway needs of the world and what outlives its plans.
+type Deps struct {
+	// Metrics of the process.
+	Metrics *telemetry.Metrics
+	// Shared holds what plans hand on to each other.
+	Shared Shared
+}
+
+// Gateway answers requests by the current plan. A request keeps the plan it
+// began with.
+type Gateway struct {
+	deps     *Deps
+	plan     atomic.Pointer[Plan]
+	draining atomic.Bool
+	buffers  buffers
+}
+
+// New makes a gateway that serves by a plan, which it owns from now on.
+func New(d *Deps, p *Plan) *Gateway {
+	g := &Gateway{deps: d}
+	g.plan.Store(p)
+	return g
+}
+
+// Plan is the plan that new requests are served by.
+func (g *Gateway) Plan() *Plan { return g.plan.Load() }
+
+// Swap makes p the plan of all requests that begin from now on. The one before
+// is closed when its last request is over.
+func (g *Gateway) Swap(p *Plan) { g.plan.Swap(p).leave() }
+
+// Close gives up the current plan; the gateway must not be used afterwards.
+func (g *Gateway) Close() { g.plan.Load().leave() }
+
+// Draining reports whether the gateway is about to stop.
+func (g *Gateway) Draining() bool { return g.draining.Load() }
+
+// Handler answers the requests of one listener.
+func (g *Gateway) Handler(listener string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := g.enter()
+		defer p.leave()
+		p.serve(g, w, r, listener)
+	})
+}
+
+// enter takes part in the current plan. A plan that was swapped out between
+// the two steps is not entered any more.
+func (g *Gateway) enter() *Plan {
+	for {
+		if p := g.plan.Load(); p.enter() {
+			return p
+		}
+	}
+}
+
+// buffers lends the copy buffers of the proxy shell.
+type buffers struct{ pool sync.Pool }
+
+// bufferSize is what one copy step moves at most.
+const bufferSize = 32 << 10
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return *p
+	}
+	return make([]byte, bufferSize)
+}
+
+func (b *buffers) Put(p []byte) { b.pool.Put(&p) }

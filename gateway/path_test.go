@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestCanonicalPath(t *testing.T) {
+	for _, tt := range []struct {
+		raw, path, escaped string
+		err                error
+	}{
+		{"/", "/", "/", nil},
+		{"/api/employees/7", "/api/employees/7", "/api/employees/7", nil},
+		{"/api/", "/api/", "/api/", nil},
+		{"/a%20b", "/a b", "/a%20b", nil},
+		{"/%61%7e", "/a~", "/a~", nil},
+		{"/a%3bb;c", "/a;b;c", "/a%3Bb;c", nil},
+		{"/caf%c3%a9", "/café", "/caf%C3%A9", nil},
+		{"/café", "/café", "/caf%C3%A9", nil},
+		{"/a%23b", "/a#b", "/a%23b", nil},
+		{"/a..b/.well-known", "/a..b/.well-known", "/a..b/.well-known", nil},
+		{"", "", "", errNoSlash},
+		{"api", "", "", errNoSlash},
+		{"/a/../b", "", "", errDots},
+		{"/a/.", "", "", errDots},
+		{"/..", "", "", errDots},
+		{"//a", "", "", errSlashes},
+		{"/a//b", "", "", errSlashes},
+		{"/a//", "", "", errSlashes},
+		{"/a%2fb", "", "", errEncoded},
+		{"/a%2Fb", "", "", errEncoded},
+		{"/%2e%2e/b", "", "", errEncoded},
+		{"/.%2e/b", "", "", errEncoded},
+		{"/a%252fb", "", "", errEncoded},
+		{`/a\b`, "", "", errBackslash},
+		{"/a%5cb", "", "", errBackslash},
+		{"/a%00b", "", "", errControl},
+		{"/a%0d%0ab", "", "", errControl},
+		{"/a\x7f", "", "", errControl},
+		{"/%ff", "", "", errControl},
+		{"/%c0%af", "", "", errControl},
+		{"/a%", "", "", errEscape},
+		{"/a%4", "", "", errEscape},
+		{"/a%zz", "", "", errEscape},
+		{"/a#b", "", "", errFragment},
+	} {
+		got, err := canonicalPath(tt.raw)
+		if !errors.Is(err, tt.err) || err == nil && (got.path != tt.path || got.escaped != tt.escaped) {
+			t.Errorf("%q: got %+v, %v; want %q %q, %v", tt.raw, got, err, tt.path, tt.escaped, tt.err)
+		}
+	}
+}
+
+// FuzzCanonicalPath holds what everything else relies on: the forwarded form
+// decodes to the judged form, is its own canonical form, and holds nothing that
+// a server could read in another way.
+func FuzzCanonicalPath(f *testing.F) {
+	for _, s := range []string{"/", "/a%20b", "/a%3bb", "/%2e", "/a//b", "/café", "/a%25", "/;a=1/b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		c, err := canonicalPath(raw)
+		if err != nil {
+			return
+		}
+		back, err := url.PathUnescape(c.escaped)
+		if err != nil || back != c.path {
+			t.Errorf("%q: %q decodes to %q, %v; judged was %q", raw, c.escaped, back, err, c.path)
+		}
+		again, err := canonicalPath(c.escaped)
+		if err != nil || again != c {
+			t.Errorf("%q: %+v becomes %+v, %v", raw, c, again, err)
+		}
+		for _, bad := range []string{"//", "/../", "/./", "\\", "%2F", "%2E", "%25", "%00", "#", "?"} {
+			if strings.Contains(c.escaped+"/", bad) && !(bad == "//" && strings.HasSuffix(c.escaped, "/")) {
+				t.Errorf("%q: %q holds %q", raw, c.escaped, bad)
+			}
+		}
+	})
+}
+
+func TestCheckQuery(t *testing.T) {
+	for q, ok := range map[string]bool{
+		"": true, "a=1&b=2": true, "a=%20": true, "a": true, strings.Repeat("a&", 998) + "a": true,
+		"a=%zz": false, "a=1;b=2": false, strings.Repeat("a&", 1001): false, "a=\x01": false, "a= b": false, "a=1#b": false,
+	} {
+		if err := checkQuery(q); (err == nil) != ok {
+			t.Errorf("%.20q: %v", q, err)
+		}
+	}
+}
+
+func TestCanonicalHost(t *testing.T) {
+	for in, want := range map[string]string{
+		"API.example.com:8443": "api.example.com", "api.example.com.": "api.example.com", "[::1]:80": "[::1]",
+		"[::1]": "[::1]", "a.example.:1": "a.example", "": "",
+	} {
+		if got := canonicalHost(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}

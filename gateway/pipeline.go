@@ -1,0 +1,51 @@
+package gateway
+
+import (
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/audit"
+	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/authz"
+	"github.com/gatehouse-dev/gatehouse/middleware/cors"
+	"github.com/gatehouse-dev/gatehouse/middleware/csrf"
+	"github.com/gatehouse-dev/gatehouse/middleware/guard"
+	"github.com/gatehouse-dev/gatehouse/middleware/headers"
+	"github.com/gatehouse-dev/gatehouse/middleware/limits"
+	"github.com/gatehouse-dev/gatehouse/middleware/problem"
+	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
+	"github.com/gatehouse-dev/gatehouse/middleware/sanitize"
+	"github.com/gatehouse-dev/gatehouse/middleware/session"
+)
+
+// stages is THE list: what every request of a route goes through, outermost
+// first, and every answer on its way back. Its order is the security model, so
+// it is code and not configuration. A stage that the route does not configure
+// is nil and is left out.
+func (b *builder) stages(r *config.Route) []middleware.Stage {
+	return []middleware.Stage{
+		audit.New(r.Audit, b.record),                              // everything below is on record
+		headers.New(r),                                            // HSTS and friends, on refusals too
+		cors.New(r.CORS),                                          // preflights end here
+		problem.New(b.panicked),                                   // errors and panics become answers
+		guard.New(r, b.guard),                                     // blocked callers; watches failed logins
+		ratelimit.New(ratelimit.ByAddress, r, b.rules(r)),         // before any work is done for a stranger
+		limits.New(r.Limits),                                      // the size of the body
+		authn.New(r, b.issuers),                                   // JWT -> Subject
+		session.New(r.Session, b.sessions),                        // idle, revoked
+		ratelimit.New(ratelimit.BySubject, r, b.rules(r)),         // by subject, tenant, role, claim
+		csrf.New(r.CSRF, r.CORS),                                  // cross-site changes
+		sanitize.New(r.Sanitize, r.Upload != nil),                 // markup in what clients send
+		b.upload(r),                                               // files are what they say they are
+		authz.New(r.Policy, b.decider, b.config.Policies.Headers), // Rego -> Decision
+		b.mask(r), // innermost: nobody outside sees an unmasked body
+	}
+}
+
+// bare is the list for requests that no route takes.
+func (b *builder) bare() []middleware.Stage {
+	return []middleware.Stage{
+		audit.New("metadata", b.record),
+		headers.New(nil),
+		problem.New(b.panicked),
+	}
+}

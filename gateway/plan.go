@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"log"
+	"net"
+	"sort"
+	"sync/atomic"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/policies"
+)
+
+// Plan is a configuration compiled into what serves requests. It is immutable.
+type Plan struct {
+	config    *config.Config
+	router    *router
+	pipelines []*pipeline
+	bare      []middleware.Stage
+	strip     *strip
+	tls       map[string]*tls.Config
+	decider   policies.Decider
+	issuers   map[string]*authn.Issuer
+	upstreams map[string]*upstream.Upstream
+	memory    *middleware.Budget
+	log       *Log
+	errorLog  *log.Logger
+	tracing   *telemetry.Tracing
+	httpsPort string // ":8443", or "" for the usual one
+
+	refs  atomic.Int64 // requests in flight, and one for the gateway
+	lease *lease
+}
+
+// pipeline is a route with its list of stages.
+type pipeline struct {
+	route    *config.Route
+	stages   []middleware.Stage
+	upstream *upstream.Upstream
+	handler  middleware.Handler
+}
+
+// Compile turns a configuration into a plan. All validation that needs
+// construction happens here: certificates, key sets, policies. The error is
+// config.Mistakes. The caller owns the plan until it hands it to a [Gateway].
+func Compile(ctx context.Context, c *config.Config, d *Deps) (*Plan, error) {
+	p := &Plan{
+		config: c, tls: map[string]*tls.Config{}, issuers: map[string]*authn.Issuer{}, upstreams: map[string]*upstream.Upstream{},
+		lease: &lease{from: &d.Shared}, memory: middleware.NewBudget(int64(c.Limits.BodyMemory)),
+	}
+	p.refs.Store(1)
+	b := &builder{ctx: ctx, config: c, deps: d, plan: p}
+	b.build()
+	if len(b.mistakes) > 0 {
+		p.leave()
+		return nil, b.mistakes
+	}
+	return p, nil
+}
+
+// Config is what the plan was made from.
+func (p *Plan) Config() *config.Config { return p.config }
+
+// Logger is the log that the plan writes to.
+func (p *Plan) Logger() *Log { return p.log }
+
+// TLS gives the TLS settings of a listener, nil for a plain one.
+func (p *Plan) TLS(listener string) *tls.Config { return p.tls[listener] }
+
+// Revision identifies the policies that decide; "" without any.
+func (p *Plan) Revision() string {
+	if p.decider == nil {
+		return ""
+	}
+	return p.decider.Revision()
+}
+
+// enter counts a request in; it fails where the plan has been given up.
+func (p *Plan) enter() bool {
+	for {
+		n := p.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if p.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leave counts a request out. The last one closes what the plan held.
+func (p *Plan) leave() {
+	if p.refs.Add(-1) == 0 {
+		p.lease.release()
+	}
+}
+
+// Close gives up a plan that was never handed to a gateway.
+func (p *Plan) Close() { p.leave() }
+
+// Condition is one thing that readiness depends on.
+type Condition struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Conditions tells what the plan needs from others and whether it is there.
+// Shared stores are not among them: limits have their own way to go on.
+func (p *Plan) Conditions() []Condition {
+	var out []Condition
+	for name, i := range p.issuers {
+		c := Condition{Name: "issuer/" + name, OK: true}
+		if err := i.Ready(); err != nil {
+			c.OK, c.Detail = false, err.Error()
+		}
+		out = append(out, c)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// redirectPort gives the port that a redirect to https names.
+func redirectPort(c *config.Config) string {
+	var ports []string
+	for _, l := range c.Listeners {
+		if l.TLS == nil {
+			continue
+		}
+		if _, port, err := net.SplitHostPort(l.Address); err == nil {
+			ports = append(ports, port)
+		}
+	}
+	sort.Strings(ports)
+	if len(ports) == 0 || ports[0] == "443" {
+		return ""
+	}
+	return ":" + ports[0]
+}

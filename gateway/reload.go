@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+)
+
+// Reloader replaces the gateway's plan when its sources change. A whole new
+// plan is made off the request path; it is swapped in by one atomic store, or
+// refused as a whole: the last good plan stays, and log, metric, readiness
+// detail and the caller say why.
+type Reloader struct {
+	g    *Gateway
+	file string
+
+	mu   sync.Mutex // one reload at a time
+	seen string     // sources of the last attempt
+
+	state sync.RWMutex
+	last  Attempt
+}
+
+// Attempt is how the last reload ended.
+type Attempt struct {
+	At       time.Time `json:"at"`
+	OK       bool      `json:"ok"`
+	Error    string    `json:"error,omitempty"` // every mistake, one a line
+	Revision string    `json:"policy_revision,omitempty"`
+}
+
+// NewReloader makes a reloader for the configuration file that the gateway's
+// current plan was made from.
+func NewReloader(g *Gateway, file string) *Reloader {
+	p := g.Plan()
+	return &Reloader{g: g, file: file, seen: sources(p.config), last: Attempt{At: time.Now(), OK: true, Revision: p.Revision()}}
+}
+
+// Last tells how the last attempt ended.
+func (r *Reloader) Last() Attempt {
+	r.state.RLock()
+	defer r.state.RUnlock()
+	return r.last
+}
+
+// Reload makes a plan of the file as it is now and swaps it in. The error is
+// config.Mistakes, and then nothing has changed.
+func (r *Reloader) Reload(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.g.Plan()
+	r.seen = sources(old.config)
+	// What a plan opens outlives the call that asked for it.
+	next, err := r.compile(context.WithoutCancel(ctx), old)
+	attempt := Attempt{At: time.Now(), OK: err == nil, Revision: old.Revision()}
+	if err != nil {
+		attempt.Error = err.Error()
+		old.log.Error("reload refused; the last good plan goes on", zap.Error(err))
+	} else {
+		r.seen = sources(next.config)
+		attempt.Revision = next.Revision()
+		r.g.Swap(next)
+		next.log.Info("reloaded", zap.String("policy_revision", attempt.Revision))
+	}
+	r.g.deps.Metrics.Reload(err == nil, attempt.At)
+	r.state.Lock()
+	r.last = attempt
+	r.state.Unlock()
+	return err
+}
+
+func (r *Reloader) compile(ctx context.Context, old *Plan) (*Plan, error) {
+	c, err := config.Load(r.file)
+	if err != nil {
+		return nil, err
+	}
+	if m := fixed(old.config, c); len(m) > 0 {
+		return nil, m
+	}
+	return Compile(ctx, c, r.g.deps)
+}
+
+// Watch reloads whenever the content of a source has changed, until ctx is
+// done. A refused state of the sources is not tried again until they change
+// once more.
+func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if r.changed() {
+				_ = r.Reload(ctx) // told by log, metric and readiness
+			}
+		}
+	}
+}
+
+func (r *Reloader) changed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return sources(r.g.Plan().config) != r.seen
+}

@@ -1,0 +1,166 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+)
+
+// maxStreams is how many requests one HTTP/2 connection may have open.
+const maxStreams = 250
+
+// Server is a gateway with its listeners open.
+type Server struct {
+	g       *Gateway
+	drain   time.Duration
+	servers []*http.Server
+	open    []net.Listener
+	names   []string
+}
+
+// Listen opens the listeners of the gateway's current plan. Nothing is
+// answered before [Server.Serve].
+func Listen(g *Gateway) (*Server, error) {
+	p := g.Plan()
+	s := &Server{g: g, drain: p.config.Timeouts.Drain.D()}
+	names := make([]string, 0, len(p.config.Listeners))
+	for name := range p.config.Listeners {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		l, err := net.Listen("tcp", p.config.Listeners[name].Address)
+		if err != nil {
+			s.Close()
+			return nil, p.config.Mistake("listeners."+name+".address", "%v", err)
+		}
+		s.names, s.open = append(s.names, name), append(s.open, l)
+		s.servers = append(s.servers, g.server(p, name))
+	}
+	return s, nil
+}
+
+// server makes the HTTP server of one listener. Its TLS settings are taken
+// from the plan that is current when a client connects.
+func (g *Gateway) server(p *Plan, name string) *http.Server {
+	c := p.config
+	srv := &http.Server{
+		Handler: g.Handler(name), ReadHeaderTimeout: c.Timeouts.Header.D(), IdleTimeout: c.Timeouts.Idle.D(),
+		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: p.errorLog,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+	}
+	if c.Listeners[name].TLS != nil {
+		srv.TLSConfig = &tls.Config{
+			MinVersion: tls.VersionTLS12,
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+				if t := g.Plan().TLS(name); t != nil {
+					return t, nil
+				}
+				return nil, errors.New("the listener has no TLS settings")
+			},
+		}
+	}
+	return srv
+}
+
+// Addresses tells where each listener listens, as "public 127.0.0.1:8443 (https)".
+func (s *Server) Addresses() map[string]net.Addr {
+	out := map[string]net.Addr{}
+	for i, l := range s.open {
+		out[s.names[i]] = l.Addr()
+	}
+	return out
+}
+
+// Serve answers requests until ctx is done, then stops accepting and gives
+// running requests the drain time to finish.
+func (s *Server) Serve(ctx context.Context) error {
+	var wg sync.WaitGroup
+	failed := make(chan error, len(s.servers))
+	for i, srv := range s.servers {
+		wg.Go(func() {
+			var err error
+			if srv.TLSConfig != nil {
+				err = srv.ServeTLS(s.open[i], "", "")
+			} else {
+				err = srv.Serve(s.open[i])
+			}
+			if !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("listener %s: %w", s.names[i], err)
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.shutdown()
+	wg.Wait()
+	return err
+}
+
+func (s *Server) shutdown() {
+	s.g.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), s.drain)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, srv := range s.servers {
+		wg.Go(func() {
+			if err := srv.Shutdown(ctx); err != nil {
+				s.g.Plan().log.Warn("requests were cut off by the drain timeout", zap.Error(err))
+				_ = srv.Close()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Close closes the listeners of a server that never served.
+func (s *Server) Close() {
+	for _, l := range s.open {
+		_ = l.Close()
+	}
+}
+
+// fixed lists what cannot change while the gateway runs, because it belongs to
+// open sockets.
+func fixed(old, next *config.Config) config.Mistakes {
+	const why = "cannot change while the gateway runs; restart it to apply this"
+	var out config.Mistakes
+	add := func(path string) { out = append(out, next.Mistake(path, "%s "+why, path)) }
+	for name, l := range next.Listeners {
+		o := old.Listeners[name]
+		if o == nil || o.Address != l.Address || (o.TLS == nil) != (l.TLS == nil) {
+			add("listeners." + name)
+		}
+	}
+	for name := range old.Listeners {
+		if next.Listeners[name] == nil {
+			add("listeners")
+		}
+	}
+	if old.Timeouts.Header != next.Timeouts.Header {
+		add("timeouts.header")
+	}
+	if old.Timeouts.Drain != next.Timeouts.Drain {
+		add("timeouts.drain")
+	}
+	if old.Limits.HeaderBytes != next.Limits.HeaderBytes {
+		add("limits.header_bytes")
+	}
+	if old.Admin.Address != next.Admin.Address || (len(old.Admin.Certificates) == 0) != (len(next.Admin.Certificates) == 0) {
+		add("admin.address")
+	}
+	return out
+}

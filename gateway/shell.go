@@ -1,0 +1,259 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/cors"
+	"github.com/gatehouse-dev/gatehouse/middleware/headers"
+	"github.com/gatehouse-dev/gatehouse/middleware/problem"
+)
+
+// passage is one request inside the proxy shell. The shell is the standard
+// library's reverse proxy: it owns hop-by-hop headers, flushing, cancellation
+// and the copying of bodies. Its transport is the pipeline, so that everything
+// of ours deals with responses as values.
+type passage struct {
+	g       *Gateway
+	p       *Plan
+	x       *middleware.Exchange
+	handler middleware.Handler
+	in      *http.Request
+	control *http.ResponseController
+	escaped string // the path to send upstream, percent-encoded
+}
+
+// serve answers one request.
+func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listener string) {
+	s := &passage{g: g, p: p, in: r, control: http.NewResponseController(w)}
+	s.x = &middleware.Exchange{
+		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
+		Listener: listener, TLS: tlsVersion(r.TLS), Host: canonicalHost(r.Host), Request: r, Memory: p.memory,
+	}
+	defer s.x.Release()
+	s.handler = p.handlerFor(s, r, listener)
+	defer g.deps.Metrics.InFlight()()
+	_ = s.control.SetWriteDeadline(time.Time{}) // what the last answer on this connection left behind
+	proxy := httputil.ReverseProxy{
+		Rewrite: s.rewrite, Transport: s, BufferPool: &g.buffers, ModifyResponse: s.finish,
+		ErrorHandler: s.broken, ErrorLog: p.errorLog,
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+// handlerFor finds what a request is answered by: its route's pipeline, or the
+// bare list that ends in a refusal.
+func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middleware.Handler {
+	refuse := func(f *middleware.Refusal) middleware.Handler {
+		return middleware.Chain(func(*middleware.Exchange) (*http.Response, error) { return nil, f }, p.bare...)
+	}
+	target, err := canonicalTarget(r)
+	if err != nil {
+		return refuse(middleware.Refuse("router", middleware.PathInvalid, err.Error()))
+	}
+	s.x.Path, s.x.Forward, s.escaped = target.path, target.path, target.escaped
+	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
+		return middleware.Chain(p.redirect(s, r), p.bare...)
+	}
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		return refuse(middleware.Refuse("router", middleware.MethodNotAllowed, "this method is not served"))
+	}
+	m, refusal := p.router.match(s.x.Host, s.x.Path, r, cors.Preflight(r))
+	if refusal != nil {
+		return refuse(refusal)
+	}
+	s.x.Route, s.x.Params = m.pipeline.route, m.params
+	if prefix := s.x.Route.Rewrite.StripPrefix; prefix != "" {
+		s.x.Forward, s.escaped = stripPrefix(target, prefix)
+	}
+	return m.pipeline.handler
+}
+
+// canonicalTarget reads the request target as it came over the wire; net/http
+// has already told authority and path of an absolute target apart.
+func canonicalTarget(r *http.Request) (canonical, error) {
+	raw, _, _ := strings.Cut(r.RequestURI, "?")
+	if i := strings.Index(raw, "://"); i > 0 && !strings.HasPrefix(raw, "/") {
+		raw = r.URL.EscapedPath()
+		if raw == "" {
+			raw = "/"
+		}
+	}
+	if err := checkQuery(r.URL.RawQuery); err != nil {
+		return canonical{}, err
+	}
+	return canonicalPath(raw)
+}
+
+// stripPrefix takes a prefix of whole segments off both forms of a path.
+func stripPrefix(c canonical, prefix string) (path, escaped string) {
+	path, escaped = c.path, c.escaped
+	prefix = "/" + strings.Trim(prefix, "/")
+	want, err := canonicalPath(prefix)
+	if err != nil || prefix == "/" || path != want.path && !strings.HasPrefix(path, want.path+"/") {
+		return path, escaped
+	}
+	// The encoded form has as many slashes as the decoded one: an encoded
+	// slash is refused.
+	for range strings.Count(prefix, "/") {
+		escaped = escaped[1:]
+		if i := strings.IndexByte(escaped, '/'); i >= 0 {
+			escaped = escaped[i:]
+		} else {
+			escaped = ""
+		}
+	}
+	path = strings.TrimPrefix(path, want.path)
+	if path == "" {
+		return "/", "/"
+	}
+	return path, escaped
+}
+
+// redirect answers with the same address over https.
+func (p *Plan) redirect(s *passage, r *http.Request) middleware.Handler {
+	return func(x *middleware.Exchange) (*http.Response, error) {
+		if x.Host == "" {
+			return nil, middleware.Refuse("router", middleware.HostUnknown, "the request names no host")
+		}
+		location := "https://" + x.Host + p.httpsPort + s.escaped
+		if r.URL.RawQuery != "" {
+			location += "?" + r.URL.RawQuery
+		}
+		return &http.Response{
+			StatusCode: http.StatusPermanentRedirect, Status: "308 Permanent Redirect", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{"Location": {location}}, Body: http.NoBody, Request: x.Request,
+		}, nil
+	}
+}
+
+// rewrite makes the request that goes down the pipeline. The shell has removed
+// hop-by-hop headers and whatever Connection lists before it calls this, so a
+// client cannot make it drop what is set here.
+func (s *passage) rewrite(pr *httputil.ProxyRequest) {
+	out, x := pr.Out, s.x
+	s.p.strip.clean(out.Header)
+	out.Header.Del("Connection") // an upgrade that the shell has put back
+	out.Header.Set("X-Request-Id", x.ID)
+	out.Header.Set("X-Forwarded-Host", s.in.Host)
+	out.Header.Set("X-Forwarded-Proto", "https")
+	if x.TLS == "" {
+		out.Header.Set("X-Forwarded-Proto", "http")
+	}
+	if x.Client.IsValid() {
+		out.Header.Set("X-Forwarded-For", x.Client.String())
+	}
+	if s.escaped != "" {
+		out.URL.Path, out.URL.RawPath = x.Forward, s.escaped
+	}
+	out.URL.Scheme, out.URL.Host, out.URL.User, out.URL.Fragment = "http", s.in.Host, nil, ""
+	// The upstream must see the query the client sent, not a cleaned copy.
+	out.URL.RawQuery = s.in.URL.RawQuery
+	if out.Body != nil && out.Body != http.NoBody {
+		deadline := s.timeouts().Body.D()
+		_ = s.control.SetReadDeadline(time.Now().Add(deadline))
+		out.Body = &timedBody{ReadCloser: out.Body, control: s.control}
+	}
+}
+
+func (s *passage) timeouts() config.Timeouts {
+	if s.x.Route != nil {
+		return s.x.Route.Timeouts
+	}
+	return s.p.config.Timeouts
+}
+
+// timedBody lifts the time bound of a request body once it has been read.
+// Otherwise the deadline would later end the wait for the upstream's answer.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// RoundTrip sends the request down the pipeline. Its context is the client's
+// own: 1xx answers of an upstream have no trace to be reported to and end here.
+func (s *passage) RoundTrip(out *http.Request) (*http.Response, error) {
+	name := "none"
+	if s.x.Route != nil {
+		name = s.x.Route.Name
+	}
+	ctx, end := s.p.tracing.Start(s.in.Context(), s.in.Header, out.Method+" "+name)
+	defer end()
+	s.x.Request = out.WithContext(ctx)
+	s.p.tracing.Inject(ctx, s.x.Request.Header)
+	res, err := s.handler(s.x)
+	if err != nil {
+		return nil, err
+	}
+	res.Body = &pacedBody{ReadCloser: res.Body, control: s.control, idle: s.timeouts().Idle.D()}
+	return res, nil
+}
+
+// pacedBody bounds the time in which a client must take each piece of the
+// answer, by moving the write deadline while it reads the next one.
+type pacedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	idle    time.Duration
+	set     time.Time
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.extend()
+	return n, err
+}
+
+func (b *pacedBody) extend() {
+	now := time.Now()
+	if b.idle <= 0 || now.Sub(b.set) < b.idle/4 {
+		return
+	}
+	b.set = now
+	_ = b.control.SetWriteDeadline(now.Add(b.idle))
+}
+
+// finish closes the connection after refusals that ask for it; the shell has
+// removed all Connection headers by now.
+func (s *passage) finish(res *http.Response) error {
+	if s.x.Refusal != nil && s.x.Refusal.Close {
+		res.Header.Set("Connection", "close")
+	}
+	return nil
+}
+
+// broken answers where the shell itself cannot go on, which the pipeline
+// leaves no room for but a client that went away.
+func (s *passage) broken(w http.ResponseWriter, _ *http.Request, err error) {
+	if errors.Is(err, context.Canceled) {
+		panic(http.ErrAbortHandler)
+	}
+	r := middleware.Refuse("shell", middleware.InternalError, "the gateway met a fault of its own").With(err)
+	res := problem.Response(s.x, r)
+	defer res.Body.Close()
+	res.Header.Set("X-Request-Id", s.x.ID)
+	res.Header.Set("X-Content-Type-Options", "nosniff")
+	if s.x.TLS != "" {
+		res.Header.Set("Strict-Transport-Security", headers.HSTS)
+	}
+	for k, v := range res.Header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(res.StatusCode)
+	_, _ = io.Copy(w, res.Body)
+}

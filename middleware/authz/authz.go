@@ -1,0 +1,153 @@
+// Package authz is the stage where policy decides: it puts the question to the
+// [policies.Decider], refuses what is not allowed, and enforces every
+// obligation that concerns the request. Those that concern the answer (masks,
+// rows) are left on the exchange for the mask stage, which stands directly
+// inside of it.
+//
+// Everything fails closed: no decision, or one that cannot be carried out to
+// the letter, is a refusal, and nothing is sent upstream.
+package authz
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/policies"
+)
+
+// Stage asks and enforces.
+type Stage struct {
+	decider policies.Decider
+	policy  config.Policy
+	headers []string // canonical names of request headers that policies may read
+}
+
+// New makes the stage; nil where the route's policy is off. headers are the
+// names of request headers that policies may read.
+func New(policy config.Policy, decider policies.Decider, headers []string) middleware.Stage {
+	if policy.Off {
+		return nil
+	}
+	return &Stage{decider, policy, headers}
+}
+
+// Name of the stage.
+func (s *Stage) Name() string { return "authz" }
+
+// Describe tells what the route demands of a decision.
+func (s *Stage) Describe() string {
+	out := fmt.Sprintf("masks %s, rows %s", s.policy.Masks, s.policy.Rows)
+	if s.policy.Body {
+		out += ", sees the body"
+	}
+	return out
+}
+
+// Handle decides and, where the request may pass, lets it.
+func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	in, err := s.Question(x)
+	if err != nil {
+		return nil, err
+	}
+	x.Input = in
+	d, err := s.decider.Decide(x.Request.Context(), in)
+	if err != nil {
+		return nil, middleware.Refuse("authz", middleware.PolicyError, "the policy could not decide").With(err)
+	}
+	x.Decision = d
+	if err := s.enforce(x, d); err != nil {
+		return nil, err
+	}
+	return next(x)
+}
+
+// enforce carries out everything that the decision says about the request. A
+// decision that demands more authentication is told apart from a denial, so
+// that the client can get it (RFC 9470).
+func (s *Stage) enforce(x *middleware.Exchange, d *policies.Decision) error {
+	if !d.Allowed() {
+		return denied(d)
+	}
+	if err := stepUp(x, d.Require); err != nil {
+		return err
+	}
+	if s.policy.Masks == "required" && !d.AllFields && len(d.Mask) == 0 && len(d.Expose) == 0 {
+		return middleware.Refuse("authz", middleware.PolicyError, "the policy says nothing about fields").
+			With(errors.New("the route requires masks and the decision has neither mask, expose nor all_fields"))
+	}
+	if s.policy.Rows == "required" && !d.AllRows && len(d.Rows) == 0 {
+		return middleware.Refuse("authz", middleware.PolicyError, "the policy says nothing about rows").
+			With(errors.New("the route requires row filters and the decision has neither rows nor all_rows"))
+	}
+	if err := protect(x, d.Protect); err != nil {
+		return err
+	}
+	return setHeaders(x, d.Headers)
+}
+
+func denied(d *policies.Decision) error {
+	if len(d.Deny) > 0 {
+		r := middleware.Refuse("authz", middleware.Forbidden, d.Deny[0].Message)
+		r.Code = d.Deny[0].Code
+		return r
+	}
+	return middleware.Refuse("authz", middleware.Forbidden, "the policy does not allow this")
+}
+
+// setHeaders puts the decision's headers on the request. A header that cannot
+// be told exactly is a denial: an upstream must never act on half an identity.
+func setHeaders(x *middleware.Exchange, headers map[string]policies.Value) error {
+	for name, v := range headers {
+		text := v.Text
+		if v.Input != "" {
+			value, ok := x.Input.Lookup(v.Input)
+			if !ok {
+				return middleware.Refuse("authz", middleware.Forbidden, "the token lacks a value that the policy passes on").
+					With(fmt.Errorf("header %s: %s has no value", name, v.Input))
+			}
+			var err error
+			if text, err = headerText(value); err != nil {
+				return middleware.Refuse("authz", middleware.Forbidden, "the token holds a value that cannot be passed on").
+					With(fmt.Errorf("header %s: %s %w", name, v.Input, err))
+			}
+		}
+		if !cleanHeader(text) {
+			return middleware.Refuse("authz", middleware.Forbidden, "the token holds a value that cannot be passed on").
+				With(fmt.Errorf("header %s: the value has characters that a header cannot carry", name))
+		}
+		x.Request.Header[http.CanonicalHeaderKey(name)] = []string{text}
+	}
+	return nil
+}
+
+// headerText writes a value of the caller as a header; a list is joined by
+// commas, so no member may hold one.
+func headerText(v any) (string, error) {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Sprint(v), nil
+	}
+	parts := make([]string, len(list))
+	for i, e := range list {
+		parts[i] = fmt.Sprint(e)
+		if strings.Contains(parts[i], ",") {
+			return "", errors.New("has a member with a comma")
+		}
+	}
+	return strings.Join(parts, ","), nil
+}
+
+// cleanHeader reports whether s is visible ASCII with inner spaces: no
+// control character, nothing that two parsers read in two ways.
+func cleanHeader(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return s == strings.TrimSpace(s)
+}
