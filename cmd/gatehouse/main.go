@@ -32,6 +32,7 @@ type verb struct {
 
 func verbs() []verb {
 	return []verb{
+		{"certs", "dev DIR", "make a local authority and a server certificate", certsVerb},
 		{"version", "", "print the version, Go and the policy engine", versionVerb},
 	}
 }
