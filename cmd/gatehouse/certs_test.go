@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/config"
 )
 
-// call runs the command in process.
-func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
+// certsCall runs the command in process.
+func certsCall(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder
 	code = run(t.Context(), &env{strings.NewReader(""), &out, &errs}, args)
@@ -20,7 +20,7 @@ func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestCertsDevMakesWhatAServerTakes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "dev")
-	code, stdout, stderr := call(t, "certs", "dev", "-client", "alice", dir, "api.test")
+	code, stdout, stderr := certsCall(t, "certs", "dev", "-client", "alice", dir, "api.test")
 	if code != exitOK || stderr != "" {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
@@ -54,7 +54,7 @@ func TestCertsExitCodes(t *testing.T) {
 		{[]string{"certs", "dev", t.TempDir(), "not a host"}, exitWrong},
 		{[]string{"certs", "dev", "-client", "../x", t.TempDir()}, exitWrong},
 	} {
-		code, stdout, stderr := call(t, tt.args...)
+		code, stdout, stderr := certsCall(t, tt.args...)
 		if code != tt.want || stdout != "" || stderr == "" {
 			t.Errorf("%v: exit %d, want %d; stdout %q, stderr %q", tt.args, code, tt.want, stdout, stderr)
 		}
