@@ -68,7 +68,7 @@ func (x *Exchange) Body(stage string) ([]byte, error) {
 	x.body = b // so that what was taken is given back even if reading fails
 	data, err := x.readAll(x.Request.Body, limit, &b.taken)
 	if err != nil {
-		return nil, bodyRefusal(stage, err)
+		return nil, BodyRefusal(stage, err)
 	}
 	_ = x.Request.Body.Close()
 	b.data = data
@@ -110,7 +110,10 @@ func (x *Exchange) readAll(r io.Reader, limit int64, taken *int64) ([]byte, erro
 	}
 }
 
-func bodyRefusal(stage string, err error) *Refusal {
+// BodyRefusal says why the request body could not be read, to whoever reads it
+// without [Exchange.Body]: too large for the route, too slow, or broken off. The
+// connection cannot be used any more after that.
+func BodyRefusal(stage string, err error) *Refusal {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
