@@ -118,14 +118,26 @@ func (b *builder) openListeners() {
 		}
 		t, err := certs.TLS(l.TLS)
 		if err != nil {
-			path := "listeners." + name + ".tls"
-			if f := (*certs.FileError)(nil); errors.As(err, &f) {
-				path += "." + f.Field
-			}
-			b.mistake(path, err)
+			b.tlsMistakes("listeners."+name+".tls", err)
 			continue
 		}
 		b.plan.tls[name] = t
+	}
+}
+
+// tlsMistakes reports each file that is wrong where it is configured.
+func (b *builder) tlsMistakes(path string, err error) {
+	var list certs.FileErrors
+	if !errors.As(err, &list) {
+		b.mistake(path, err)
+		return
+	}
+	for _, f := range list {
+		at := path
+		if f.Field != "" {
+			at += "." + f.Field
+		}
+		b.mistake(at, f)
 	}
 }
 
