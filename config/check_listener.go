@@ -1,9 +1,9 @@
 package config
 
-import "net/url"
+import "strings"
 
 func (k *checker) listeners() {
-	taken := map[string]string{}
+	taken := map[string]string{k.c.Admin.Address: "admin"}
 	for _, name := range names(k, "listeners", k.c.Listeners) {
 		l, path := k.c.Listeners[name], join("listeners", name)
 		at := join(path, "address")
@@ -14,7 +14,10 @@ func (k *checker) listeners() {
 		if !ok {
 			continue
 		}
-		k.once(taken, at, l.Address)
+		if first, ok := taken[l.Address]; ok && !anyPort(l.Address) {
+			k.mistake(at, "%q is the address of %s already", l.Address, first)
+		}
+		taken[l.Address] = path
 		switch {
 		case k.unreadIn(path, "tls", "redirect_to_https", "insecure"):
 		case l.TLS != nil && l.RedirectToHTTPS:
@@ -23,22 +26,11 @@ func (k *checker) listeners() {
 			k.mistake(at, "plain HTTP beyond loopback; give this listener tls, redirect_to_https: true or insecure: true")
 		}
 	}
-	k.once(taken, "admin.address", k.c.Admin.Address)
 }
 
-// once reports an address that is listened on already. Port 0 is any free one.
-func (k *checker) once(taken map[string]string, path, address string) {
-	if first, ok := taken[address]; ok && !hasPortZero(address) {
-		k.mistake(path, "%q is the address of %s already", address, parent(first))
-		return
-	}
-	taken[address] = path
-}
-
-func hasPortZero(address string) bool {
-	u := url.URL{Host: address}
-	return u.Port() == "0"
-}
+// anyPort tells whether an address takes any free port, so that two of them
+// are not the same.
+func anyPort(address string) bool { return strings.HasSuffix(address, ":0") }
 
 func (k *checker) admin() {
 	a := k.c.Admin

@@ -10,7 +10,7 @@ import (
 func (k *checker) match(m Match, path string) {
 	if m.Path != "" {
 		if why := wrongPath(m.Path); why != "" {
-			k.mistake(join(path, "path"), "%q %s", m.Path, why)
+			k.unreadable(join(path, "path"), k.closest(join(path, "path")), "%q %s", m.Path, why)
 		}
 	}
 	k.unique(join(path, "methods"), m.Methods)
@@ -83,7 +83,7 @@ func (k *checker) conflicts() {
 	for i, b := range k.c.Routes {
 		for j, a := range k.c.Routes[:i] {
 			shared, ok := conflict(a.Match, b.Match)
-			if !ok || k.unread(join(index("routes", j), "match")) {
+			if !ok || k.unread(join(index("routes", j), "match.path")) {
 				continue
 			}
 			k.mistake(join(index("routes", i), "match.path"),

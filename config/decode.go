@@ -32,7 +32,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, r rules, path string) {
 		d.unreadable(path, markOf(n), "tags such as %s are not supported", n.Tag)
 		return
 	}
-	if p, ok := v.Addr().Interface().(*Policy); ok && d.policy(n, p, r, path) {
+	if p, ok := v.Addr().Interface().(*Policy); ok && d.policy(n, p, path) {
 		return
 	}
 	if _, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
@@ -58,10 +58,10 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, r rules, path string) {
 
 // policy reads the short form of a route's policy. It reports whether there is
 // nothing left to read.
-func (d *decoder) policy(n *yaml.Node, p *Policy, r rules, path string) bool {
+func (d *decoder) policy(n *yaml.Node, p *Policy, path string) bool {
 	p.Stated = true
-	if n.Kind != yaml.ScalarNode {
-		return n.Kind != yaml.MappingNode && d.expect(n, yaml.ScalarNode, "on, off or a mapping", path)
+	if n.Kind == yaml.MappingNode || !d.expect(n, yaml.ScalarNode, "on, off or a mapping", path) {
+		return n.Kind != yaml.MappingNode
 	}
 	text, ok := d.text(n, path)
 	if !ok {
