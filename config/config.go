@@ -6,11 +6,17 @@
 // (go generate ./config), and a test fails where those are not current.
 // Defaults are Go values, stated once, in [Default].
 //
-// A value that passes [Load] is well formed and refers only to names that
-// exist. Whether a certificate can be read, a policy compiles or an issuer's
-// key set parses is found out by the code that will use it (gateway.Compile);
-// mistakes found there are reported through [Config.Mistake], with the same
-// positions.
+// A configuration that passes [Load] is well formed, complete, and refers only
+// to names and files that exist. What is in those files, whether a certificate
+// fits its key, a policy compiles or a key set parses, is found out by the code
+// that will use it (gateway.Compile); mistakes found there are reported through
+// [Config.Mistake], with the same positions.
+//
+// A file is read in three steps. The document becomes a tree of nodes that know
+// their place (go.yaml.in/yaml). A decoder walks that tree along the structs
+// and their tags, and goes on after a mistake. A checker then looks at what the
+// values say together. Whatever could not be read is not complained about a
+// second time.
 package config
 
 //go:generate go run ./reference
@@ -20,9 +26,9 @@ import "net/netip"
 // Config is the whole configuration of one gateway.
 type Config struct {
 	// Version of the configuration format. Required; the only one is 1.
-	Version int `yaml:"version"`
+	Version int `yaml:"version" is:"required"`
 	// Listeners accept client connections, by name. At least one is required.
-	Listeners map[string]*Listener `yaml:"listeners"`
+	Listeners map[string]*Listener `yaml:"listeners" is:"required"`
 	// Admin is the listener for health, metrics and administration.
 	Admin Admin `yaml:"admin"`
 	// Log is where and how the gateway logs.
@@ -58,7 +64,7 @@ type Config struct {
 	Masking Masking `yaml:"masking"`
 	// Routes say which requests go where, and what is done to them. At least
 	// one is required.
-	Routes []*Route `yaml:"routes"`
+	Routes []*Route `yaml:"routes" is:"required"`
 
 	source source
 }

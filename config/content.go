@@ -7,11 +7,11 @@ type Sanitize struct {
 	// HTML is what happens to a text with markup: off, report, strip (the
 	// markup is taken out), reject (422) or ugc (a safe subset of HTML stays).
 	// Default: strip.
-	HTML string `yaml:"html"`
+	HTML string `yaml:"html" oneof:"off report strip reject ugc"`
 	// SQLInjection is what happens to a text that looks like an SQL injection:
 	// off, report or reject (422). Prose is sometimes taken for one: keep to
 	// report unless the fields are known. Default: report.
-	SQLInjection string `yaml:"sql_injection"`
+	SQLInjection string `yaml:"sql_injection" oneof:"off report reject"`
 	// Fields sets other modes for single fields, by JSON pointer (RFC 6901)
 	// with * for any one part; a form field is /name.
 	Fields map[string]SanitizeField `yaml:"fields"`
@@ -25,18 +25,18 @@ type Sanitize struct {
 // sanitize.
 type SanitizeField struct {
 	// HTML as in sanitize.
-	HTML string `yaml:"html"`
+	HTML string `yaml:"html" oneof:"off report strip reject ugc"`
 	// SQLInjection as in sanitize.
-	SQLInjection string `yaml:"sql_injection"`
+	SQLInjection string `yaml:"sql_injection" oneof:"off report reject"`
 }
 
 // Upload checks the files in multipart requests: the extension, the declared
 // type and the type found in the content must agree.
 type Upload struct {
 	// Extensions that are accepted, without the dot. Required.
-	Extensions []string `yaml:"extensions"`
+	Extensions []string `yaml:"extensions" is:"required"`
 	// FileBytes is the largest file. Default: 2MiB.
-	FileBytes Size `yaml:"file_bytes"`
+	FileBytes Size `yaml:"file_bytes" is:"positive"`
 	// Files is how many files one request may carry. Default: 10.
-	Files int `yaml:"files"`
+	Files int `yaml:"files" is:"positive"`
 }

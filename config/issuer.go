@@ -4,18 +4,18 @@ package config
 // jwks_url, jwks_file, discovery and secret says where its keys are.
 type Issuer struct {
 	// Issuer is the exact value of the token's iss claim. Required.
-	Issuer string `yaml:"issuer"`
+	Issuer string `yaml:"issuer" is:"required"`
 	// Audiences: one of them must be in the token's aud claim. Required.
-	Audiences []string `yaml:"audiences"`
+	Audiences []string `yaml:"audiences" is:"required"`
 	// Algorithms that are accepted (RFC 7518), each bound to its key type.
 	// Required: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512,
 	// EdDSA; or, with `secret` only, HS256, HS384, HS512.
-	Algorithms []string `yaml:"algorithms"`
+	Algorithms []string `yaml:"algorithms" is:"required" oneof:"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA HS256 HS384 HS512"`
 	// JWKSURL is the https address of the issuer's key set (RFC 7517); plain
 	// http is allowed on loopback.
 	JWKSURL string `yaml:"jwks_url"`
 	// JWKSFile is a file with the issuer's key set.
-	JWKSFile string `yaml:"jwks_file"`
+	JWKSFile string `yaml:"jwks_file" is:"file"`
 	// Discovery finds the key set through the issuer's
 	// /.well-known/openid-configuration.
 	Discovery bool `yaml:"discovery"`
@@ -23,7 +23,7 @@ type Issuer struct {
 	Secret Secret `yaml:"secret"`
 	// CA is a PEM file with the authorities that vouch for jwks_url.
 	// Default: the system's.
-	CA string `yaml:"ca"`
+	CA string `yaml:"ca" is:"file"`
 	// Leeway allows for clocks that differ, on exp, nbf and iat. At most 60s.
 	// Default: 30s.
 	Leeway Duration `yaml:"leeway"`

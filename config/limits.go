@@ -4,31 +4,31 @@ package config
 type Timeouts struct {
 	// Header is the time a client has to send the head of a request.
 	// Default: 10s. It cannot be set per route.
-	Header Duration `yaml:"header"`
+	Header Duration `yaml:"header" is:"positive"`
 	// Body is the time a client has to send the whole request body.
 	// Default: 60s.
-	Body Duration `yaml:"body"`
+	Body Duration `yaml:"body" is:"positive"`
 	// Idle is how long a connection may be idle between requests, and a
 	// response body between two reads. Default: 60s.
-	Idle Duration `yaml:"idle"`
+	Idle Duration `yaml:"idle" is:"positive"`
 	// Upstream is the time an upstream has to answer with its response
 	// headers. Default: 30s.
-	Upstream Duration `yaml:"upstream"`
+	Upstream Duration `yaml:"upstream" is:"positive"`
 	// Drain is how long running requests may take to finish on shutdown.
 	// Default: 25s. It cannot be set per route.
-	Drain Duration `yaml:"drain"`
+	Drain Duration `yaml:"drain" is:"positive"`
 }
 
 // Limits bound sizes.
 type Limits struct {
 	// HeaderBytes is the largest request head. Default: 32KiB. It cannot be
 	// set per route.
-	HeaderBytes Size `yaml:"header_bytes"`
+	HeaderBytes Size `yaml:"header_bytes" is:"positive"`
 	// BodyBytes is the largest request body. Default: 10MiB.
-	BodyBytes Size `yaml:"body_bytes"`
+	BodyBytes Size `yaml:"body_bytes" is:"positive"`
 	// BodyMemory is the memory that all bodies which must be held whole
 	// (request and response) may take together; beyond it requests are
 	// refused with 503 overloaded. Default: 256MiB. It cannot be set per
 	// route.
-	BodyMemory Size `yaml:"body_memory"`
+	BodyMemory Size `yaml:"body_memory" is:"positive"`
 }

@@ -4,12 +4,12 @@ package config
 type Policies struct {
 	// Path is a folder of Rego and data (.json, .yaml). Required unless every
 	// route says `policy: off`.
-	Path string `yaml:"path"`
+	Path string `yaml:"path" is:"folder"`
 	// Data is a second folder of data. Default: none.
-	Data string `yaml:"data"`
+	Data string `yaml:"data" is:"folder"`
 	// Budget is the time one decision may take; beyond it the request is
 	// denied. Default: 50ms.
-	Budget Duration `yaml:"budget"`
+	Budget Duration `yaml:"budget" is:"positive"`
 	// Headers are the request headers that policies may read in
 	// input.context.headers. Default: none.
 	Headers []string `yaml:"headers"`

@@ -3,11 +3,11 @@ package config
 // Route says which requests it takes, where they go and what is done to them.
 type Route struct {
 	// Name of the route, in logs, metrics and policies. Required, unique.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" is:"required"`
 	// Match says which requests the route takes.
-	Match Match `yaml:"match"`
+	Match Match `yaml:"match" is:"required"`
 	// Upstream is the name of the backend service. Required.
-	Upstream string `yaml:"upstream"`
+	Upstream string `yaml:"upstream" is:"required"`
 	// Public says that the route needs no token. A route says either this or
 	// `authn`; a public one must also say `policy: on` or `policy: off`.
 	Public bool `yaml:"public"`
@@ -41,7 +41,7 @@ type Route struct {
 	Limits Limits `yaml:"limits"`
 	// Audit is how much is recorded: none, metadata or detail.
 	// Default: metadata.
-	Audit string `yaml:"audit"`
+	Audit string `yaml:"audit" oneof:"none metadata detail"`
 }
 
 // Match says which requests a route takes. An exact host goes before any host;
@@ -51,15 +51,15 @@ type Match struct {
 	// Hosts that match exactly; empty matches any.
 	Hosts []string `yaml:"hosts"`
 	// Path: one that ends in / is a prefix; {id} names one segment. Required.
-	Path string `yaml:"path"`
+	Path string `yaml:"path" is:"required"`
 	// Methods that match; empty matches any.
-	Methods []string `yaml:"methods"`
+	Methods []string `yaml:"methods" oneof:"GET HEAD POST PUT PATCH DELETE OPTIONS"`
 }
 
 // Authn says whose tokens a route accepts.
 type Authn struct {
 	// Issuers are names of issuers. At least one is required.
-	Issuers []string `yaml:"issuers"`
+	Issuers []string `yaml:"issuers" is:"required"`
 	// ForwardToken lets the Authorization header through to the upstream.
 	// Default: true.
 	ForwardToken bool `yaml:"forward_token"`
@@ -68,7 +68,7 @@ type Authn struct {
 // Session bounds inactivity.
 type Session struct {
 	// Idle is how long a session may be unused. Required.
-	Idle Duration `yaml:"idle"`
+	Idle Duration `yaml:"idle" is:"required positive"`
 }
 
 // CORS lets browsers of other origins in (Fetch standard). The gateway answers
@@ -76,11 +76,11 @@ type Session struct {
 type CORS struct {
 	// Origins that are let in, exactly as browsers send them; "*" is any and
 	// cannot be combined with credentials. Required.
-	Origins []string `yaml:"origins"`
+	Origins []string `yaml:"origins" is:"required"`
 	// Credentials lets cookies and Authorization be used. Default: false.
 	Credentials bool `yaml:"credentials"`
 	// Methods that are allowed. Default: GET, HEAD, POST.
-	Methods []string `yaml:"methods"`
+	Methods []string `yaml:"methods" oneof:"GET HEAD POST PUT PATCH DELETE OPTIONS"`
 	// Headers that requests may carry. Default: none but the safe ones.
 	Headers []string `yaml:"headers"`
 	// ExposeHeaders are response headers that scripts may read.
@@ -94,7 +94,7 @@ type CORS struct {
 type CSRF struct {
 	// Mode is auto (on where a cookie carries the token), on or off. Tokens
 	// come from the Authorization header only, so auto is off. Default: auto.
-	Mode string `yaml:"mode"`
+	Mode string `yaml:"mode" oneof:"auto on off"`
 }
 
 // Policy says how a route's requests are decided. Written as `on`, `off`, or
@@ -109,17 +109,17 @@ type Policy struct {
 	Body bool `yaml:"body"`
 	// Masks is required or optional. Required: a decision with neither a mask
 	// nor all_fields is refused. Default: optional.
-	Masks string `yaml:"masks"`
+	Masks string `yaml:"masks" oneof:"required optional"`
 	// Rows is required or optional. Required: a decision with neither a row
 	// filter nor all_rows is refused. Default: optional.
-	Rows string `yaml:"rows"`
+	Rows string `yaml:"rows" oneof:"required optional"`
 }
 
 // Mask says how answers are masked.
 type Mask struct {
 	// Max is the largest answer that is masked; a larger one is refused with
 	// 502 response_unmaskable. Default: 8MiB.
-	Max Size `yaml:"max"`
+	Max Size `yaml:"max" is:"positive"`
 }
 
 // Rewrite changes the path towards the upstream. Policies judge the original
@@ -127,4 +127,14 @@ type Mask struct {
 type Rewrite struct {
 	// StripPrefix is taken off the front of the path. Default: none.
 	StripPrefix string `yaml:"strip_prefix"`
+}
+
+// MarshalYAML writes the policy in the form it was read in, so that off stays
+// off.
+func (p Policy) MarshalYAML() (any, error) {
+	if p.Off {
+		return "off", nil
+	}
+	type settings Policy
+	return settings(p), nil
 }

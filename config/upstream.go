@@ -5,23 +5,23 @@ type Upstream struct {
 	// Endpoints are the base addresses that serve it (scheme, host and port,
 	// no path). Plain http is allowed on loopback or with `insecure`. At
 	// least one is required.
-	Endpoints []string `yaml:"endpoints"`
+	Endpoints []string `yaml:"endpoints" is:"required"`
 	// Health checks the endpoints. Absent: they are taken to be well.
 	Health *Health `yaml:"health"`
 	// Insecure allows plain http endpoints beyond loopback.
 	Insecure bool `yaml:"insecure"`
 	// CA is a PEM file with the authorities that vouch for https endpoints.
 	// Default: the system's.
-	CA string `yaml:"ca"`
+	CA string `yaml:"ca" is:"file"`
 }
 
 // Health is an active health check: an endpoint that answers GET path with a
 // 2xx within the interval is well.
 type Health struct {
 	// Path to ask for. Required.
-	Path string `yaml:"path"`
+	Path string `yaml:"path" is:"required"`
 	// Interval between two checks of an endpoint. Default: 5s.
-	Interval Duration `yaml:"interval"`
+	Interval Duration `yaml:"interval" is:"positive"`
 }
 
 // Store is where state shared by all replicas lives: rate limits, sessions,
@@ -34,7 +34,7 @@ type Store struct {
 // Redis is a Redis server or cluster.
 type Redis struct {
 	// Addresses as host:port; several are a cluster. Required.
-	Addresses []string `yaml:"addresses"`
+	Addresses []string `yaml:"addresses" is:"required"`
 	// Username for AUTH. Default: none.
 	Username string `yaml:"username"`
 	// Password for AUTH. Default: none.
@@ -43,5 +43,5 @@ type Redis struct {
 	// or `ca`.
 	TLS bool `yaml:"tls"`
 	// CA is a PEM file with the authorities that vouch for the server.
-	CA string `yaml:"ca"`
+	CA string `yaml:"ca" is:"file"`
 }

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"reflect"
+	"time"
+)
+
+// Default gives the configuration of a file that says nothing. It is the one
+// place where defaults are stated, with those of elements below; the words
+// "Default: …" in the comments are held against them by a test.
+func Default() *Config {
+	return &Config{
+		Admin:           Admin{Address: "127.0.0.1:9901"},
+		Log:             Log{Level: "info", Format: "json", Output: "stdout"},
+		Tracing:         Tracing{Sample: 0.1},
+		IdentityHeaders: []string{"X-User-*", "X-Auth-*", "X-Role", "X-Tenant-*", "X-Branch"},
+		Timeouts: Timeouts{
+			Header:   Duration(10 * time.Second),
+			Body:     Duration(time.Minute),
+			Idle:     Duration(time.Minute),
+			Upstream: Duration(30 * time.Second),
+			Drain:    Duration(25 * time.Second),
+		},
+		Limits:   Limits{HeaderBytes: 32 << 10, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
+		Policies: Policies{Budget: Duration(50 * time.Millisecond)},
+	}
+}
+
+// defaults gives the value that an element of a map or list, or a section that
+// may be absent, has before the file is read into it.
+func defaults(t reflect.Type) reflect.Value {
+	for _, v := range []any{
+		defaultRoute(),
+		TLS{MinVersion: "1.2"},
+		Issuer{
+			Leeway: Duration(30 * time.Second),
+			Claims: Claims{
+				Subject: "sub", Role: "role", Roles: "roles",
+				Tenant: "tenant", Branch: "branch", Branches: "branches",
+			},
+		},
+		Health{Interval: Duration(5 * time.Second)},
+		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
+		AuthFailures{Threshold: 5, Window: Duration(15 * time.Minute), Block: Duration(time.Hour)},
+		Authn{ForwardToken: true},
+		CORS{Methods: []string{"GET", "HEAD", "POST"}, MaxAge: Duration(10 * time.Minute)},
+		Sanitize{
+			HTML: "strip", SQLInjection: "report",
+			MediaTypes: []string{
+				"application/json", "application/*+json",
+				"application/x-www-form-urlencoded", "multipart/form-data",
+			},
+		},
+		Upload{FileBytes: 2 << 20, Files: 10},
+	} {
+		if reflect.TypeOf(v) == t {
+			return reflect.ValueOf(v)
+		}
+	}
+	return reflect.Zero(t)
+}
+
+func defaultRoute() Route {
+	return Route{
+		CSRF:   CSRF{Mode: "auto"},
+		Policy: Policy{Masks: "optional", Rows: "optional"},
+		Mask:   Mask{Max: 8 << 20},
+		Audit:  "metadata",
+	}
+}
+
+// complete fills in the defaults that depend on other values.
+func complete(c *Config) {
+	for _, l := range c.RateLimits {
+		if l.Algorithm == "gcra" && l.Burst == 0 {
+			l.Burst = int(l.Rate.Count)
+		}
+	}
+	if len(c.Masking.Keys) == 1 {
+		for id := range c.Masking.Keys {
+			c.Masking.Primary = id
+		}
+	}
+	for _, r := range c.Routes {
+		fill(&r.Timeouts, c.Timeouts)
+		fill(&r.Limits, c.Limits)
+		if r.Sanitize == nil {
+			continue
+		}
+		for path, f := range r.Sanitize.Fields {
+			fill(&f, SanitizeField{HTML: r.Sanitize.HTML, SQLInjection: r.Sanitize.SQLInjection})
+			r.Sanitize.Fields[path] = f
+		}
+	}
+}
+
+// fill gives the fields of v that say nothing their value from other.
+func fill[T any](v *T, other T) {
+	dst, src := reflect.ValueOf(v).Elem(), reflect.ValueOf(other)
+	for i := range dst.NumField() {
+		if dst.Field(i).IsZero() {
+			dst.Field(i).Set(src.Field(i))
+		}
+	}
+}
