@@ -1,0 +1,169 @@
+// Package authn finds out who asks: it turns the bearer token of a request
+// (JWT, RFC 7519, as a compact JWS, RFC 7515) into a [policies.Subject].
+//
+// The order of a check is the point of the package. A token is first read by
+// rules stricter than the standards' (one spelling per token, no name twice,
+// no header that could bring a key along), then an issuer of the route is
+// chosen by its iss claim, then one key is chosen by the issuer's settings and
+// the token's kid, then the signature is checked with that key and an
+// algorithm that was fixed before the token arrived, and only then do its
+// claims mean anything. Nothing is tried twice: a token that could be read in
+// two ways is refused, not interpreted.
+//
+// Keys come from a file, a secret, or over the network. Keys from the network
+// ([Issuer]) are refreshed in the background; requests read an immutable set
+// behind an atomic pointer and wait for the issuer only if they name a key
+// that is not known yet.
+//
+// A cryptographic library is used in one file, verify.go, for two things: to
+// build a public key from a JWK and to check one signature with one key.
+package authn
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+const name = "authn"
+
+// Stage checks the bearer token and sets the exchange's Subject, IssuedAt and
+// Expires.
+type Stage struct {
+	issuers []*Issuer
+	forward bool
+}
+
+// New makes the stage of a route, nil where the route has no authn. Issuers
+// are the opened issuers by their names in the configuration; one that the
+// route names and that is not among them vouches for nothing.
+func New(route *config.Route, issuers map[string]*Issuer) middleware.Stage {
+	if route.Authn == nil {
+		return nil
+	}
+	s := &Stage{forward: route.Authn.ForwardToken}
+	for _, n := range route.Authn.Issuers {
+		if i := issuers[n]; i != nil {
+			s.issuers = append(s.issuers, i)
+		}
+	}
+	return s
+}
+
+// Name is "authn".
+func (*Stage) Name() string { return name }
+
+// Describe says whose tokens are accepted.
+func (s *Stage) Describe() string {
+	texts := make([]string, len(s.issuers))
+	for i, issuer := range s.issuers {
+		texts[i] = issuer.describe()
+	}
+	text := "tokens of " + strings.Join(texts, ", or of ")
+	if !s.forward {
+		text += "; not forwarded"
+	}
+	return text
+}
+
+// Handle refuses the request unless it carries one good token. The answer
+// never says which check failed; the record does.
+func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	values := x.Request.Header.Values("Authorization")
+	if !s.forward {
+		x.Request.Header.Del("Authorization")
+	}
+	raw, err := bearer(values)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if err := s.identify(x, raw); err != nil {
+		return nil, refusal(err)
+	}
+	return next(x)
+}
+
+// identify checks the token and writes what it says into the exchange.
+func (s *Stage) identify(x *middleware.Exchange, raw string) error {
+	t, err := parse(raw)
+	if err != nil {
+		return err
+	}
+	issuer, err := s.issuer(t)
+	if err != nil {
+		return err
+	}
+	times, err := issuer.verify(x.Request.Context(), t, time.Now())
+	if err != nil {
+		return err
+	}
+	subject, err := Subject(issuer.name, issuer.config, t.claims)
+	if err != nil {
+		return err
+	}
+	x.Subject, x.IssuedAt, x.Expires = subject, times.issued, times.expires
+	return nil
+}
+
+// issuer chooses among the route's issuers by the token's own word, which
+// decides nothing but whose key must have signed it.
+func (s *Stage) issuer(t *token) (*Issuer, error) {
+	iss, ok := t.claims["iss"].(string)
+	if !ok {
+		return nil, errors.New("the token names no issuer")
+	}
+	i := slices.IndexFunc(s.issuers, func(i *Issuer) bool { return i.config.Issuer == iss })
+	if i < 0 {
+		return nil, errors.New("the route accepts no tokens of this issuer")
+	}
+	return s.issuers[i], nil
+}
+
+// Reasons that a client is told apart. Everything else is an invalid token.
+var (
+	errMissing     = errors.New("no bearer token")
+	errExpired     = errors.New("the token has expired")
+	errUnavailable = errors.New("the issuer's keys are not available")
+)
+
+// bearer takes the token out of the Authorization header (RFC 6750, section
+// 2.1): one header, the scheme in any case, one space, the token.
+func bearer(values []string) (string, error) {
+	switch {
+	case len(values) == 0:
+		return "", errMissing
+	case len(values) > 1:
+		return "", errors.New("more than one Authorization header")
+	}
+	scheme, token, found := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", errMissing
+	}
+	if !found || token == "" {
+		return "", errors.New("the Authorization header has no token")
+	}
+	return token, nil
+}
+
+// refusal puts an error into the words of RFC 6750, section 3.
+func refusal(err error) *middleware.Refusal {
+	const challenge = `Bearer realm="gatehouse"`
+	switch {
+	case errors.Is(err, errMissing):
+		return middleware.Refuse(name, middleware.TokenMissing, "a bearer token is required").
+			With(err).Set("WWW-Authenticate", challenge)
+	case errors.Is(err, errUnavailable):
+		return middleware.Refuse(name, middleware.AuthenticationDegraded, "tokens cannot be checked at the moment").
+			With(err).Set("Retry-After", "5")
+	case errors.Is(err, errExpired):
+		return middleware.Refuse(name, middleware.TokenExpired, "the token has expired").
+			With(err).Set("WWW-Authenticate", challenge+`, error="invalid_token", error_description="the token has expired"`)
+	}
+	return middleware.Refuse(name, middleware.TokenInvalid, "the token is not valid here").
+		With(err).Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
+}

@@ -1,0 +1,193 @@
+package authn
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+)
+
+// fetcher gets an issuer's keys over the network. What it trusts is TLS to the
+// host that the configuration names; plain HTTP goes to this machine only.
+type fetcher struct {
+	client    *http.Client
+	plain     bool   // the configured address is plain HTTP on loopback
+	url       string // of the key set; "" where it is to be discovered
+	discovery string // of the issuer's metadata
+	issuer    string
+	algs      []string
+}
+
+func newFetcher(c *config.Issuer, dial dialer) (*fetcher, error) {
+	f := &fetcher{url: c.JWKSURL, issuer: c.Issuer, algs: c.Algorithms}
+	setting, address := "jwks_url", f.url
+	if c.Discovery {
+		f.discovery = strings.TrimSuffix(c.Issuer, "/") + "/.well-known/openid-configuration"
+		setting, address = "issuer", f.discovery
+	}
+	u, err := checkURL(address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	f.plain = u.Scheme == "http"
+	if f.plain {
+		dial = loopbackOnly(dial)
+	}
+	roots, err := authorities(c.CA)
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	f.client = &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            dial,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			ForceAttemptHTTP2:      true,
+			DisableKeepAlives:      true, // one request every ten minutes
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return f, nil
+}
+
+// checkURL wants https, or http to an address or name of this machine.
+func checkURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return nil, errors.New("not a URL")
+	case u.Host == "" || u.User != nil || u.Fragment != "":
+		return nil, errors.New("not a plain URL with a host")
+	case u.Scheme == "https":
+		return u, nil
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, errors.New("must be https, or http on loopback")
+}
+
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
+}
+
+// loopbackOnly refuses connections that turn out to leave the machine, such
+// as those to a localhost that the resolver sends elsewhere.
+func loopbackOnly(dial dialer) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if a, tcp := c.RemoteAddr().(*net.TCPAddr); tcp && !a.IP.IsLoopback() {
+			_ = c.Close()
+			return nil, fmt.Errorf("%s is not on loopback", address)
+		}
+		return c, nil
+	}
+}
+
+// authorities reads a PEM file; nil stands for the system's.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return pool, nil
+}
+
+// fetch gets the key set, after the metadata that say where it is if need be.
+func (f *fetcher) fetch(ctx context.Context) (*keySet, error) {
+	address := f.url
+	if f.discovery != "" {
+		var err error
+		if address, err = f.discover(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.discovery, err)
+		}
+	}
+	data, err := f.get(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	set, err := parseKeySet(data, f.algs)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	return set, nil
+}
+
+// discover asks where the keys are (OpenID Connect Discovery 1.0, section 4).
+// The metadata must name this very issuer, and cannot send us from https to
+// plain HTTP.
+func (f *fetcher) discover(ctx context.Context) (string, error) {
+	data, err := f.get(ctx, f.discovery)
+	if err != nil {
+		return "", err
+	}
+	var meta struct {
+		Issuer string `json:"issuer"`
+		Keys   string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(data, &meta); err != nil {
+		return "", fmt.Errorf("not issuer metadata: %w", err)
+	}
+	if meta.Issuer != f.issuer {
+		return "", errors.New("the metadata are of another issuer")
+	}
+	u, err := checkURL(meta.Keys)
+	if err != nil {
+		return "", fmt.Errorf("jwks_uri: %w", err)
+	}
+	if u.Scheme == "http" && !f.plain {
+		return "", errors.New("jwks_uri: must be https")
+	}
+	return meta.Keys, nil
+}
+
+func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	req.Header.Set("User-Agent", "gatehouse")
+	res, err := f.client.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // the address is named by the caller
+		}
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("answered with status %d", res.StatusCode)
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxKeySet {
+		return nil, fmt.Errorf("the answer is larger than %d bytes", maxKeySet)
+	}
+	return data, nil
+}

@@ -1,0 +1,188 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+)
+
+// Issuer is a party whose tokens are accepted, with its keys. It may be used
+// by any number of routes and goroutines, and outlives the plans that use it.
+type Issuer struct {
+	name   string
+	config *config.Issuer
+	keys   source
+}
+
+// source is where an issuer's keys come from.
+type source interface {
+	// find gives the key for a token. It may wait for the issuer, as long as
+	// ctx lasts.
+	find(ctx context.Context, kid, alg string) (*key, error)
+	ready() error
+	close()
+}
+
+// Open makes the issuer called name in the configuration. Keys of a file or a
+// secret are there when it returns; keys from the network are fetched in the
+// background, and an issuer that cannot be reached is no error: its tokens are
+// answered with 503 until its keys arrive. ctx gives values only; the issuer
+// lives until [Issuer.Close].
+//
+// The error names the setting that is wrong.
+func Open(ctx context.Context, name string, c *config.Issuer) (*Issuer, error) {
+	return open(ctx, name, c, (&net.Dialer{}).DialContext)
+}
+
+// dialer opens connections; tests put a network of their own in its place.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+func open(ctx context.Context, name string, c *config.Issuer, dial dialer) (*Issuer, error) {
+	if err := check(c); err != nil {
+		return nil, err
+	}
+	i := &Issuer{name: name, config: c}
+	switch {
+	case c.Secret != "":
+		i.keys = fixed{&keySet{keys: []key{{algs: c.Algorithms, raw: []byte(c.Secret)}}}}
+	case c.JWKSFile != "":
+		set, err := readKeySet(c.JWKSFile, c.Algorithms)
+		if err != nil {
+			return nil, fmt.Errorf("jwks_file: %w", err)
+		}
+		i.keys = fixed{set}
+	default:
+		f, err := newFetcher(c, dial)
+		if err != nil {
+			return nil, err
+		}
+		i.keys = startRemote(ctx, f.fetch)
+	}
+	return i, nil
+}
+
+// check refuses settings under which a token could pass that should not, even
+// if whoever made them should have refused them already.
+func check(c *config.Issuer) error {
+	sources := 0
+	for _, there := range []bool{c.Secret != "", c.JWKSFile != "", c.JWKSURL != "", c.Discovery} {
+		if there {
+			sources++
+		}
+	}
+	switch {
+	case c.Issuer == "":
+		return errors.New("issuer: required")
+	case len(c.Audiences) == 0 || slices.Contains(c.Audiences, ""):
+		return errors.New("audiences: at least one is required, none may be empty")
+	case len(c.Algorithms) == 0:
+		return errors.New("algorithms: at least one is required")
+	case sources != 1:
+		return errors.New("exactly one of jwks_url, jwks_file, discovery and secret is required")
+	case c.Secret != "" && len(c.Secret) < 32:
+		return errors.New("secret: at least 32 bytes are required")
+	case c.Leeway.D() < 0 || c.Leeway.D() > time.Minute:
+		return errors.New("leeway: at most 60s")
+	case c.Claims.Subject == "":
+		return errors.New("claims.subject: required")
+	}
+	for _, a := range c.Algorithms {
+		kind, known := algorithms()[a]
+		switch {
+		case !known:
+			return fmt.Errorf("algorithms: %q is not known", a)
+		case (kind == "secret") != (c.Secret != ""):
+			return fmt.Errorf("algorithms: %s and %s do not go together", a, sourceName(c))
+		}
+	}
+	return nil
+}
+
+func sourceName(c *config.Issuer) string {
+	switch {
+	case c.Secret != "":
+		return "secret"
+	case c.JWKSFile != "":
+		return "jwks_file"
+	case c.JWKSURL != "":
+		return "jwks_url"
+	}
+	return "discovery"
+}
+
+func readKeySet(file string, algs []string) (*keySet, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxKeySet+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxKeySet {
+		return nil, fmt.Errorf("%s is larger than %d bytes", file, maxKeySet)
+	}
+	set, err := parseKeySet(data, algs)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return set, nil
+}
+
+// Close ends the refreshing of keys and waits for it. Requests that wait for a
+// key go on without.
+func (i *Issuer) Close() error {
+	i.keys.close()
+	return nil
+}
+
+// Ready gives nil if tokens can be checked, or else why not.
+func (i *Issuer) Ready() error {
+	if err := i.keys.ready(); err != nil {
+		return fmt.Errorf("issuer %s: %w", i.name, err)
+	}
+	return nil
+}
+
+// verify believes a token or says why not.
+func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (times, error) {
+	if !slices.Contains(i.config.Algorithms, t.alg) {
+		return times{}, errors.New("the token's algorithm is not one of the issuer's")
+	}
+	k, err := i.keys.find(ctx, t.kid, t.alg)
+	if err != nil {
+		return times{}, err
+	}
+	if err := verifySignature(t.alg, k.raw, t.signed, t.signature); err != nil {
+		return times{}, fmt.Errorf("signature: %w", err)
+	}
+	return checkClaims(i.config, t.claims, now)
+}
+
+func (i *Issuer) describe() string {
+	return fmt.Sprintf("%s (%s) for %s", i.name, strings.Join(i.config.Algorithms, ", "), strings.Join(i.config.Audiences, ", "))
+}
+
+var errUnknownKey = errors.New("the token was signed with a key that is not known")
+
+// fixed are keys that were there from the start and stay.
+type fixed struct{ set *keySet }
+
+func (f fixed) find(_ context.Context, kid, alg string) (*key, error) {
+	if k := f.set.find(kid, alg); k != nil {
+		return k, nil
+	}
+	return nil, errUnknownKey
+}
+
+func (fixed) ready() error { return nil }
+func (fixed) close()       {}

@@ -1,0 +1,193 @@
+package authn
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How keys from the network are kept.
+const (
+	// refreshEvery is the time between two fetches when all is well.
+	refreshEvery = 10 * time.Minute
+	// retryFirst and retryLast bound the time between fetches after failures,
+	// which doubles with each.
+	retryFirst = 250 * time.Millisecond
+	retryLast  = 30 * time.Second
+	// fetchTimeout bounds one fetch as a whole.
+	fetchTimeout = 3 * time.Second
+	// askEvery bounds how often tokens with unknown keys can cause a fetch.
+	askEvery = 30 * time.Second
+	// maxStale is how long keys are used while the issuer cannot be reached.
+	maxStale = 24 * time.Hour
+)
+
+// remote keeps the keys of an issuer on the network. One goroutine does all
+// fetching; requests read what it left. A request waits for it in two cases
+// only: there are no keys at all and a fetch is under way, or its token names
+// a key that is not known, which asks for a fetch that all such requests
+// share.
+type remote struct {
+	fetch   func(context.Context) (*keySet, error)
+	current atomic.Pointer[keySet]
+	stop    context.CancelFunc
+	done    chan struct{} // closed when the goroutine has ended
+	wake    chan struct{} // asks for a fetch at once
+
+	mu     sync.Mutex
+	flight chan struct{} // closed when the fetch under way ends; nil where there is none
+	asked  time.Time     // when a request last caused a fetch
+	failed error         // why the last fetch failed
+}
+
+func startRemote(ctx context.Context, fetch func(context.Context) (*keySet, error)) *remote {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r := &remote{
+		fetch: fetch, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
+		flight: make(chan struct{}), // so that the first request waits for the first fetch
+	}
+	go r.run(ctx)
+	return r
+}
+
+func (r *remote) close() {
+	r.stop()
+	<-r.done
+}
+
+func (r *remote) run(ctx context.Context) {
+	defer close(r.done)
+	retry := retryFirst
+	for {
+		wait := refreshEvery
+		if err := r.refresh(ctx); err != nil {
+			wait, retry = retry, min(2*retry, retryLast)
+		} else {
+			retry = retryFirst
+		}
+		// A tenth more or less keeps many gateways from asking in step.
+		timer := time.NewTimer(wait*9/10 + rand.N(wait/5))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		case <-r.wake:
+			timer.Stop()
+		}
+	}
+}
+
+// refresh fetches once. A failure leaves the keys as they are.
+func (r *remote) refresh(ctx context.Context) error {
+	flight := r.take()
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	set, err := r.fetch(ctx)
+	if err == nil {
+		set.fetched = time.Now()
+		r.current.Store(set)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flight, r.failed = nil, err
+	close(flight)
+	return err
+}
+
+// take begins a fetch, which answers whoever asked for one until now.
+func (r *remote) take() chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case <-r.wake:
+	default:
+	}
+	if r.flight == nil {
+		r.flight = make(chan struct{})
+	}
+	return r.flight
+}
+
+func (r *remote) find(ctx context.Context, kid, alg string) (*key, error) {
+	set := r.keys()
+	if set == nil {
+		r.await(ctx, r.underWay())
+		if set = r.keys(); set == nil {
+			return nil, errUnavailable
+		}
+	}
+	if k := set.find(kid, alg); k != nil {
+		return k, nil
+	}
+	if kid == "" {
+		return nil, errUnknownKey
+	}
+	r.await(ctx, r.ask())
+	if set = r.keys(); set == nil {
+		return nil, errUnavailable
+	}
+	if k := set.find(kid, alg); k != nil {
+		return k, nil
+	}
+	return nil, errUnknownKey
+}
+
+// keys gives the keys that may be used now, or nil.
+func (r *remote) keys() *keySet {
+	set := r.current.Load()
+	if set == nil || time.Since(set.fetched) > maxStale {
+		return nil
+	}
+	return set
+}
+
+// underWay gives the end of the fetch under way, nil where there is none.
+func (r *remote) underWay() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.flight
+}
+
+// ask gives the end of the fetch under way, or of a new one if the last that
+// was asked for is long enough ago; nil otherwise.
+func (r *remote) ask() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flight != nil {
+		return r.flight
+	}
+	if now := time.Now(); r.asked.IsZero() || now.Sub(r.asked) >= askEvery {
+		r.asked = now
+		r.flight = make(chan struct{})
+		r.wake <- struct{}{} // never blocks: it is empty where no fetch is under way
+	}
+	return r.flight
+}
+
+// await waits for the end of a fetch, if there is one to wait for.
+func (r *remote) await(ctx context.Context, flight <-chan struct{}) {
+	if flight == nil {
+		return
+	}
+	select {
+	case <-flight:
+	case <-ctx.Done():
+	case <-r.done:
+	}
+}
+
+func (r *remote) ready() error {
+	if r.keys() != nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed == nil {
+		return fmt.Errorf("%w: not fetched yet", errUnavailable)
+	}
+	return fmt.Errorf("%w: %w", errUnavailable, r.failed)
+}
