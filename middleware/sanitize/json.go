@@ -1,0 +1,274 @@
+package sanitize
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxDepth is how deep arrays and objects may nest.
+const maxDepth = 128
+
+// rewriteJSON shows every text of a document to v and gives the document with
+// the texts that v changed, and nothing else changed: numbers keep their
+// spelling, members their order, white space its place. A document in which v
+// changes nothing comes back as it is.
+//
+// The grammar is RFC 8259's, without the freedom that it leaves to parsers and
+// that lets two of them see different documents: names are unique once
+// decoded, texts are valid UTF-8 without lone surrogates, there is no byte
+// order mark and nothing behind the value.
+func rewriteJSON(src []byte, at pointer, v visitor) ([]byte, error) {
+	d := &document{src: src, at: at, v: v}
+	d.space()
+	if err := d.value(0); err != nil {
+		return nil, err
+	}
+	d.space()
+	if d.pos != len(src) {
+		return nil, d.fault("something follows the value")
+	}
+	if d.out == nil {
+		return src, nil
+	}
+	return append(d.out, src[d.kept:]...), nil
+}
+
+// document is one pass over a text. out holds what stands before kept, once
+// something has changed.
+type document struct {
+	src  []byte
+	pos  int
+	at   pointer
+	v    visitor
+	out  []byte
+	kept int
+}
+
+func (d *document) fault(what string) error {
+	return malformed("%s at byte %d", what, d.pos)
+}
+
+func (d *document) space() {
+	for d.pos < len(d.src) {
+		switch d.src[d.pos] {
+		case ' ', '\t', '\n', '\r':
+			d.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek gives the next byte, or 0, which stands for no token, at the end.
+func (d *document) peek() byte {
+	if d.pos < len(d.src) {
+		return d.src[d.pos]
+	}
+	return 0
+}
+
+func (d *document) value(depth int) error {
+	switch c := d.peek(); {
+	case c == '{' || c == '[':
+		if depth == maxDepth {
+			return d.fault("the nesting is too deep")
+		}
+		d.pos++
+		if c == '{' {
+			return d.object(depth + 1)
+		}
+		return d.array(depth + 1)
+	case c == '"':
+		return d.text()
+	case c == '-' || '0' <= c && c <= '9':
+		return d.number()
+	}
+	for _, word := range []string{"true", "false", "null"} {
+		if end := d.pos + len(word); end <= len(d.src) && string(d.src[d.pos:end]) == word {
+			d.pos = end
+			return nil
+		}
+	}
+	return d.fault("a value is expected")
+}
+
+// text shows a text to the visitor and takes what comes back.
+func (d *document) text() error {
+	start := d.pos
+	s, err := d.quoted()
+	if err != nil {
+		return err
+	}
+	changed, err := d.v.text(d.at, s)
+	if err != nil || changed == s {
+		return err
+	}
+	if d.out == nil {
+		d.out = make([]byte, 0, len(d.src))
+	}
+	d.out = append(d.out, d.src[d.kept:start]...)
+	d.out = appendQuoted(d.out, changed)
+	d.kept = d.pos
+	return nil
+}
+
+func (d *document) array(depth int) error {
+	d.at = append(d.at, element(0))
+	defer func() { d.at = d.at[:len(d.at)-1] }()
+	d.space()
+	if d.peek() == ']' {
+		d.pos++
+		return nil
+	}
+	for i := 0; ; i++ {
+		d.at[len(d.at)-1].index = i
+		d.space()
+		if err := d.value(depth); err != nil {
+			return err
+		}
+		if end, err := d.next(']'); end || err != nil {
+			return err
+		}
+	}
+}
+
+func (d *document) object(depth int) error {
+	d.at = append(d.at, member(""))
+	defer func() { d.at = d.at[:len(d.at)-1] }()
+	d.space()
+	if d.peek() == '}' {
+		d.pos++
+		return nil
+	}
+	var seen names
+	for {
+		d.space()
+		if d.peek() != '"' {
+			return d.fault("the name of a member is expected")
+		}
+		name, err := d.quoted()
+		if err != nil {
+			return err
+		}
+		if !seen.add(name) {
+			return d.fault("the name of a member is repeated")
+		}
+		d.at[len(d.at)-1].name = name
+		if err := d.v.name(d.at); err != nil {
+			return err
+		}
+		if d.space(); d.peek() != ':' {
+			return d.fault("a colon is expected")
+		}
+		d.pos++
+		d.space()
+		if err := d.value(depth); err != nil {
+			return err
+		}
+		if end, err := d.next('}'); end || err != nil {
+			return err
+		}
+	}
+}
+
+// next reads what stands behind a member or an element: a comma, or the end.
+func (d *document) next(closing byte) (end bool, err error) {
+	d.space()
+	switch d.peek() {
+	case ',':
+		d.pos++
+		return false, nil
+	case closing:
+		d.pos++
+		return true, nil
+	}
+	return false, d.fault("a comma or the end is expected")
+}
+
+func (d *document) number() error {
+	if d.peek() == '-' {
+		d.pos++
+	}
+	switch {
+	case d.peek() == '0':
+		d.pos++
+	case !d.digits():
+		return d.fault("a digit is expected")
+	}
+	if d.peek() == '.' {
+		d.pos++
+		if !d.digits() {
+			return d.fault("a digit is expected")
+		}
+	}
+	if d.peek()|0x20 == 'e' {
+		d.pos++
+		if c := d.peek(); c == '+' || c == '-' {
+			d.pos++
+		}
+		if !d.digits() {
+			return d.fault("a digit is expected")
+		}
+	}
+	return nil
+}
+
+func (d *document) digits() bool {
+	start := d.pos
+	for '0' <= d.peek() && d.peek() <= '9' {
+		d.pos++
+	}
+	return d.pos > start
+}
+
+// names are those of one object so far. Few are compared one by one; a map is
+// made where an object has many.
+type names struct {
+	few  []string
+	many map[string]struct{}
+}
+
+func (n *names) add(name string) bool {
+	if n.many != nil {
+		_, again := n.many[name]
+		n.many[name] = struct{}{}
+		return !again
+	}
+	for _, other := range n.few {
+		if other == name {
+			return false
+		}
+	}
+	n.few = append(n.few, name)
+	if len(n.few) > 16 {
+		n.many = make(map[string]struct{}, 2*len(n.few))
+		for _, s := range n.few {
+			n.many[s] = struct{}{}
+		}
+	}
+	return true
+}
+
+// appendQuoted writes s as a JSON string, escaping only what must be.
+func appendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r == '\n':
+			dst = append(dst, `\n`...)
+		case r == '\r':
+			dst = append(dst, `\r`...)
+		case r == '\t':
+			dst = append(dst, `\t`...)
+		case r < 0x20:
+			dst = append(dst, `\u00`...)
+			dst = append(dst, strconv.FormatInt(int64(r>>4), 16)...)
+			dst = append(dst, strconv.FormatInt(int64(r&15), 16)...)
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return append(dst, '"')
+}

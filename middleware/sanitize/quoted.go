@@ -1,0 +1,117 @@
+package sanitize
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// quoted reads the string at pos, which is its opening quote, and gives what
+// it means.
+func (d *document) quoted() (string, error) {
+	d.pos++
+	start := d.pos
+	n := bytes.IndexByte(d.src[start:], '"')
+	if n < 0 {
+		return "", d.fault("a text does not end")
+	}
+	if raw := d.src[start : start+n]; plain(raw) {
+		d.pos = start + n + 1
+		return string(raw), nil
+	}
+	return d.escaped()
+}
+
+// plain reports whether raw is what it means: no escape, no control, valid.
+func plain(raw []byte) bool {
+	for _, c := range raw {
+		if c == '\\' || c < 0x20 {
+			return false
+		}
+	}
+	return utf8.Valid(raw)
+}
+
+// escaped reads a string byte by byte, from behind its opening quote.
+func (d *document) escaped() (string, error) {
+	var out []byte
+	for d.pos < len(d.src) {
+		switch c := d.src[d.pos]; {
+		case c == '"':
+			d.pos++
+			return string(out), nil
+		case c < 0x20:
+			return "", d.fault("a control character stands in a text")
+		case c == '\\':
+			r, err := d.escape()
+			if err != nil {
+				return "", err
+			}
+			out = utf8.AppendRune(out, r)
+		default:
+			r, size := utf8.DecodeRune(d.src[d.pos:])
+			if r == utf8.RuneError && size == 1 {
+				return "", d.fault("a text is not UTF-8")
+			}
+			out = append(out, d.src[d.pos:d.pos+size]...)
+			d.pos += size
+		}
+	}
+	return "", d.fault("a text does not end")
+}
+
+// escape reads one escape, and both halves of a surrogate pair.
+func (d *document) escape() (rune, error) {
+	d.pos++
+	c := d.peek()
+	if i := bytes.IndexByte([]byte(`"\/bfnrt`), c); i >= 0 && c != 0 {
+		d.pos++
+		return rune("\"\\/\b\f\n\r\t"[i]), nil
+	}
+	r, ok := d.hex()
+	if !ok {
+		return 0, d.fault("an escape is not well-formed")
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, nil
+	}
+	// A half without the other is valid by the grammar, and every program
+	// makes something else of it.
+	if d.peek() == '\\' {
+		d.pos++
+		if low, ok := d.hex(); ok {
+			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+				return pair, nil
+			}
+		}
+	}
+	return 0, d.fault("a surrogate stands alone")
+}
+
+// hex reads the u and four digits of an escape.
+func (d *document) hex() (rune, bool) {
+	if d.peek() != 'u' || len(d.src)-d.pos < 5 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range d.src[d.pos+1 : d.pos+5] {
+		v := unhex(c)
+		if v < 0 {
+			return 0, false
+		}
+		r = r<<4 | rune(v)
+	}
+	d.pos += 5
+	return r, true
+}
+
+// unhex gives the value of a hexadecimal digit, or -1.
+func unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c|0x20 && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}
