@@ -65,7 +65,7 @@ func TestFlood(t *testing.T) {
 		{config.RateLimit{Algorithm: "fixed_window"}, 199, 199},
 		{config.RateLimit{Algorithm: "sliding_log"}, 100, 100},
 	} {
-		t.Run(fmt.Sprintf("%s/%d", tt.Algorithm, tt.Burst), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s burst %d", or(tt.Algorithm, gcra), tt.Burst), func(t *testing.T) {
 			in60, in2 := 0, 0
 			for _, quiet := range []time.Duration{0, 59 * time.Second, 59500 * time.Millisecond} {
 				synctest.Test(t, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestWait(t *testing.T) {
 
 // What is taken back was never counted, and nothing else is given back.
 func TestUndo(t *testing.T) {
-	for _, algorithm := range []string{"gcra", "fixed_window", "sliding_log"} {
+	for _, algorithm := range algorithms() {
 		synctest.Test(t, func(t *testing.T) {
 			r := open(t, config.RateLimit{Rate: rate(2, time.Minute), Algorithm: algorithm}, nil)
 			ctx := t.Context()
@@ -193,7 +193,7 @@ func TestUndo(t *testing.T) {
 
 // The library's own words work on every counter.
 func TestLimiterStore(t *testing.T) {
-	for _, algorithm := range []string{"gcra", "fixed_window", "sliding_log"} {
+	for _, algorithm := range algorithms() {
 		synctest.Test(t, func(t *testing.T) {
 			l := open(t, config.RateLimit{Rate: rate(5, time.Minute), Algorithm: algorithm}, nil).local
 			exerciseLimiter(t, algorithm, l)

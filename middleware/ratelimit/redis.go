@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -31,7 +32,9 @@ var logScript string
 // shared is a Redis server or cluster behind a breaker.
 type shared struct {
 	client  goredis.UniversalClient
+	timeout time.Duration // of one exchange
 	breaker breaker
+	asked   atomic.Int64 // exchanges begun
 	gcra    *goredis.Script
 	log     *goredis.Script
 }
@@ -53,7 +56,7 @@ func openShared(c *config.Redis) (*shared, error) {
 		PoolTimeout: 50 * time.Millisecond, MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	return &shared{client: client, gcra: goredis.NewScript(gcraScript), log: goredis.NewScript(logScript)}, nil
+	return &shared{client: client, timeout: callTimeout, gcra: goredis.NewScript(gcraScript), log: goredis.NewScript(logScript)}, nil
 }
 
 func tlsConfig(c *config.Redis) (*tls.Config, error) {
@@ -85,8 +88,9 @@ func (s *shared) do(ctx context.Context, f func(context.Context, goredis.Univers
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 	defer cancel()
+	s.asked.Add(1)
 	err = f(ctx, s.client)
 	s.breaker.report(probe, err)
 	return err

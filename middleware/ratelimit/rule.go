@@ -81,7 +81,7 @@ func Open(name string, c *config.RateLimit, store *Store) (*Rule, error) {
 	r.local = limiter.New(store.memory(r.spec), r.spec.rate)
 	if c := store.shared(r.spec); c != nil {
 		r.shared = limiter.New(c, r.spec.rate)
-		r.known = newTable(maxKeys, func(v *refused, now int64) int64 { return v.until - now })
+		r.known = newTable(store.keys, func(v *refused, now int64) int64 { return v.until - now })
 	}
 	return r, nil
 }

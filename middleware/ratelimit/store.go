@@ -28,6 +28,7 @@ const maxKeys = 100_000
 // them. A rule that was redefined begins at nothing.
 type Store struct {
 	redis *shared // nil: in memory
+	keys  int     // the cap of one rule in memory
 
 	mu    sync.Mutex
 	local map[string]weak.Pointer[Counter] // by definition
@@ -37,7 +38,7 @@ type Store struct {
 // that is down now is used when it is up. The error says what is wrong with the
 // settings or that a file cannot be read.
 func OpenStore(c config.Store) (*Store, error) {
-	s := &Store{local: map[string]weak.Pointer[Counter]{}}
+	s := &Store{keys: maxKeys, local: map[string]weak.Pointer[Counter]{}}
 	if c.Redis == nil {
 		return s, nil
 	}
@@ -98,11 +99,11 @@ func (s *Store) memory(d spec) *Counter {
 	c := &Counter{}
 	switch d.algorithm {
 	case slidingLog:
-		c.engine = newMemoryLog(d.rate, maxKeys)
+		c.engine = newMemoryLog(d.rate, s.keys)
 	case fixedWindow:
-		c.engine = newMemoryWindow(d.rate, maxKeys)
+		c.engine = newMemoryWindow(d.rate, s.keys)
 	default:
-		c.engine = newMemoryGCRA(d.burst, maxKeys)
+		c.engine = newMemoryGCRA(d.burst, s.keys)
 	}
 	s.local[name] = weak.Make(c)
 	return c

@@ -13,19 +13,21 @@ import (
 // A flood of made-up keys takes no more room than allowed and does not set
 // free who is at their limit.
 func TestTableKeepsOffenders(t *testing.T) {
-	for _, algorithm := range []string{"gcra", "fixed_window", "sliding_log"} {
+	for _, algorithm := range algorithms() {
 		synctest.Test(t, func(t *testing.T) {
-			r := open(t, config.RateLimit{Rate: rate(20, time.Minute), Algorithm: algorithm}, nil)
-			const offenders = 50
+			const keys, offenders = 2000, 50
+			store := openStore(t, config.Store{})
+			store.keys = keys
+			r := open(t, config.RateLimit{Rate: rate(20, time.Minute), Algorithm: algorithm}, store)
 			for i := range offenders {
 				for range 21 {
 					r.take(t.Context(), "offender"+strconv.Itoa(i))
 				}
 			}
-			for i := range 2 * maxKeys {
+			for i := range 20 * keys {
 				r.take(t.Context(), strconv.Itoa(i))
 			}
-			if n := size(r); n > maxKeys+shards {
+			if n := size(r); n > keys+shards {
 				t.Errorf("%s: %d keys", algorithm, n)
 			}
 			for i := range offenders {
@@ -65,7 +67,7 @@ func TestTableSweeps(t *testing.T) {
 
 // Many goroutines on one key are admitted exactly as often as one would be.
 func TestConcurrent(t *testing.T) {
-	for _, algorithm := range []string{"gcra", "fixed_window", "sliding_log"} {
+	for _, algorithm := range algorithms() {
 		r := open(t, config.RateLimit{Rate: rate(500, time.Hour), Algorithm: algorithm}, nil)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
@@ -101,7 +103,7 @@ func TestTakeAllocations(t *testing.T) {
 }
 
 func BenchmarkTake(b *testing.B) {
-	for _, algorithm := range []string{"gcra", "fixed_window", "sliding_log"} {
+	for _, algorithm := range algorithms() {
 		b.Run(algorithm, func(b *testing.B) {
 			r := open(b, config.RateLimit{Rate: rate(1000, time.Second), Algorithm: algorithm}, nil)
 			b.ReportAllocs()
