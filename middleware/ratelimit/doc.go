@@ -1,0 +1,42 @@
+// Package ratelimit admits so many requests per time.
+//
+// A [Rule] is one limit of the configuration. It has a key (whom it counts: an
+// address, a subject, a tenant, a header), a rate and an algorithm. A [Stage]
+// asks the rules of a route and refuses with 429 rate_limited where one of them
+// says no. A [Store] holds what was counted. It outlives the rules: a reload
+// opens new rules on the same store, and a rule whose definition did not change
+// goes on counting where it was.
+//
+// # Algorithms
+//
+// No cheap algorithm promises "at most 100 in every 60 seconds". This is what a
+// caller who floods is given at most, for a rate of 100/1m:
+//
+//	algorithm               in any 60 s   in any 2 s
+//	gcra, burst 20                  119           23
+//	gcra, burst 100 (default)       199          103
+//	fixed_window                    199          199
+//	sliding_log                     100          100
+//
+// gcra (the generic cell rate algorithm) is a bucket of `burst` requests that
+// leaks at the rate: it keeps one number per key, admits at most `burst` at once
+// after idle, the first included, and then one every period/count.
+// fixed_window counts from a key's first request until the period is over, and
+// two windows may meet. sliding_log remembers every admitted request and is
+// exact; it costs eight bytes for each.
+//
+// # Interface
+//
+// Everything that counts is a limiter.Store of github.com/ulule/limiter/v3 and
+// every rule asks a limiter.Limiter; fixed_window is that library's own. The
+// library says when to come back in whole seconds and cannot take a request
+// back, so our [Counter] says both beside its interface.
+//
+// # The shared store
+//
+// With Redis, one script per request decides by the server's clock, so all
+// replicas share one count and their clocks do not matter. Redis is not needed
+// at start, and one that is dead or frozen costs one short timeout and then
+// nothing for a while (breaker.go); meanwhile each rule does what its
+// on_store_error says.
+package ratelimit
