@@ -243,3 +243,8 @@ test_paging if {
 test_who_sees_every_field_may_filter if {
 	authz.deny == set() with input as samples.ask_with_query(samples.hr, "/api/employees/", {"ordering": ["salary"]})
 }
+
+test_without_a_list_of_parameters_none_is_good if {
+	question := samples.ask_with_query(samples.staff, "/api/employees/", {"page": ["2"]})
+	samples.codes(authz.deny) == {"query_not_permitted"} with input as question with data.company.paging as null
+}

@@ -72,7 +72,7 @@ target := "record" if {
 # title: The path names the record that is about the caller
 own if {
 	target == "record"
-	route.by_owner
+	input.subject.role in route.own_of
 	identified
 	input.resource.segments[2] == input.subject.id
 }

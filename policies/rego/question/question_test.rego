@@ -47,6 +47,13 @@ test_document_with_the_id_of_the_caller_is_not_own if {
 	not question.own with input as samples.ask(samples.staff, "GET", "/api/documents/e2")
 }
 
+# Employee 7 and applicant 7 are two people.
+test_applicant_with_the_id_of_a_manager_is_not_the_manager if {
+	manager := object.union(samples.manager, {"id": "7"})
+	question.own with input as samples.ask(manager, "GET", "/api/employees/7")
+	not question.own with input as samples.ask(manager, "GET", "/api/candidates/7")
+}
+
 test_spelling_of_the_id_matters if {
 	not question.own with input as samples.ask(samples.staff, "GET", "/api/employees/E2")
 }
