@@ -1,0 +1,35 @@
+# METADATA
+# title: What the caller may not write
+# description: Judged on the body of a request that creates or updates.
+package protect
+
+import data.masking
+
+# METADATA
+# title: Members that only some roles write
+# labels: {id: WRITE-10}
+entries contains {"path": path, "action": "reject"} if {
+	writes
+	some path, roles in members
+	not trusted(roles)
+}
+
+# A helper and not "not role in roles": where there is no role at all, that
+# would be undefined instead of true, and the member would be open.
+trusted(roles) if input.subject.role in roles
+
+# METADATA
+# title: Nobody writes what they may not see
+# description: >-
+#   A client that reads a record, changes one field and sends it back would
+#   otherwise store the masks in place of the values.
+# labels: {id: WRITE-11}
+entries contains {"path": entry.path, "action": "reject"} if {
+	writes
+	members
+	some entry in masking.mask
+}
+
+members := data.company.protected[input.resource.route]
+
+writes if input.action.name in {"create", "update"}
