@@ -1,0 +1,117 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+// stage is what refusals of this package are filed under.
+const stage = "upstream"
+
+// What an exchange without settings of its own is bound by.
+const (
+	defaultAnswer = 30 * time.Second
+	defaultIdle   = 60 * time.Second
+)
+
+// Handle sends the exchange to an endpoint that is well and returns its answer.
+// It is a [middleware.Handler]. The body of the answer fails, which cuts the
+// client's stream, when the upstream is silent for longer than the route's idle
+// timeout. Closing it ends the call.
+//
+// Errors are refusals: upstream_unavailable, upstream_timeout, or what is wrong
+// with the request body where reading it from the client failed.
+func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
+	if x.Decision != nil && x.Decision.Region != "" {
+		// Endpoints carry no region, so none is known to be in it.
+		return nil, unavailable(fmt.Sprintf("no endpoint of the backend is known to be in region %q", x.Decision.Region), nil)
+	}
+	e := u.pick()
+	if e == nil {
+		return nil, unavailable("no endpoint of the backend is well", nil)
+	}
+	x.Upstream = e.name
+
+	answer, idle := defaultAnswer, defaultIdle
+	if x.Route != nil && x.Route.Timeouts.Upstream > 0 {
+		answer = x.Route.Timeouts.Upstream.D()
+	}
+	if x.Route != nil && x.Route.Timeouts.Idle > 0 {
+		idle = x.Route.Timeouts.Idle.D()
+	}
+	ctx, cancel := context.WithCancelCause(x.Request.Context())
+	w := newWatch(cancel, answer, idle)
+	out, sent := request(ctx, x.Request, e, w)
+	res, err := u.transport.RoundTrip(out)
+	w.answered()
+	if err != nil {
+		defer cancel(nil)
+		return nil, refusal(ctx, x.Request.Context(), sent, err)
+	}
+	res.Request = x.Request
+	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
+	if late := context.Cause(ctx); errors.Is(late, errNoAnswer) { // by a hair: the call is already cut
+		_ = res.Body.Close()
+		return nil, refusal(ctx, x.Request.Context(), sent, late)
+	}
+	if res.StatusCode < http.StatusOK { // 101, or a number that is no status
+		_ = res.Body.Close()
+		return nil, unavailable("the backend answered in a way that ends no request",
+			fmt.Errorf("status %d", res.StatusCode))
+	}
+	return res, nil
+}
+
+// request makes what is sent of what came through the pipeline. The client's
+// request stays as it is; headers are copied only where they must differ.
+func request(ctx context.Context, in *http.Request, e *endpoint, w *watch) (*http.Request, *requestBody) {
+	out := in.WithContext(ctx)
+	target := *in.URL
+	target.Scheme, target.Host = e.url.Scheme, e.url.Host
+	out.URL, out.Host, out.RequestURI = &target, "", ""
+
+	_, named := in.Header["User-Agent"]
+	_, expects := in.Header["Expect"]
+	if !named || expects {
+		out.Header = in.Header.Clone()
+		out.Header.Del("Expect") // the gateway has answered it already
+		if !named {
+			out.Header["User-Agent"] = []string{""} // or net/http would put in its own
+		}
+	}
+	if in.Body == nil || in.Body == http.NoBody {
+		return out, nil
+	}
+	body := &requestBody{ReadCloser: in.Body, watch: w}
+	out.Body = body
+	return out, body
+}
+
+// refusal says why there is no answer. The order matters: a client that goes
+// away makes everything else fail too.
+func refusal(ctx, client context.Context, sent *requestBody, err error) error {
+	if client.Err() != nil {
+		return unavailable("the request was given up", fmt.Errorf("%w: %w", client.Err(), err))
+	}
+	if errors.Is(context.Cause(ctx), errNoAnswer) {
+		return middleware.Refuse(stage, middleware.UpstreamTimeout, "the backend did not answer in time").With(err)
+	}
+	if failed := sent.failure(); failed != nil {
+		return middleware.BodyRefusal(stage, failed)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return unavailable("the backend cannot be reached", err)
+	}
+	return unavailable("the backend broke off or did not speak HTTP", err)
+}
+
+func unavailable(detail string, err error) *middleware.Refusal {
+	return middleware.Refuse(stage, middleware.UpstreamUnavailable, detail).With(err)
+}

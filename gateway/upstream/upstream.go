@@ -1,0 +1,180 @@
+// Package upstream sends exchanges to a backend service: the innermost handler
+// of the pipeline.
+//
+// A request goes to one endpoint and its answer comes back as it is, or not at
+// all. Nothing is followed, unpacked or tried elsewhere: a request is sent
+// again only by net/http itself, on a new connection, where the kept one turned
+// out to be dead before the request could have had an effect.
+//
+// The upstream is bounded by its own slowness and never by that of the client:
+// the clock runs while the gateway waits for the head of an answer or for the
+// next piece of its body, and stands while the client is the one to move (see
+// [watch]).
+//
+// An [Upstream] knows nothing of routes. The plans of one configuration after
+// the other share it, and with it its connections and what is known of the
+// health of its endpoints.
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/certs"
+	"github.com/gatehouse-dev/gatehouse/config"
+)
+
+const (
+	dialTimeout    = 5 * time.Second
+	idleConnection = 30 * time.Second // shorter than what servers usually grant
+	idlePerHost    = 256
+	headerBytes    = 64 << 10
+)
+
+// Upstream is a backend service.
+type Upstream struct {
+	name      string
+	endpoints []*endpoint
+	next      atomic.Uint64
+	transport *http.Transport
+
+	stop   context.CancelFunc
+	checks sync.WaitGroup
+}
+
+// endpoint is one address of the service.
+type endpoint struct {
+	name string // as configured, for the record
+	url  *url.URL
+	well atomic.Bool
+}
+
+// Endpoint is what is known of one endpoint.
+type Endpoint struct {
+	URL  string `json:"url"`
+	Well bool   `json:"well"`
+}
+
+// Open makes an upstream of its settings and starts its health checks. The
+// errors are [certs.FileError]s, whose Field is relative to the settings: ca,
+// endpoints[0]. Whoever opens an upstream closes it.
+func Open(name string, c *config.Upstream) (*Upstream, error) {
+	u := &Upstream{name: name}
+	for i, text := range c.Endpoints {
+		target, err := parse(text)
+		if err != nil {
+			return nil, &certs.FileError{Field: fmt.Sprintf("endpoints[%d]", i), Err: err}
+		}
+		e := &endpoint{name: text, url: target}
+		e.well.Store(true)
+		u.endpoints = append(u.endpoints, e)
+	}
+	if len(u.endpoints) == 0 {
+		return nil, &certs.FileError{Field: "endpoints", Err: errors.New("at least one is needed")}
+	}
+	t, err := transport(c)
+	if err != nil {
+		return nil, err
+	}
+	u.transport = t
+	ctx, stop := context.WithCancel(context.Background())
+	u.stop = stop
+	if c.Health != nil {
+		for _, e := range u.endpoints {
+			u.checks.Go(func() { u.check(ctx, e, c.Health) })
+		}
+	}
+	return u, nil
+}
+
+// Close ends the health checks and waits for them, and closes the connections
+// that are idle. Exchanges that still run finish.
+func (u *Upstream) Close() error {
+	u.stop()
+	u.checks.Wait()
+	u.transport.CloseIdleConnections()
+	return nil
+}
+
+// Name of the upstream in the configuration.
+func (u *Upstream) Name() string { return u.name }
+
+// Endpoints tells what is known of each endpoint, in the order of the
+// configuration.
+func (u *Upstream) Endpoints() []Endpoint {
+	out := make([]Endpoint, len(u.endpoints))
+	for i, e := range u.endpoints {
+		out[i] = Endpoint{e.name, e.well.Load()}
+	}
+	return out
+}
+
+// pick gives the next endpoint that is well, in turn; nil where none is.
+func (u *Upstream) pick() *endpoint {
+	n := uint64(len(u.endpoints))
+	first := u.next.Add(1) - 1
+	for i := range n {
+		if e := u.endpoints[(first+i)%n]; e.well.Load() {
+			return e
+		}
+	}
+	return nil
+}
+
+// parse reads a base address. What is not understood is refused: it would not
+// be used, and its author thinks it is.
+func parse(text string) (*url.URL, error) {
+	target, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case target.Scheme != "http" && target.Scheme != "https":
+		return nil, fmt.Errorf("%q begins with neither http:// nor https://", text)
+	case target.Hostname() == "":
+		return nil, fmt.Errorf("%q names no host", text)
+	case target.Path != "" && target.Path != "/", target.RawQuery != "", target.Fragment != "", target.User != nil:
+		return nil, fmt.Errorf("%q is more than scheme, host and port", text)
+	}
+	return target, nil
+}
+
+// transport makes the connections. It differs from http.DefaultTransport where
+// a proxy must: bodies pass as they are encoded, the environment names no
+// proxy, many connections are kept, and the head of an answer is bounded.
+func transport(c *config.Upstream) (*http.Transport, error) {
+	settings := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		pool, err := certs.Pool(c.CA)
+		if err != nil {
+			var f *certs.FileError
+			if errors.As(err, &f) {
+				return nil, &certs.FileError{Field: "ca", File: f.File, Err: f.Err}
+			}
+			return nil, &certs.FileError{Field: "ca", File: c.CA, Err: err}
+		}
+		settings.RootCAs = pool
+	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true) // over TLS only
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        settings,
+		TLSHandshakeTimeout:    dialTimeout,
+		Protocols:              &protocols,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    idlePerHost,
+		IdleConnTimeout:        idleConnection,
+		MaxResponseHeaderBytes: headerBytes,
+	}, nil
+}

@@ -1,0 +1,238 @@
+package upstream
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/gatehouse-dev/gatehouse/certs"
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+	"github.com/gatehouse-dev/gatehouse/policies"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open makes an upstream of endpoints for a test.
+func open(t *testing.T, c *config.Upstream, endpoints ...string) *Upstream {
+	t.Helper()
+	if c == nil {
+		c = &config.Upstream{}
+	}
+	c.Endpoints = endpoints
+	u, err := Open("hr", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = u.Close() })
+	return u
+}
+
+// serve runs an HTTP server for a test.
+func serve(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// raw runs a server that is not bound to speak HTTP. talk gets each connection
+// and what has been read ahead of it; the connection is closed after it.
+func raw(t *testing.T, talk func(c net.Conn, r *bufio.Reader)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				talk(c, bufio.NewReader(c))
+			})
+		}
+	})
+	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
+	return "http://" + ln.Addr().String()
+}
+
+// answering reads a request without its body and answers with text.
+func answering(text string) func(net.Conn, *bufio.Reader) {
+	return func(c net.Conn, r *bufio.Reader) {
+		if _, err := http.ReadRequest(r); err == nil {
+			_, _ = io.WriteString(c, text)
+		}
+	}
+}
+
+// until reads until the other side ends the connection.
+func until(r io.Reader) { _, _ = io.Copy(io.Discard, r) }
+
+func timeouts(answer, idle time.Duration) func(*middleware.Exchange) {
+	return func(x *middleware.Exchange) {
+		x.Route.Timeouts = config.Timeouts{Upstream: config.Duration(answer), Idle: config.Duration(idle)}
+	}
+}
+
+// handle sends an exchange and reads the answer.
+func handle(t *testing.T, u *Upstream, x *middleware.Exchange) (int, string, error) {
+	t.Helper()
+	res, err := u.Handle(x)
+	if err != nil {
+		if res != nil {
+			t.Error("a response beside an error")
+		}
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(b), err
+}
+
+func TestRequestAndAnswerPassAsTheyAre(t *testing.T) {
+	var got *http.Request
+	var body string
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		got, body = r, string(b)
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Location", "/elsewhere")
+		w.Header().Set("Trailer", "X-Sum")
+		w.WriteHeader(http.StatusFound)
+		_, _ = io.WriteString(w, "moved")
+		w.Header().Set("X-Sum", "7")
+	})
+	u := open(t, nil, url)
+	x := middlewaretest.Exchange(t, "POST", "https://api.example.com/a%20b?q=1", strings.NewReader("hello"),
+		middlewaretest.Header("X-Request-Id", "test-1"), middlewaretest.Header("Accept-Encoding", "br"))
+	res, err := u.Handle(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != 302 || string(answer) != "moved" || res.Trailer.Get("X-Sum") != "7" || res.Request != x.Request {
+		t.Errorf("answer: %d %q, trailer %v", res.StatusCode, answer, res.Trailer)
+	}
+	if x.Upstream != url {
+		t.Errorf("the record names %q", x.Upstream)
+	}
+	if got.Method != "POST" || got.RequestURI != "/a%20b?q=1" || body != "hello" || "http://"+got.Host != url {
+		t.Errorf("request: %s %s to %s with %q", got.Method, got.RequestURI, got.Host, body)
+	}
+	want := http.Header{"X-Request-Id": {"test-1"}, "Accept-Encoding": {"br"}, "Content-Length": {"5"}}
+	if d := cmp.Diff(want, got.Header); d != "" {
+		t.Errorf("headers (-want +got):\n%s", d)
+	}
+	if x.Request.Host != "api.example.com" || x.Request.URL.Scheme != "https" || len(x.Request.Header) != 2 {
+		t.Error("the exchange's request was changed")
+	}
+}
+
+func TestEndpointsTakeTurns(t *testing.T) {
+	var urls []string
+	for i := range 3 {
+		urls = append(urls, serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, i) }))
+	}
+	u := open(t, nil, urls...)
+	var got string
+	for range 7 {
+		_, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += body
+	}
+	if got != "0120120" {
+		t.Errorf("endpoints answered in the order %s", got)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Proto)
+	}))
+	dir := t.TempDir()
+	if err := certs.Dev(dir, nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(dir+"/gateway.pem", dir+"/gateway-key.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.TLS, s.EnableHTTP2 = &tls.Config{Certificates: []tls.Certificate{pair}}, true
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+
+	u := open(t, &config.Upstream{CA: dir + "/ca.pem"}, s.URL)
+	if status, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil)); err != nil || status != 200 || body != "HTTP/2.0" {
+		t.Errorf("got %d %q %v, want HTTP/2", status, body, err)
+	}
+	stranger := open(t, nil, s.URL) // trusts the system's authorities
+	if _, _, err := handle(t, stranger, middlewaretest.Exchange(t, "GET", "/", nil)); middlewaretest.Code(err) != "upstream_unavailable" {
+		t.Errorf("a server nobody vouches for was believed: %v", err)
+	}
+}
+
+func TestRegionIsRefused(t *testing.T) {
+	u := open(t, nil, raw(t, func(net.Conn, *bufio.Reader) { t.Error("the upstream was called") }))
+	x := middlewaretest.Exchange(t, "GET", "/", nil, func(x *middleware.Exchange) {
+		x.Decision = &policies.Decision{Allow: true, Region: "eu"}
+	})
+	_, _, err := handle(t, u, x)
+	if middlewaretest.Code(err) != "upstream_unavailable" || x.Upstream != "" {
+		t.Errorf("got %v", err)
+	}
+	var r *middleware.Refusal
+	if errors.As(err, &r) && !strings.Contains(r.Detail, `"eu"`) {
+		t.Errorf("the region is not named: %s", r.Detail)
+	}
+}
+
+func TestOpenNamesWhatIsWrong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		c     config.Upstream
+		field string
+	}{
+		"none":      {config.Upstream{}, "endpoints"},
+		"scheme":    {config.Upstream{Endpoints: []string{"http://a", "ftp://b"}}, "endpoints[1]"},
+		"no scheme": {config.Upstream{Endpoints: []string{"localhost:80"}}, "endpoints[0]"},
+		"no host":   {config.Upstream{Endpoints: []string{"http://:80"}}, "endpoints[0]"},
+		"path":      {config.Upstream{Endpoints: []string{"http://a/b"}}, "endpoints[0]"},
+		"query":     {config.Upstream{Endpoints: []string{"http://a?b"}}, "endpoints[0]"},
+		"user":      {config.Upstream{Endpoints: []string{"http://u:p@a"}}, "endpoints[0]"},
+		"garbage":   {config.Upstream{Endpoints: []string{"http://[a"}}, "endpoints[0]"},
+		"ca":        {config.Upstream{Endpoints: []string{"https://a"}, CA: "/nowhere.pem"}, "ca"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open("hr", &tt.c)
+			var f *certs.FileError
+			if !errors.As(err, &f) || f.Field != tt.field {
+				t.Errorf("got %v, want an error of %s", err, tt.field)
+			}
+		})
+	}
+}

@@ -1,0 +1,130 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+)
+
+// Why a call was ended.
+var (
+	errNoAnswer = errors.New("no response headers in time")
+	errIdle     = errors.New("the upstream stopped in the middle of its answer")
+)
+
+// A watch ends a call to an upstream that keeps the gateway waiting: for the
+// head of its answer, counted from the last byte of the request that was taken
+// to be sent, and then for each piece of the body. One timer serves both.
+type watch struct {
+	cancel       context.CancelCauseFunc
+	answer, idle time.Duration
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	waiting bool // the upstream is the one to move
+	headed  bool // the head of the answer is there
+}
+
+func newWatch(cancel context.CancelCauseFunc, answer, idle time.Duration) *watch {
+	w := &watch{cancel: cancel, answer: answer, idle: idle, waiting: true}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(answer, w.expire)
+	return w
+}
+
+func (w *watch) expire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case !w.waiting: // it moved while the timer went off
+	case w.headed:
+		w.cancel(errIdle)
+	default:
+		w.cancel(errNoAnswer)
+	}
+}
+
+// set starts or stops the clock, in one phase of the call only: reading the
+// request body may go on after the answer has begun, and does not count then.
+func (w *watch) set(headed, waiting bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.headed != headed {
+		return
+	}
+	w.waiting = waiting
+	switch {
+	case !waiting:
+		w.timer.Stop()
+	case headed:
+		w.timer.Reset(w.idle)
+	default:
+		w.timer.Reset(w.answer)
+	}
+}
+
+// answered ends the first phase.
+func (w *watch) answered() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.headed, w.waiting = true, false
+	w.timer.Stop()
+}
+
+// requestBody is the client's body on its way. It remembers how reading it
+// failed, to tell that from a failure of the upstream.
+type requestBody struct {
+	io.ReadCloser
+	watch *watch
+
+	mu  sync.Mutex // net/http reads it in a goroutine of its own
+	err error
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.watch.set(false, false)
+	n, err := b.ReadCloser.Read(p)
+	b.watch.set(false, true)
+	if err != nil && err != io.EOF {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.err = err
+	}
+	return n, err
+}
+
+func (b *requestBody) failure() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// responseBody is the upstream's body on its way.
+type responseBody struct {
+	io.ReadCloser
+	watch *watch
+	ctx   context.Context // of the call
+}
+
+func (b *responseBody) Read(p []byte) (int, error) {
+	b.watch.set(true, true)
+	n, err := b.ReadCloser.Read(p)
+	b.watch.set(true, false)
+	if err != nil && err != io.EOF && errors.Is(context.Cause(b.ctx), errIdle) {
+		err = errIdle
+	}
+	return n, err
+}
+
+func (b *responseBody) Close() error {
+	b.watch.set(true, false)
+	err := b.ReadCloser.Close()
+	b.watch.cancel(nil)
+	return err
+}
