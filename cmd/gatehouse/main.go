@@ -35,6 +35,7 @@ func verbs() []verb {
 		{"serve", "-c FILE", "serve; SIGHUP reloads, SIGTERM drains", serveVerb},
 		{"check", "-c FILE [--strict] [--json]", "load and compile everything, print every mistake", checkVerb},
 		{"explain", "-c FILE METHOD URL [--claims JSON] [--json]", "tell what would be done with a request", explainVerb},
+		{"demo", "[--check]", "run the gateway in front of a sample company", demoVerb},
 		{"certs", "dev DIR", "make a local authority and a server certificate", certsVerb},
 		{"version", "", "print the version, Go and the policy engine", versionVerb},
 	}
