@@ -74,7 +74,7 @@ func (r *report) parse(data []byte) *yaml.Node {
 		case errors.Is(err, io.EOF):
 			return root
 		case errors.As(err, &syntax):
-			r.add(mark{syntax.Mark.Line, syntax.Mark.Column}, "this is not YAML: %s", syntaxOf(syntax))
+			r.add(placeOf(syntax, data), "this is not YAML: %s", syntaxOf(syntax))
 			return nil
 		case err != nil:
 			r.add(mark{}, "this is not YAML: %v", err)
@@ -88,6 +88,22 @@ func (r *report) parse(data []byte) *yaml.Node {
 		}
 		root = doc.Content[0]
 	}
+}
+
+// placeOf is where the parser gave up, or, where that is behind the end of the
+// file, where what it could not finish begins.
+func placeOf(e *yaml.LoadError, data []byte) mark {
+	lines := bytes.Count(data, []byte("\n"))
+	if !bytes.HasSuffix(data, []byte("\n")) {
+		lines++
+	}
+	switch {
+	case e.Mark.Line <= lines:
+		return mark{e.Mark.Line, e.Mark.Column}
+	case e.ContextMark.Line > 0 && e.ContextMark.Line <= lines:
+		return mark{e.ContextMark.Line, e.ContextMark.Column}
+	}
+	return mark{lines, 1}
 }
 
 func syntaxOf(e *yaml.LoadError) string {
