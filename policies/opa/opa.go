@@ -1,0 +1,175 @@
+// Package opa is the [policies.Decider] on the Open Policy Agent: it turns
+// Rego written in package gatehouse into decisions.
+//
+// # Loading is a gate
+//
+// [Load] reads every policy and data file of a folder and refuses the lot when
+// anything in it is wrong, naming all mistakes with file, line and column. What
+// passes
+//
+//   - is Rego v1, compiled strictly and type-checked against a schema derived
+//     from [policies.Input], so that input.subject.rolle does not load;
+//   - calls only builtins that depend on nothing but their arguments and can be
+//     interrupted: no clock, no network, no randomness, no huge numbers;
+//   - defines in package gatehouse only rules that the gateway knows, in the
+//     form it expects, and every constant in their heads (a path, an action, an
+//     operator, a header name) is one that can be enforced.
+//
+// # Deciding is strict
+//
+// [Engine.Decide] asks one query for the whole package and reads the answer
+// term by term. Values that were not constants at load are judged here by the
+// same code ([reader]); anything that cannot be enforced exactly as written is
+// an error, and an error denies.
+//
+// An Engine never changes after Load and may be used by any number of
+// goroutines. New policies mean a new Engine.
+package opa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/gatehouse-dev/gatehouse/policies"
+)
+
+// DefaultBudget is the time one decision may take where Options name none.
+const DefaultBudget = 50 * time.Millisecond
+
+// answer is the variable of the one query that is asked.
+const answer = "decision"
+
+// Engine decides by one immutable set of policies and data.
+type Engine struct {
+	query    rego.PreparedEvalQuery
+	txn      storage.Transaction // held for good: nothing ever writes to the store
+	compiler *ast.Compiler       // read-only, for Explain
+	terms    inputTerms
+	budget   time.Duration
+
+	headers      []string
+	revision     string
+	rules, files int
+}
+
+var _ policies.Decider = (*Engine)(nil)
+
+// Load reads, checks and compiles policies. The error is [Mistakes] where the
+// policies are wrong.
+func Load(ctx context.Context, o Options) (*Engine, error) {
+	src := read(o)
+	modules := src.parse(false)
+	facts := checkContract(modules, &src.mistakes)
+	src.checkData()
+	if err := src.err(); err != nil {
+		return nil, err
+	}
+	c, store, txn, err := src.compile(ctx, modules)
+	if err != nil {
+		return nil, err
+	}
+	q, err := rego.New(
+		rego.Compiler(c),
+		rego.Store(store),
+		rego.Transaction(txn),
+		rego.Capabilities(capabilities()),
+		rego.StrictBuiltinErrors(true),
+		rego.Query(answer+" = data."+packageName),
+	).PrepareForEval(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the policy query: %w", err)
+	}
+	e := &Engine{
+		query: q, txn: txn, compiler: c, terms: newInputTerms(), budget: o.Budget,
+		headers: facts.headers, rules: facts.rules, files: len(modules), revision: src.revision(),
+	}
+	if e.budget <= 0 {
+		e.budget = DefaultBudget
+	}
+	return e, nil
+}
+
+// HeaderNames lists the upstream headers that some rule sets, in canonical
+// form, sorted.
+func (e *Engine) HeaderNames() []string { return slices.Clone(e.headers) }
+
+// Revision is a hash of the policies and data: equal sources have an equal
+// revision on every machine.
+func (e *Engine) Revision() string { return e.revision }
+
+// Size tells how many rules of package gatehouse are in force, and how many
+// files of Rego were read.
+func (e *Engine) Size() (rules, files int) { return e.rules, e.files }
+
+// Decide answers the question. Whatever is not a clean answer is an error: an
+// evaluation error, a conflict between rules, an answer of the wrong shape, a
+// canceled context, more time than the budget.
+func (e *Engine) Decide(ctx context.Context, in *policies.Input) (*policies.Decision, error) {
+	doc, err := e.evaluate(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{}
+	d := r.decision(doc)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	d.Revision = e.revision
+	return d, nil
+}
+
+// evaluate gives the document of package gatehouse as a term.
+func (e *Engine) evaluate(ctx context.Context, in *policies.Input, more ...rego.EvalOption) (*ast.Term, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("policy not asked: %w", err)
+	}
+	input, err := e.terms.input(in)
+	if err != nil {
+		return nil, err
+	}
+	// One Cancel per evaluation: it cannot be reset. Without an external one
+	// rego starts a goroutine per call to watch the context.
+	stop := topdown.NewCancel()
+	timer := time.AfterFunc(e.budget, stop.Cancel)
+	defer timer.Stop()
+	defer context.AfterFunc(ctx, stop.Cancel)()
+
+	results, err := e.query.Eval(ctx, append(more,
+		rego.EvalParsedInput(input),
+		rego.EvalTransaction(e.txn),
+		rego.EvalMetrics(metrics.NoOp()),
+		rego.EvalExternalCancel(stop),
+		rego.EvalGenerateJSON(func(t *ast.Term, _ *rego.EvalContext) (any, error) { return t, nil }),
+	)...)
+	if err != nil {
+		return nil, e.failure(ctx, err)
+	}
+	if len(results) != 1 {
+		return nil, fmt.Errorf("policy gave %d answers, not one", len(results))
+	}
+	doc, ok := results[0].Bindings[answer].(*ast.Term)
+	if !ok {
+		return nil, errors.New("policy gave no answer")
+	}
+	return doc, nil
+}
+
+// failure says why an evaluation ended early.
+func (e *Engine) failure(ctx context.Context, err error) error {
+	switch {
+	case !topdown.IsCancel(err):
+		return fmt.Errorf("policy: %w", err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("policy interrupted: %w", context.Cause(ctx))
+	}
+	return fmt.Errorf("policy took longer than its budget of %v: %w", e.budget, context.DeadlineExceeded)
+}
