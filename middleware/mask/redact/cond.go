@@ -1,0 +1,259 @@
+package redact
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Cond compares one field of a row with a value.
+type Cond struct {
+	// Field is the path of the field within the row: "a.b", "['a-b']", or "@"
+	// for the row itself.
+	Field string
+	// Op is eq, ne, in, not_in, lt, le, gt, ge or exists.
+	Op string
+	// Value is a string, number, bool or nil; a list of those for in and
+	// not_in. For exists it is nil, true, or false for "does not exist".
+	Value any
+	// Missing says that the value has no value. Such a condition never holds.
+	Missing bool
+}
+
+// Ops of conditions.
+const (
+	opEq     = "eq"
+	opNe     = "ne"
+	opIn     = "in"
+	opNotIn  = "not_in"
+	opLt     = "lt"
+	opLe     = "le"
+	opGt     = "gt"
+	opGe     = "ge"
+	opExists = "exists"
+)
+
+// truth is three-valued.
+type truth uint8
+
+const (
+	undefined truth = iota
+	no
+	yes
+)
+
+func truthOf(b bool) truth {
+	if b {
+		return yes
+	}
+	return no
+}
+
+func (t truth) not() truth {
+	switch t {
+	case yes:
+		return no
+	case no:
+		return yes
+	}
+	return undefined
+}
+
+type cond struct {
+	field  []segment
+	op     string
+	values []literal
+	never  bool
+}
+
+// literal is a scalar; kind is the first byte of its JSON text: " - t f n,
+// with - for every number and t for both booleans.
+type literal struct {
+	kind   byte
+	text   string
+	number decimal
+}
+
+// Fits reports whether value has the shape that op compares with: a list for
+// in and not_in, a bool or nothing for exists, a scalar for the others.
+func Fits(op string, value any) bool {
+	_, err := literals(op, value)
+	return err == nil
+}
+
+func compileCond(c Cond) (*cond, error) {
+	field, err := parseField(c.Field)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]string{opEq, opNe, opIn, opNotIn, opLt, opLe, opGt, opGe, opExists}, c.Op) {
+		return nil, fmt.Errorf("op %q is unknown", c.Op)
+	}
+	if c.Missing {
+		return &cond{field: field, op: c.Op, never: true}, nil
+	}
+	values, err := literals(c.Op, c.Value)
+	if err != nil {
+		return nil, fmt.Errorf("field %q: %s: %w", c.Field, c.Op, err)
+	}
+	return &cond{field: field, op: c.Op, values: values}, nil
+}
+
+func literals(op string, value any) ([]literal, error) {
+	list, isList := value.([]any)
+	switch {
+	case op == opExists:
+		if _, ok := value.(bool); !ok && value != nil {
+			return nil, errors.New("the value must be true, false or absent")
+		}
+	case (op == opIn || op == opNotIn) != isList:
+		return nil, errors.New("in and not_in compare with a list, everything else with a single value")
+	}
+	if !isList {
+		list = []any{value}
+	}
+	out := make([]literal, len(list))
+	for i, v := range list {
+		l, err := literalOf(v)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = l
+	}
+	return out, nil
+}
+
+func literalOf(v any) (literal, error) {
+	var text string
+	switch v := v.(type) {
+	case nil:
+		return literal{kind: 'n'}, nil
+	case string:
+		return literal{kind: '"', text: v}, nil
+	case bool:
+		return literal{kind: 't', text: strconv.FormatBool(v)}, nil
+	case json.Number:
+		text = v.String()
+	case float64:
+		text = strconv.FormatFloat(v, 'g', -1, 64)
+	case int:
+		text = strconv.Itoa(v)
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	default:
+		return literal{}, fmt.Errorf("a %T cannot be compared with", v)
+	}
+	if end, err := scanNumber([]byte(text), 0); err != nil || end != len(text) {
+		return literal{}, fmt.Errorf("%q is not a number", text)
+	}
+	d, ok := parseDecimal([]byte(text))
+	if !ok {
+		return literal{}, fmt.Errorf("%q is too large a number", text)
+	}
+	return literal{kind: '-', number: d}, nil
+}
+
+// literalAt reads a scalar of the text. It reports false for what cannot be
+// compared: containers, half a surrogate pair, an absurd exponent.
+func literalAt(raw []byte) (literal, bool) {
+	switch raw[0] {
+	case '{', '[':
+		return literal{}, false
+	case 'n':
+		return literal{kind: 'n'}, true
+	case 't', 'f':
+		return literal{kind: 't', text: string(raw)}, true
+	case '"':
+		text, ok := unquote(nil, raw)
+		return literal{kind: '"', text: string(text)}, ok
+	}
+	d, ok := parseDecimal(raw)
+	return literal{kind: '-', number: d}, ok
+}
+
+// holds judges the field as it was found in src.
+func (c *cond) holds(src []byte, f *capture, limit int) truth {
+	switch {
+	case c.never || f.ambiguous:
+		return undefined
+	case c.op == opExists:
+		return truthOf(f.found == (c.values[0].text != "false"))
+	case !f.found || f.end-f.start > limit:
+		return undefined
+	}
+	v, ok := literalAt(src[f.start:f.end])
+	if !ok {
+		return undefined
+	}
+	switch c.op {
+	case opEq:
+		return v.equals(c.values[0])
+	case opNe:
+		return v.equals(c.values[0]).not()
+	case opIn:
+		return v.isIn(c.values)
+	case opNotIn:
+		return v.isIn(c.values).not()
+	}
+	n, ok := v.compare(c.values[0])
+	switch {
+	case !ok:
+		return undefined
+	case c.op == opLt:
+		return truthOf(n < 0)
+	case c.op == opLe:
+		return truthOf(n <= 0)
+	case c.op == opGt:
+		return truthOf(n > 0)
+	}
+	return truthOf(n >= 0)
+}
+
+// equals compares scalars of the same type. Null in the policy is the one
+// value that everything can be compared with: it asks whether there is one.
+func (l literal) equals(want literal) truth {
+	switch {
+	case want.kind == 'n':
+		return truthOf(l.kind == 'n')
+	case l.kind != want.kind:
+		return undefined
+	case l.kind == '-':
+		return truthOf(l.number.compare(want.number) == 0)
+	}
+	return truthOf(l.text == want.text)
+}
+
+// isIn is the "or" of the comparisons: true beats undefined beats false.
+func (l literal) isIn(list []literal) truth {
+	out := no
+	for _, w := range list {
+		switch l.equals(w) {
+		case yes:
+			return yes
+		case undefined:
+			out = undefined
+		}
+	}
+	return out
+}
+
+// compare orders numbers by value and strings by code point.
+func (l literal) compare(want literal) (int, bool) {
+	switch {
+	case l.kind != want.kind:
+		return 0, false
+	case l.kind == '-':
+		return l.number.compare(want.number), true
+	case l.kind == '"':
+		switch {
+		case l.text < want.text:
+			return -1, true
+		case l.text > want.text:
+			return 1, true
+		}
+		return 0, true
+	}
+	return 0, false
+}

@@ -1,0 +1,193 @@
+package redact
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+)
+
+// Spec is what a policy demands of a text.
+type Spec struct {
+	Rules []Rule
+	Rows  []RowFilter
+	// Expose, where it is not empty, lists the only paths that pass.
+	Expose []string
+}
+
+// Rule is one mask.
+type Rule struct {
+	Path   string
+	Action Action
+	// Bucket is the width of the buckets of [Generalize] on numbers. 0 means
+	// [DefaultBucket].
+	Bucket float64
+}
+
+// DefaultBucket is the width of a bucket where a rule does not say.
+const DefaultBucket = 1000
+
+// RowFilter lets those values at Path pass for which all conditions hold.
+type RowFilter struct {
+	Path  string
+	Where []Cond
+}
+
+// Options are what rules are carried out with.
+type Options struct {
+	Keys *Keyring
+	// Tenant is whose keys are used for hash and tokenize.
+	Tenant string
+}
+
+// Plan is a compiled [Spec]. It is immutable and safe for any number of
+// goroutines.
+type Plan struct {
+	// patterns are those of masks, shows, exposed paths and rows, in this
+	// order; the counts tell them apart.
+	patterns             []pattern
+	masks, shows, expose int
+	rules                []rule   // beside the patterns of masks
+	filters              []filter // beside the patterns of rows
+	redact               verdict  // what objects get under actions that have no form for them
+	optionalRows         bool
+}
+
+type rule struct {
+	action Action
+	bucket *big.Rat
+	sealer *sealer
+}
+
+type filter struct{ conds []*cond }
+
+// verdict is the strictest mask that holds for a value; the zero value is
+// none.
+type verdict struct {
+	action Action
+	rule   int
+}
+
+func (v verdict) stricter(o verdict) verdict {
+	if o.action > v.action || o.action == v.action && o.rule < v.rule {
+		return o
+	}
+	return v
+}
+
+// Compile checks a spec and prepares it. Any part that cannot be carried out
+// is an error.
+func Compile(spec Spec, opts Options) (*Plan, error) {
+	p := &Plan{}
+	rules := slices.Clone(spec.Rules)
+	// The order makes ties independent of the order of the spec.
+	slices.SortStableFunc(rules, func(a, b Rule) int {
+		return cmp.Or(cmp.Compare(b.Action, a.Action), cmp.Compare(b.Bucket, a.Bucket), cmp.Compare(a.Path, b.Path))
+	})
+	var shows []pattern
+	for _, r := range rules {
+		if r.Action == Show {
+			pat, err := newPattern(r.Path, readGrant)
+			if err != nil {
+				return nil, err
+			}
+			shows = append(shows, pat)
+			continue
+		}
+		if err := p.addRule(r, opts); err != nil {
+			return nil, fmt.Errorf("mask of %q: %w", r.Path, err)
+		}
+	}
+	p.masks, p.shows, p.expose = len(p.rules), len(shows), len(spec.Expose)
+	// One rule more, without a path: what objects get.
+	p.redact = verdict{Redact, len(p.rules)}
+	p.rules = append(p.rules, rule{action: Redact})
+	p.patterns = append(p.patterns, shows...)
+	for _, path := range spec.Expose {
+		pat, err := newPattern(path, readGrant)
+		if err != nil {
+			return nil, err
+		}
+		p.patterns = append(p.patterns, pat)
+	}
+	for _, f := range spec.Rows {
+		if err := p.addFilter(f); err != nil {
+			return nil, fmt.Errorf("row filter of %q: %w", f.Path, err)
+		}
+	}
+	return p, nil
+}
+
+func (p *Plan) addRule(r Rule, opts Options) error {
+	pat, err := newPattern(r.Path, readMask)
+	if err != nil {
+		return err
+	}
+	out := rule{action: r.Action}
+	switch r.Action {
+	case Drop, Null, Redact, Partial:
+	case Generalize:
+		bucket := cmp.Or(r.Bucket, DefaultBucket)
+		if math.IsNaN(bucket) || bucket < 1e-6 || bucket > 1e15 {
+			return fmt.Errorf("bucket %v is not between 1e-6 and 1e15", bucket)
+		}
+		// The shortest decimal is what the author wrote; the exact value of
+		// the float is not.
+		out.bucket, _ = new(big.Rat).SetString(strconv.FormatFloat(bucket, 'g', -1, 64))
+	case Hash, Tokenize:
+		if opts.Keys == nil {
+			return fmt.Errorf("%v needs a key and none is configured", r.Action)
+		}
+		if out.sealer, err = opts.Keys.sealer(opts.Keys.primary, opts.Tenant, fieldClass(pat.segs)); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("%v is not an action of a mask", r.Action)
+	}
+	p.rules = append(p.rules, out)
+	p.patterns = append(p.patterns, pat)
+	return nil
+}
+
+// fieldClass is what a path is about: its last name. Values under the same
+// name hash alike wherever they stand.
+func fieldClass(segs []segment) string {
+	for _, s := range slices.Backward(segs) {
+		if s.kind == segName {
+			return s.fold
+		}
+	}
+	return "*"
+}
+
+func (p *Plan) addFilter(f RowFilter) error {
+	pat, err := newPattern(f.Path, readRows)
+	if err != nil {
+		return err
+	}
+	if len(f.Where) == 0 {
+		return fmt.Errorf("a row filter needs a condition")
+	}
+	var out filter
+	for _, c := range f.Where {
+		compiled, err := compileCond(c)
+		if err != nil {
+			return err
+		}
+		out.conds = append(out.conds, compiled)
+	}
+	p.filters = append(p.filters, out)
+	p.patterns = append(p.patterns, pat)
+	return nil
+}
+
+// OptionalRows gives the same plan, except that a text in which the path of no
+// row filter exists is fine. That is for answers that are not made of rows,
+// such as errors.
+func (p *Plan) OptionalRows() *Plan {
+	q := *p
+	q.optionalRows = true
+	return &q
+}

@@ -1,0 +1,113 @@
+package redact
+
+// capture is where a field of one row was found.
+type capture struct {
+	field []segment
+	// seen has a bit for every segment whose name was met.
+	seen       uint64
+	ambiguous  bool
+	found      bool
+	start, end int
+}
+
+// aim is a capture some segments before its field.
+type aim struct {
+	capture *capture
+	behind  int // segments that lead to the value at hand
+}
+
+// follow gives the aims of the member n of an object. A name that is met twice,
+// or that equals the wanted one only loosely, makes the field ambiguous: the
+// backend and the gateway might read different values.
+func follow(aims []aim, n *name) []aim {
+	var next []aim
+	for _, a := range aims {
+		if a.behind == len(a.capture.field) || !n.ok {
+			continue
+		}
+		seg := &a.capture.field[a.behind]
+		if string(n.fold) != seg.fold {
+			continue
+		}
+		bit := uint64(1) << a.behind
+		if a.capture.seen&bit != 0 || string(n.text) != seg.name {
+			a.capture.ambiguous = true
+			continue
+		}
+		a.capture.seen |= bit
+		next = append(next, aim{a.capture, a.behind + 1})
+	}
+	return next
+}
+
+// land gives the captures whose field is the value at hand. A field behind an
+// array could be in any of its elements, so it is ambiguous.
+func land(aims []aim, array bool) []*capture {
+	var landed []*capture
+	for _, a := range aims {
+		switch {
+		case a.behind == len(a.capture.field):
+			a.capture.found = true
+			landed = append(landed, a.capture)
+		case array:
+			a.capture.ambiguous = true
+		}
+	}
+	return landed
+}
+
+// judgeRows finds the row filters that judge the value, aims at the fields
+// they ask for, and leaves in sc.each those that judge its elements.
+func (r *run) judgeRows(sc *scope, v int, array bool) *trial {
+	here := sc.each
+	sc.each = nil
+	base := r.plan.masks + r.plan.shows + r.plan.expose
+	for i := range r.plan.filters {
+		p, s := &r.plan.patterns[base+i], sc.states[base+i]
+		empty := array && at(r.src, skipSpace(r.src, v+1)) == ']'
+		switch {
+		case !p.accepts(s, array):
+			// No element, no row: an empty array on the way is as good as one
+			// at the end.
+			r.rowsFound = r.rowsFound || empty && p.awaitsElements(s)
+			continue
+		case array && !p.literalEnd():
+			sc.each = append(sc.each, i)
+		default:
+			here = append(here[:len(here):len(here)], i)
+		}
+		r.rowsFound = true
+	}
+	if len(here) == 0 {
+		return nil
+	}
+	return r.newTrial(sc, here)
+}
+
+func (r *run) newTrial(sc *scope, filters []int) *trial {
+	t := &trial{filters: filters}
+	aims := sc.aims[:len(sc.aims):len(sc.aims)]
+	for _, i := range filters {
+		var fields []*capture
+		for _, c := range r.plan.filters[i].conds {
+			f := &capture{field: c.field}
+			fields = append(fields, f)
+			aims = append(aims, aim{f, 0})
+		}
+		t.fields = append(t.fields, fields)
+	}
+	sc.aims = aims
+	return t
+}
+
+// passes reports whether every condition of every filter is true.
+func (r *run) passes(t *trial) bool {
+	for n, i := range t.filters {
+		for k, c := range r.plan.filters[i].conds {
+			if c.holds(r.src, t.fields[n][k], r.limits.Scalar) != yes {
+				return false
+			}
+		}
+	}
+	return true
+}
