@@ -86,9 +86,9 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if !x.HasBody() {
 		return next(x)
 	}
-	boundary, is, refused := multipartOf(x.Request.Header)
-	if refused != nil {
-		return nil, refused
+	boundary, is, refusal := multipartOf(x.Request.Header)
+	if refusal != nil {
+		return nil, refusal
 	}
 	if !is {
 		return next(x)
@@ -96,6 +96,9 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	body, err := x.Body(name)
 	if err != nil {
 		return nil, err
+	}
+	if len(body) == 0 {
+		return next(x)
 	}
 	if r := s.check(body, boundary); r != nil {
 		return nil, r
@@ -105,7 +108,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 
 // multipartOf reads the boundary of a multipart/form-data body. What is or may
 // be multipart otherwise is refused.
-func multipartOf(h http.Header) (boundary string, is bool, refused *middleware.Refusal) {
+func multipartOf(h http.Header) (boundary string, is bool, refusal *middleware.Refusal) {
 	values := h.Values("Content-Type")
 	if !strings.Contains(strings.ToLower(strings.Join(values, ",")), "multipart") {
 		return "", false, nil
