@@ -84,7 +84,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return next(x)
 	}
 	// Of a body without a length only reading tells whether it is there.
-	if x.Request.ContentLength < 0 {
+	if x.Request.ContentLength <= 0 {
 		if body, err := x.Body(name); err != nil {
 			return nil, err
 		} else if len(body) == 0 {
