@@ -1,0 +1,197 @@
+package guard
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+)
+
+func TestUsernames(t *testing.T) {
+	const j, f = "application/json", "application/x-www-form-urlencoded; charset=utf-8"
+	long := strings.Repeat("x", maxBody)
+	for _, tt := range []struct {
+		mediaType, body string
+		want            []string
+	}{
+		{j, `{"username":"Ann ","password":"p"}`, []string{"ann"}},
+		{"application/vnd.api+json", `{"email":"a@b.c"}`, []string{"a@b.c"}},
+		{j, `{"Login":"ann"}`, []string{"ann"}},
+		{j, `{"login":4711}`, []string{"4711"}},
+		{f, "email=a%40b.c&password=p", []string{"a@b.c"}},
+		// Which one the upstream takes is not known, so all count.
+		{j, `{"username":"victim","email":"decoy"}`, []string{"decoy", "victim"}},
+		{j, `{"username":"victim","username":"decoy"}`, []string{"decoy", "victim"}},
+		{j, `{"username":"a","email":"A"}`, []string{"a"}},
+		{f, "username=victim&username=decoy&login=other", []string{"decoy", "other", "victim"}},
+		// Nobody, or not for sure.
+		{j, `{"user":{"email":"a@b.c"}}`, nil},
+		{j, `{"username":["ann"]}`, nil},
+		{j, `{"username":null}`, nil},
+		{j, `{"username":"ann"`, nil},
+		{j, `{"username":"ann","x":}`, nil},
+		{j, `[{"username":"ann"}]`, nil},
+		{j, `{"username":""}`, nil},
+		{j, `{"username":"a\u0000b"}`, nil},
+		{j, ``, nil},
+		{j, `{"username":"ann","x":"` + long + `"}`, nil},
+		{f, "username=a;username=b", nil},
+		{f, "username=%zz", nil},
+		{f, strings.Repeat("username=1&username=2&username=3&", 4), nil},
+		{"text/plain", `{"username":"ann"}`, nil},
+		{"", `{"username":"ann"}`, nil},
+	} {
+		for _, length := range []bool{true, false} {
+			x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(tt.body), middlewaretest.Header("Content-Type", tt.mediaType))
+			if !length {
+				x.Request.ContentLength = -1
+			}
+			got, err := usernames(x)
+			if err != nil || !slices.Equal(got, tt.want) {
+				t.Errorf("%s %.80s: %q %v, want %q", tt.mediaType, tt.body, got, err, tt.want)
+			}
+		}
+	}
+	x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(`{"username":"ann"}`),
+		middlewaretest.Header("Content-Type", j), middlewaretest.Header("Content-Encoding", "gzip"))
+	if got, err := usernames(x); err != nil || got != nil {
+		t.Errorf("an encoded body: %q %v", got, err)
+	}
+}
+
+// A name made up beside the real one, or a body that cannot be read, hides
+// nothing; and a success does not clear the name of somebody else.
+func TestDecoys(t *testing.T) {
+	post := func(s middleware.Stage, status int, mediaType, body string) string {
+		x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(body), middlewaretest.Header("Content-Type", mediaType))
+		up := middlewaretest.NewUpstream(t, status, "", "")
+		_, _, err := middlewaretest.Run(t, s, x, up.Handle)
+		if err == nil && up.Got != body {
+			t.Errorf("the upstream got %q", up.Got)
+		}
+		return middlewaretest.Code(err)
+	}
+	for _, tt := range []struct{ name, mediaType, body string }{
+		{"another member", "application/json", `{"username":"victim","email":"decoy#"}`},
+		{"a second member", "application/json", `{"username":"decoy#","username":"victim"}`},
+		{"not readable", "text/plain", "victim decoy#"},
+		{"nested", "application/json", `{"data":{"username":"victim#"}}`},
+	} {
+		s := New(&config.Route{Login: true}, Open(settings(false)))
+		var got []string
+		for i := range 4 {
+			got = append(got, post(s, 401, tt.mediaType, strings.ReplaceAll(tt.body, "#", strconv.Itoa(i))))
+			if strings.Contains(tt.name, "member") {
+				post(s, 200, tt.mediaType, `{"username":"mallory","email":"victim"}`)
+			}
+		}
+		if d := cmp.Diff([]string{"", "", "", "address_blocked"}, got); d != "" {
+			t.Errorf("%s: %s", tt.name, d)
+		}
+	}
+}
+
+// A body that breaks off is refused: what is left of it must not be sent on.
+func TestBrokenBody(t *testing.T) {
+	x := middlewaretest.Exchange(t, "POST", "/", broken{}, middlewaretest.Header("Content-Type", "application/json"))
+	x.Request.ContentLength = 100
+	s := New(&config.Route{Login: true}, Open(settings(false)))
+	_, err := s.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
+		t.Error("it was sent on")
+		return nil, errors.New("unreachable")
+	})
+	if got := middlewaretest.Code(err); got != "body_malformed" {
+		t.Errorf("got %q %v", got, err)
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("broke off") }
+
+// Nothing that is kept holds a name, and two guards keep different digests.
+func TestDigest(t *testing.T) {
+	a, b := Open(settings(false)), Open(settings(false))
+	if a.digest("ann") != a.digest("ann") || a.digest("ann") == a.digest("bob") || a.digest("a", "b") == a.digest("ab") {
+		t.Error("digests do not tell names apart")
+	}
+	if a.digest("ann") == b.digest("ann") || a.digest("ann") == (digest{}) {
+		t.Error("digests are not keyed")
+	}
+}
+
+// However many callers there are, memory is bounded, and the latest count.
+func TestBounds(t *testing.T) {
+	c := withDefaults(config.AuthFailures{Threshold: 2})
+	f := newFailures(c)
+	f.counts.max, f.blocks.max = 100, 50
+	now := time.Now()
+	who := func(i int) caller { return caller{user: digest{byte(i), byte(i >> 8)}} }
+	for i := range 1000 {
+		f.fail(now, digest{}, who(i))
+		f.fail(now, digest{}, who(i))
+		f.fail(now, digest{}, who(i+5000))
+	}
+	if n, m := len(f.counts.index), len(f.blocks.index); n != 100 || m != 50 || f.counts.order.Len() != n || f.blocks.order.Len() != m {
+		t.Errorf("%d counted, %d blocked", n, m)
+	}
+	if f.blocked(now, who(999)) != c.Block.D() || f.blocked(now, who(900)) != 0 {
+		t.Error("it is not the oldest that went")
+	}
+	if !f.fail(now, digest{}, who(5999)) {
+		t.Error("the latest was forgotten")
+	}
+	f.blocked(now.Add(2*time.Hour), who(0))
+	if len(f.counts.index)+len(f.blocks.index) != 0 || f.any.Load() {
+		t.Error("what is over is still there")
+	}
+}
+
+func TestConcurrent(t *testing.T) {
+	f := newFailures(withDefaults(config.AuthFailures{Threshold: 100}))
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	started := 0
+	for range 8 {
+		wg.Go(func() {
+			for i := range 100 {
+				if f.fail(time.Now(), digest{1}, caller{}) {
+					mu.Lock()
+					started++
+					mu.Unlock()
+				}
+				f.fail(time.Now(), digest{2}, caller{user: digest{byte(i)}})
+				f.forgive(caller{user: digest{byte(i)}}, digest{2})
+				f.blocked(time.Now(), caller{})
+			}
+		})
+	}
+	wg.Wait()
+	if started != 1 {
+		t.Errorf("%d blocks started", started)
+	}
+}
+
+func FuzzNames(f *testing.F) {
+	f.Add([]byte(`{"username":"ann","email":1e9}`))
+	f.Add([]byte(`username=a&email=%41`))
+	f.Add([]byte(`{"login":"\ud800"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if names, ok := jsonNames(body); !ok && names != nil {
+			t.Error("names of what cannot be read")
+		}
+		if names, ok := formNames(body); !ok && names != nil {
+			t.Error("names of what cannot be read")
+		}
+	})
+}
