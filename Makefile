@@ -1,0 +1,54 @@
+# make demo   a gateway in front of a sample company, to try
+# make test   everything that must hold before a change goes in
+# make bench  benchmarks
+# make soak   the long runs
+# make lint   formatting and static checks only
+
+GO          ?= go
+STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT      = $(GO) run mvdan.cc/gofumpt@v0.12.0
+GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
+# The tests need a C compiler (race detector) and a Redis server.
+PACKAGES     = gcc libc6-dev redis-server
+
+.PHONY: demo test packages lint vuln bench soak build
+
+demo:
+	$(GO) run ./cmd/gatehouse demo
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/gatehouse ./cmd/gatehouse
+
+test: packages lint build
+	$(GO) test -race -timeout 15m ./...
+	bin/gatehouse demo --check
+
+# Debian packages are installed where that is possible; elsewhere the command is
+# printed. Tests that lack a component are skipped loudly, and fail in CI.
+packages:
+	@if command -v redis-server >/dev/null && command -v gcc >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); \
+	else echo "install what is missing with: sudo apt-get install $(PACKAGES)" >&2; fi
+
+lint:
+	@out="$$($(GOFUMPT) -l .)"; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+
+# Needs the vulnerability database, so it is not part of test.
+vuln:
+	$(GOVULNCHECK) ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# Fuzz targets, one after another, and the race detector many times over.
+FUZZTIME ?= 5m
+soak:
+	@for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+	GATEHOUSE_SOAK=1 $(GO) test -race -count 20 -timeout 4h ./gateway/... ./middleware/...
