@@ -80,25 +80,28 @@ func strange(r rune) bool {
 // conflicts reports routes that would take the same requests with the same
 // rank, where the order of the file would decide.
 func (k *checker) conflicts() {
+	before := map[string][]int{} // the routes above, by the shape of their path
 	for i, b := range k.c.Routes {
-		for j, a := range k.c.Routes[:i] {
-			shared, ok := conflict(a.Match, b.Match)
-			if !ok || k.unread(join(index("routes", j), "match.path")) {
-				continue
-			}
-			k.mistake(join(index("routes", i), "match.path"),
-				"route %q matches the same as route %q in line %d: %s", b.Name, a.Name,
-				k.closest(join(index("routes", j), "match.path")).line, shared)
-			break
+		at := join(index("routes", i), "match.path")
+		if b.Match.Path == "" || k.unread(at) {
+			continue
 		}
+		same := shape(b.Match.Path)
+		for _, j := range before[same] {
+			a := k.c.Routes[j]
+			if shared, ok := conflict(a.Match, b.Match); ok {
+				line := k.closest(join(index("routes", j), "match.path")).line
+				k.mistake(at, "route %q matches the same as route %q in line %d: %s", b.Name, a.Name, line, shared)
+				break
+			}
+		}
+		before[same] = append(before[same], i)
 	}
 }
 
-// conflict tells whether two routes match the same, and gives an example.
+// conflict tells whether two routes with paths of the same shape match the
+// same, and gives an example.
 func conflict(a, b Match) (string, bool) {
-	if a.Path == "" || shape(a.Path) != shape(b.Path) {
-		return "", false
-	}
 	method, ok := common(a.Methods, b.Methods)
 	host, sameHost := common(a.Hosts, b.Hosts)
 	if !ok || !sameHost {
