@@ -187,6 +187,20 @@ func TestAllMistakesAtOnceInOrder(t *testing.T) {
 	}
 }
 
+// What the compiler finds and what the contract forbids come together.
+func TestContractAndCompilerTogether(t *testing.T) {
+	m := refused(t, map[string]string{"": "msk contains 1\n\nall_rows if input.subject.rolle\n", "x.json": "[]"})
+	want := []string{`no rule "msk"`, `no member "rolle"`, "must hold an object"}
+	if len(m) != len(want) {
+		t.Fatalf("mistakes:\n%v", m)
+	}
+	for i := range want {
+		if !strings.Contains(m[i].Message, want[i]) {
+			t.Errorf("mistake %d is %v, want %s", i, m[i], want[i])
+		}
+	}
+}
+
 func TestFolders(t *testing.T) {
 	fsys := fstest.MapFS{
 		"pol/p.rego":    {Data: []byte("package gatehouse\n\nallow if data.a.ok\n")},
