@@ -3,6 +3,8 @@ package opa_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -19,6 +21,33 @@ func refused(t *testing.T, files map[string]string) opa.Mistakes {
 		t.Fatalf("loaded %v with error %v, want mistakes", e, err)
 	}
 	return m
+}
+
+// What the schema leaves open, and builtins that are safe, load.
+func TestWhatMayBeUsed(t *testing.T) {
+	load(t, map[string]string{"": `import data.people
+
+all_rows if {
+	input.subject.claims.department.code == "HR"
+	input.resource.params.id == input.subject.id
+	input.resource.query.page[0] == "1"
+	input.context.headers["x-purpose"][_] == "audit"
+	input.body.items[_].pay.salary > 3
+	some role in input.subject.roles
+	people[role].ok
+	net.cidr_contains("192.0.2.0/24", input.context.client_address)
+	sprintf("%-5s|%03d|%.2f%%", [role, 7, 1.5]) != ""
+	time.parse_rfc3339_ns(concat("", [input.context.time.date, "T00:00:00Z"])) > 0
+}
+
+mask contains {"path": path, "action": action} if {
+	some action, path in {"drop": concat(".", ["$", input.action.name])}
+}
+
+deny contains entry if some entry in data.denials
+
+rows contains {"path": "$", "where": [c | some c in data.conditions]}
+`})
 }
 
 // Rules are written under a package clause and a grant; the first stands on
@@ -38,6 +67,7 @@ func TestMistakesInRules(t *testing.T) {
 		"huge range":        {`all_rows if count(numbers.range(1, 100000000)) > 1`, "numbers.range is not available"},
 		"certificate clock": {`all_rows if crypto.x509.parse_and_verify_certificates(input.resource.path)[0]`, "is not available"},
 		"unknown function":  {`all_rows if nothing.such(1)`, "undefined function nothing.such"},
+		"template":          {`all_rows if strings.render_template("{{printf \"%999999d\" 1}}", {}) == ""`, "strings.render_template is not available"},
 		"wide format":       {`all_rows if sprintf("%2000000d", [1]) == ""`, "p.rego:5:21: sprintf with a width"},
 		"star format":       {`all_rows if sprintf("%*d", [9, 1]) == ""`, "sprintf with a width of *"},
 		"computed format":   {`all_rows if sprintf(input.resource.path, [1]) == ""`, "the format of sprintf is a text written in place"},
@@ -184,6 +214,51 @@ func TestAllMistakesAtOnceInOrder(t *testing.T) {
 	}
 	if files := strings.Join(got, " "); files != "a.rego b.rego b.rego b.rego c.json" {
 		t.Errorf("mistakes in %s:\n%v", files, m)
+	}
+}
+
+// What the compiler finds and what the contract forbids come together.
+func TestContractAndCompilerTogether(t *testing.T) {
+	m := refused(t, map[string]string{"": "msk contains 1\n\nall_rows if input.subject.rolle\n", "x.json": "[]"})
+	want := []string{`no rule "msk"`, `no member "rolle"`, "must hold an object"}
+	if len(m) != len(want) {
+		t.Fatalf("mistakes:\n%v", m)
+	}
+	for i := range want {
+		if !strings.Contains(m[i].Message, want[i]) {
+			t.Errorf("mistake %d is %v, want %s", i, m[i], want[i])
+		}
+	}
+}
+
+// A Kubernetes volume is a folder of links into a hidden one that is swapped.
+func TestLinks(t *testing.T) {
+	dir := t.TempDir()
+	link := func(to, name string) {
+		t.Helper()
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "..2026"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("package gatehouse\n\nallow := true\n")
+	if err := os.WriteFile(filepath.Join(dir, "..2026", "p.rego"), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	link("..2026", "..data")
+	link("..data/p.rego", "p.rego")
+	e, err := opa.Load(t.Context(), opa.Options{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, files := e.Size(); files != 1 {
+		t.Errorf("%d files, want the link only", files)
+	}
+	link("..2026", "more")
+	if _, err := opa.Load(t.Context(), opa.Options{Path: dir}); err == nil || !strings.Contains(err.Error(), "more: is a link to a folder") {
+		t.Errorf("error %v, want one about the link", err)
 	}
 }
 

@@ -67,20 +67,14 @@ var _ policies.Decider = (*Engine)(nil)
 // policies are wrong.
 func Load(ctx context.Context, o Options) (*Engine, error) {
 	src := read(o)
-	modules := src.parse(false)
-	facts := checkContract(modules, &src.mistakes)
-	src.checkData()
-	if err := src.err(); err != nil {
-		return nil, err
-	}
-	c, store, txn, err := src.compile(ctx, modules)
+	g, err := src.gate(ctx)
 	if err != nil {
 		return nil, err
 	}
 	q, err := rego.New(
-		rego.Compiler(c),
-		rego.Store(store),
-		rego.Transaction(txn),
+		rego.Compiler(g.compiler),
+		rego.Store(g.store),
+		rego.Transaction(g.txn),
 		rego.Capabilities(capabilities()),
 		rego.StrictBuiltinErrors(true),
 		rego.Query(answer+" = data."+packageName),
@@ -89,8 +83,8 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("prepare the policy query: %w", err)
 	}
 	e := &Engine{
-		query: q, txn: txn, compiler: c, terms: newInputTerms(), budget: o.Budget,
-		headers: facts.headers, rules: facts.rules, files: len(modules), revision: src.revision(),
+		query: q, txn: g.txn, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
+		headers: g.headers, rules: g.rules, files: len(g.modules), revision: src.revision(),
 	}
 	if e.budget <= 0 {
 		e.budget = DefaultBudget
