@@ -165,13 +165,10 @@ test_path_below_a_record if {
 	samples.codes(authz.deny) == {"path_not_covered"} with input as question
 }
 
-test_every_refusal_has_an_objection if {
+test_grant_and_objection_exclude_each_other if {
 	every subject in array.concat(samples.everybody, [samples.stranger]) {
-		every method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
-			every path in [
-				"/api/employees/", "/api/employees/e4", "/api/employees/e4/x", "/api/payroll/", "/api/payroll/e4",
-				"/api/candidates/", "/api/candidates/c2", "/api/documents/", "/api/documents/d1", "/api/other/",
-			] {
+		every method in ["GET", "PATCH", "OPTIONS"] {
+			every path in ["/api/employees/", "/api/employees/e4", "/api/employees/e4/x", "/api/payroll/e4", "/api/other/"] {
 				decided(samples.ask(subject, method, path))
 			}
 		}
@@ -179,14 +176,13 @@ test_every_refusal_has_an_objection if {
 }
 
 decided(question) if {
-	authz.allow with input as question
-	count(authz.deny) == 0 with input as question
+	answer := authz with input as question
+	outcome(answer.allow, count(answer.deny))
 }
 
-decided(question) if {
-	not authz.allow with input as question
-	count(authz.deny) == 1 with input as question
-}
+outcome(true, 0)
+
+outcome(false, 1)
 
 # Writing into another tenant.
 
