@@ -41,7 +41,8 @@ type Stage struct {
 
 // New makes the stage of a route, nil where the route has no authn. Issuers
 // are the opened issuers by their names in the configuration; one that the
-// route names and that is not among them vouches for nothing.
+// route names and that is not among them vouches for nothing. Of two with the
+// same iss the first that the route names is asked.
 func New(route *config.Route, issuers map[string]*Issuer) middleware.Stage {
 	if route.Authn == nil {
 		return nil

@@ -217,3 +217,15 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// The claims are judged by the issuer whose key was used, not only by the one
+// that was chosen before.
+func TestIssIsCheckedAgain(t *testing.T) {
+	claims, err := Claims([]byte(encode(t, with(goodClaims(), members{"iss": "https://evil.test"}))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := checkClaims(issuerConfig(), claims, time.Now()); err == nil {
+		t.Error("the claims of another issuer pass")
+	}
+}

@@ -209,7 +209,29 @@ func TestUnknownKeysShareAFetch(t *testing.T) {
 			}
 			time.Sleep(askEvery)
 		}
-		expect(t, "no kid", ask("", k.rsa2), invalid)
+		expect(t, "empty kid", ask("", k.rsa2), invalid)
+	})
+}
+
+// A token that no key could make good is not worth a fetch.
+func TestHopelessTokensCauseNoFetch(t *testing.T) {
+	bubble(t, func(t *testing.T, s *idp, send func(string, any) string, i *Issuer) {
+		k := keysOnce()
+		s.publish(t, jwkOf(t, "k1", k.rsa, nil))
+		expect(t, "key", send("k1", k.rsa), "")
+		expect(t, "empty kid", send("", k.rsa), invalid)
+		stage := New(route(true, "auth"), map[string]*Issuer{"auth": i})
+		for _, token := range []string{
+			sign(t, "PS256", k.rsa, members{"kid": "x"}, goodClaims()),
+			sign(t, "RS256", k.rsa, members{"kid": "x"}, with(goodClaims(), members{"iss": "https://evil.test"})),
+			sign(t, "RS256", k.rsa, members{"kid": "x", "crit": []string{"exp"}}, goodClaims()),
+		} {
+			_, err := ask(t, stage, "Bearer "+token)
+			expect(t, "hopeless", middlewaretest.Code(err), invalid)
+		}
+		if n := s.fetches.Load(); n != 1 {
+			t.Errorf("%d fetches", n)
+		}
 	})
 }
 
