@@ -72,14 +72,23 @@ func openZip(data []byte) (*zip.Reader, string) {
 
 // whole reports whether the archive that the directory describes is all of
 // data. A reader that starts at the front must meet the entries that one
-// starting at the end does.
+// starting at the end does. The 64-bit form of the record is for archives far
+// larger than a body may be, and is not taken.
 func whole(z *zip.Reader, data []byte) bool {
 	const header, record = 30, 22
 	end := bytes.LastIndex(data, []byte(endOfZip))
-	if end < 0 || len(data) < end+record || len(data) != end+record+int(binary.LittleEndian.Uint16(data[end+20:])) {
+	if end < header || len(data) < end+record {
+		return false
+	}
+	field := func(at int) int64 { return int64(binary.LittleEndian.Uint32(data[end+at:])) }
+	size, offset, comment := field(12), field(16), int(binary.LittleEndian.Uint16(data[end+20:]))
+	if offset+size != int64(end) || len(data) != end+record+comment {
 		return false
 	}
 	n, extra := int(binary.LittleEndian.Uint16(data[26:])), int(binary.LittleEndian.Uint16(data[28:]))
+	if len(data) < header+n {
+		return false
+	}
 	for _, f := range z.File {
 		at, err := f.DataOffset()
 		if err == nil && at == int64(header+n+extra) && f.Name == string(data[header:header+n]) {
