@@ -22,7 +22,7 @@ func (m *Metrics) Stage(s middleware.Stage) middleware.Stage {
 	if s == nil {
 		return nil
 	}
-	t := &timed{s, m.stageSeconds.WithLabelValues(s.Name())}
+	t := &timed{s, m.stageSeconds.WithLabelValues(s.Name()), time.Now()}
 	if d, ok := s.(middleware.Describer); ok {
 		return struct {
 			*timed
@@ -35,20 +35,21 @@ func (m *Metrics) Stage(s middleware.Stage) middleware.Stage {
 type timed struct {
 	middleware.Stage
 	seconds prometheus.Observer
+	made    time.Time // instants are counted from here: cheaper than time.Now
 }
 
 // Handle times the stage.
 func (s *timed) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
 	end := span(x, "stage "+s.Name(), s.Name(), trace.SpanKindInternal)
 	var inside time.Duration
-	begin := time.Now()
+	begin := time.Since(s.made)
 	res, err := s.Stage.Handle(x, func(x *middleware.Exchange) (*http.Response, error) {
-		start := time.Now()
+		start := time.Since(s.made)
 		res, err := next(x)
-		inside += time.Since(start)
+		inside += time.Since(s.made) - start
 		return res, err
 	})
-	s.seconds.Observe((time.Since(begin) - inside).Seconds())
+	s.seconds.Observe((time.Since(s.made) - begin - inside).Seconds())
 	end(res, err)
 	return res, err
 }
