@@ -1,0 +1,161 @@
+// Package telemetry counts, times and traces what the gateway does: Prometheus
+// metrics on a registry of their own ([Metrics]) and OpenTelemetry spans
+// ([Tracing]). Nothing here is global, and nothing here may slow down or fail
+// an exchange.
+//
+// # Labels
+//
+// A label's values come from the configuration or from a closed list, never
+// from a client: routes, upstreams, rate limits and stages by name, methods and
+// statuses folded to the known ones, codes to the stable ones ("policy" for a
+// policy's own). Whatever a client sends, the number of time series stays what
+// the configuration makes it. What belongs to no route is counted under "none".
+package telemetry
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+// Metrics are the gateway's metrics. They outlive plans: counters go on over a
+// reload. All methods may be called from many goroutines.
+type Metrics struct {
+	registry *prometheus.Registry
+	codes    map[string]bool // the stable ones; read-only
+
+	requests        *prometheus.CounterVec
+	seconds         *prometheus.HistogramVec
+	responseBytes   *prometheus.CounterVec
+	inFlight        prometheus.Gauge
+	stageSeconds    *prometheus.HistogramVec
+	upstreamSeconds *prometheus.HistogramVec
+	refusals        *prometheus.CounterVec
+	masked          *prometheus.CounterVec
+	rowsDropped     *prometheus.CounterVec
+	limitShadow     *prometheus.CounterVec
+	limitStore      *prometheus.CounterVec
+	reloads         *prometheus.CounterVec
+	reloadOK        prometheus.Gauge
+	reloadTime      prometheus.Gauge
+	panics          prometheus.Counter
+}
+
+// New makes the metrics, with those of the Go runtime, the process and the
+// build.
+func New() *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), codes: map[string]bool{}}
+	for _, c := range middleware.Codes() {
+		m.codes[string(c.Code)] = true
+	}
+	requestBuckets := []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+	stageBuckets := []float64{.000005, .00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1}
+
+	m.requests = m.counters("requests_total", "Requests answered.", "route", "method", "status")
+	m.seconds = m.histograms("request_duration_seconds",
+		"Time from the head of a request to the last byte of its answer.", requestBuckets, "route")
+	m.responseBytes = m.counters("response_bytes_total", "Bytes of response bodies sent to clients.", "route")
+	m.inFlight = m.gauge("requests_in_flight", "Requests that are being answered.")
+	m.stageSeconds = m.histograms("stage_duration_seconds",
+		"Time spent in one stage of the pipeline, without what is inside of it.", stageBuckets, "stage")
+	m.upstreamSeconds = m.histograms("upstream_duration_seconds",
+		"Time from handing a request to an upstream to the head of its answer, or to giving up.", requestBuckets, "upstream")
+	m.refusals = m.counters("refusals_total", "Requests answered by the gateway with a refusal.", "route", "stage", "code")
+	m.masked = m.counters("masked_values_total", "Values of answers that were masked.", "route")
+	m.rowsDropped = m.counters("rows_dropped_total", "Records taken out of answers by row filters.", "route")
+	m.limitShadow = m.counters("ratelimit_shadow_total", "Requests that a rate limit in shadow mode would have refused.", "limit")
+	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
+	m.reloads = m.counters("config_reloads_total", "Attempts to load the configuration, the first included.", "result")
+	m.reloadOK = m.gauge("config_last_reload_success", "Whether the last attempt to load the configuration succeeded: 1 or 0.")
+	m.reloadTime = m.gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")
+	m.panics = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: namespace, Name: "panics_total", Help: "Panics that were turned into answers; each is a fault in the gateway.",
+	})
+	m.registry.MustRegister(m.panics,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
+	for _, result := range []string{"success", "failure"} {
+		m.reloads.WithLabelValues(result) // so that the first failure is a rate, not an appearance
+	}
+	return m
+}
+
+const namespace = "gatehouse"
+
+func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *Metrics) histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *Metrics) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+	m.registry.MustRegister(g)
+	return g
+}
+
+// Handler serves the metrics in the Prometheus and OpenMetrics text formats.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true, MaxRequestsInFlight: 4,
+	})
+}
+
+// Reload counts an attempt to load the configuration, made at a time.
+func (m *Metrics) Reload(ok bool, at time.Time) {
+	if !ok {
+		m.reloads.WithLabelValues("failure").Inc()
+		m.reloadOK.Set(0)
+		return
+	}
+	m.reloads.WithLabelValues("success").Inc()
+	m.reloadOK.Set(1)
+	m.reloadTime.Set(float64(at.UnixMilli()) / 1000)
+}
+
+// Panic counts a panic that was turned into an answer.
+func (m *Metrics) Panic() { m.panics.Inc() }
+
+// WatchTracing adds the count of spans that could not be delivered. It is
+// called at most once.
+func (m *Metrics) WatchTracing(t *Tracing) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "trace_spans_lost_total", Help: "Spans that the collector did not take.",
+	}, func() float64 { n, _ := t.Lost(); return float64(n) }))
+}
+
+// WatchEndpoints adds the health of every endpoint, which list tells whenever
+// the metrics are read. It is called at most once.
+func (m *Metrics) WatchEndpoints(list func(yield func(upstream, endpoint string, well bool))) {
+	m.registry.MustRegister(&endpoints{list, prometheus.NewDesc(namespace+"_upstream_endpoint_well",
+		"Whether an endpoint of an upstream is taken to be well: 1 or 0.", []string{"upstream", "endpoint"}, nil)})
+}
+
+// endpoints is collected when it is read, so that endpoints which a reload
+// took out do not linger.
+type endpoints struct {
+	list func(yield func(upstream, endpoint string, well bool))
+	desc *prometheus.Desc
+}
+
+func (e *endpoints) Describe(out chan<- *prometheus.Desc) { out <- e.desc }
+
+func (e *endpoints) Collect(out chan<- prometheus.Metric) {
+	e.list(func(upstream, endpoint string, well bool) {
+		value := 0.0
+		if well {
+			value = 1
+		}
+		out <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, value, upstream, endpoint)
+	})
+}

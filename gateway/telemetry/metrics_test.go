@@ -1,0 +1,232 @@
+package telemetry
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"go.uber.org/goleak"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// scrape reads the metrics as Prometheus does.
+func scrape(t *testing.T, m *Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != http.StatusOK {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// want checks that every line is among the metrics.
+func want(t *testing.T, m *Metrics, lines ...string) {
+	t.Helper()
+	all := scrape(t, m)
+	for _, l := range lines {
+		if !strings.Contains("\n"+all, "\n"+l+"\n") {
+			t.Errorf("missing %s; there is:\n%s", l, about(all, l))
+		}
+	}
+}
+
+func about(all, line string) string {
+	name, _, _ := strings.Cut(line, "{")
+	name, _, _ = strings.Cut(name, " ")
+	var out []string
+	for l := range strings.SplitSeq(all, "\n") {
+		if strings.HasPrefix(l, name) {
+			out = append(out, l)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// used is what a busy gateway's metrics look like.
+func used(t *testing.T) *Metrics {
+	m := New()
+	x := middlewaretest.Exchange(t, "GET", "/", nil)
+	x.Note("masked", 3)
+	x.Note("masked", int64(2))
+	x.Note("rows_dropped", 4)
+	x.Note("ratelimit_shadow", "per-user")
+	x.Note("ratelimit_store", "per-address: local")
+	x.Note("something", "else")
+	m.Enter()
+	m.Enter()
+	m.Exchange(x, 200, 1000, 20*time.Millisecond)
+	m.Leave()
+	x = middlewaretest.Exchange(t, "POST", "/", nil)
+	x.Refusal = middleware.Refuse("authz", middleware.Forbidden, "")
+	m.Exchange(x, 403, 100, time.Millisecond)
+	m.Reload(true, time.Unix(1_700_000_000, 0))
+	m.Reload(false, time.Unix(1_800_000_000, 0))
+	m.Panic()
+	m.WatchEndpoints(func(yield func(string, string, bool)) {
+		yield("hr", "http://127.0.0.1:1", true)
+		yield("hr", "http://127.0.0.1:2", false)
+	})
+	m.WatchTracing(tracing(t, config.Tracing{}))
+	stage := m.Stage(sleeper{name: "authn"})
+	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
+	if _, _, err := middlewaretest.Run(t, stage, middlewaretest.Exchange(t, "GET", "/", nil), upstream); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestMetricsAreCounted(t *testing.T) {
+	want(t, used(t),
+		`gatehouse_requests_total{method="GET",route="test",status="200"} 1`,
+		`gatehouse_requests_total{method="POST",route="test",status="403"} 1`,
+		`gatehouse_request_duration_seconds_count{route="test"} 2`,
+		`gatehouse_request_duration_seconds_sum{route="test"} 0.021`,
+		`gatehouse_response_bytes_total{route="test"} 1100`,
+		`gatehouse_requests_in_flight 1`,
+		`gatehouse_refusals_total{code="forbidden",route="test",stage="authz"} 1`,
+		`gatehouse_masked_values_total{route="test"} 5`,
+		`gatehouse_rows_dropped_total{route="test"} 4`,
+		`gatehouse_ratelimit_shadow_total{limit="per-user"} 1`,
+		`gatehouse_ratelimit_store_errors_total{limit="per-address"} 1`,
+		`gatehouse_config_reloads_total{result="success"} 1`,
+		`gatehouse_config_reloads_total{result="failure"} 1`,
+		`gatehouse_config_last_reload_success 0`,
+		`gatehouse_config_last_reload_success_timestamp_seconds 1.7e+09`,
+		`gatehouse_panics_total 1`,
+		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:1",upstream="hr"} 1`,
+		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:2",upstream="hr"} 0`,
+		`gatehouse_stage_duration_seconds_count{stage="authn"} 1`,
+		`gatehouse_upstream_duration_seconds_count{upstream="hr"} 1`,
+		`gatehouse_trace_spans_lost_total 0`,
+	)
+}
+
+func TestMetricNamesFollowTheRules(t *testing.T) {
+	families, err := used(t).registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	ours := 0
+	for _, f := range families {
+		if strings.HasPrefix(f.GetName(), namespace+"_") {
+			ours++
+		}
+	}
+	if ours < 17 {
+		t.Errorf("only %d metrics were gathered", ours)
+	}
+}
+
+// Nothing a client or an upstream sends may make new time series.
+func TestLabelsAreBounded(t *testing.T) {
+	m := New()
+	for i, verb := range []string{"BREW", "get", "X1", "X2"} {
+		x := middlewaretest.Exchange(t, "GET", "/", nil)
+		x.Request.Method, x.Route = verb, nil
+		x.Refusal = &middleware.Refusal{Stage: "authz", Status: 403, Code: verb}
+		x.Note("masked", "a lot")
+		x.Note("masked", -1)
+		m.Exchange(x, 520+i, 0, 0)
+		m.Exchange(x, 700+i, 0, 0)
+	}
+	m.Exchange(&middleware.Exchange{}, 400, 0, 0) // refused before there was a request to send
+	want(t, m,
+		`gatehouse_requests_total{method="other",route="none",status="5xx"} 4`,
+		`gatehouse_requests_total{method="other",route="none",status="other"} 4`,
+		`gatehouse_requests_total{method="other",route="none",status="400"} 1`,
+		`gatehouse_refusals_total{code="policy",route="none",stage="authz"} 8`,
+		`gatehouse_masked_values_total{route="none"} 0`,
+	)
+}
+
+// sleeper takes a while on the way in and on the way out.
+type sleeper struct {
+	name    string
+	in, out time.Duration
+}
+
+func (s sleeper) Name() string { return s.name }
+
+func (s sleeper) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	time.Sleep(s.in)
+	res, err := next(x)
+	time.Sleep(s.out)
+	return res, err
+}
+
+func TestStagesAreTimedWithoutWhatIsInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New()
+		slow := middleware.Refuse("upstream", middleware.UpstreamTimeout, "")
+		h := middleware.Chain(
+			m.Upstream("hr", func(*middleware.Exchange) (*http.Response, error) { time.Sleep(8 * time.Second); return nil, slow }),
+			m.Stage(sleeper{"outer", 1 * time.Second, 2 * time.Second}),
+			m.Stage(nil),
+			m.Stage(sleeper{"inner", 4 * time.Second, 0}),
+		)
+		if _, err := h(middlewaretest.Exchange(t, "GET", "/", nil)); !errors.Is(err, slow) {
+			t.Error(err)
+		}
+		want(t, m,
+			`gatehouse_stage_duration_seconds_sum{stage="outer"} 3`,
+			`gatehouse_stage_duration_seconds_sum{stage="inner"} 4`,
+			`gatehouse_upstream_duration_seconds_sum{upstream="hr"} 8`,
+		)
+	})
+}
+
+type described struct{ sleeper }
+
+func (described) Describe() string { return "by the book" }
+
+func TestStageStaysWhatItIs(t *testing.T) {
+	m := New()
+	if m.Stage(nil) != nil {
+		t.Error("a nil stage became one")
+	}
+	s := m.Stage(described{sleeper{name: "authz"}})
+	if d, ok := s.(middleware.Describer); !ok || d.Describe() != "by the book" || s.Name() != "authz" {
+		t.Errorf("%T does not say what it is", s)
+	}
+	if _, ok := m.Stage(sleeper{name: "plain"}).(middleware.Describer); ok {
+		t.Error("a stage that does not describe itself pretends to")
+	}
+}
+
+func BenchmarkStage(b *testing.B) {
+	m := New()
+	next := func(*middleware.Exchange) (*http.Response, error) { return nil, nil }
+	h := middleware.Chain(next, m.Stage(described{}))
+	x := middlewaretest.Exchange(b, "GET", "/", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = h(x)
+	}
+}
+
+func BenchmarkExchange(b *testing.B) {
+	m := New()
+	x := middlewaretest.Exchange(b, "GET", "/", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Exchange(x, 200, 100, time.Millisecond)
+	}
+}

@@ -1,0 +1,104 @@
+package telemetry
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+// Stage times a stage, without what is inside of it, and gives it a span where
+// the exchange is traced. The result describes itself if s does; a nil stage
+// stays nil. Work that a stage leaves to the reading of a body is not its own
+// time.
+func (m *Metrics) Stage(s middleware.Stage) middleware.Stage {
+	if s == nil {
+		return nil
+	}
+	t := &timed{s, m.stageSeconds.WithLabelValues(s.Name()), time.Now()}
+	if d, ok := s.(middleware.Describer); ok {
+		return struct {
+			*timed
+			middleware.Describer
+		}{t, d}
+	}
+	return t
+}
+
+type timed struct {
+	middleware.Stage
+	seconds prometheus.Observer
+	made    time.Time // instants are counted from here: cheaper than time.Now
+}
+
+// Handle times the stage.
+func (s *timed) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	end := span(x, "stage "+s.Name(), s.Name(), trace.SpanKindInternal)
+	var inside time.Duration
+	begin := time.Since(s.made)
+	res, err := s.Stage.Handle(x, func(x *middleware.Exchange) (*http.Response, error) {
+		start := time.Since(s.made)
+		res, err := next(x)
+		inside += time.Since(s.made) - start
+		return res, err
+	})
+	s.seconds.Observe((time.Since(s.made) - begin - inside).Seconds())
+	end(res, err)
+	return res, err
+}
+
+// Upstream times the innermost handler, until the head of the answer, and
+// gives it a span where the exchange is traced. That span is then the parent
+// that the upstream is told of (see [Tracing.Inject]).
+func (m *Metrics) Upstream(name string, h middleware.Handler) middleware.Handler {
+	seconds := m.upstreamSeconds.WithLabelValues(name)
+	return func(x *middleware.Exchange) (*http.Response, error) {
+		end := span(x, "upstream "+name, "upstream", trace.SpanKindClient)
+		begin := time.Now()
+		res, err := h(x)
+		seconds.Observe(time.Since(begin).Seconds())
+		end(res, err)
+		return res, err
+	}
+}
+
+// span starts a span below that of the exchange, if that is recorded. Spans of
+// stages stand side by side, each with its whole time: to nest them the
+// exchange's request would have to be replaced at every step. A refusal marks
+// the span of the stage it comes from, origin.
+func span(x *middleware.Exchange, name, origin string, kind trace.SpanKind) (end func(*http.Response, error)) {
+	ctx := x.Request.Context()
+	parent := trace.SpanFromContext(ctx)
+	if !parent.IsRecording() {
+		return untraced
+	}
+	ctx, s := parent.TracerProvider().Tracer(scope).Start(ctx, name, trace.WithSpanKind(kind))
+	if kind == trace.SpanKindClient {
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(x.Request.Header))
+	}
+	return func(res *http.Response, err error) {
+		var r *middleware.Refusal
+		switch {
+		case errors.As(err, &r):
+			if r.Stage != origin {
+				break // it only passed through
+			}
+			s.SetAttributes(attribute.String("gatehouse.code", r.Code))
+			s.SetStatus(codes.Error, r.Code)
+		case err != nil:
+			s.SetStatus(codes.Error, string(middleware.InternalError))
+		case kind == trace.SpanKindClient:
+			s.SetAttributes(attribute.Int("http.response.status_code", res.StatusCode))
+		}
+		s.End()
+	}
+}
+
+func untraced(*http.Response, error) {}
