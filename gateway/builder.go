@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
+	"github.com/gatehouse-dev/gatehouse/middleware/sanitize"
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
 	"github.com/gatehouse-dev/gatehouse/middleware/upload"
 	"github.com/gatehouse-dev/gatehouse/policies"
@@ -75,7 +76,7 @@ func (b *builder) build() {
 func (b *builder) pipeline(r *config.Route) *pipeline {
 	u := b.plan.upstreams[r.Upstream]
 	stages := b.observed(b.stages(r))
-	return &pipeline{route: r, stages: stages, upstream: u, handler: middleware.Chain(u.Handle, stages...)}
+	return &pipeline{route: r, stages: stages, upstream: u, handler: middleware.Chain(b.deps.Metrics.Upstream(r.Upstream, u.Handle), stages...)}
 }
 
 // observed leaves out absent stages and measures the others.
@@ -238,6 +239,14 @@ func (b *builder) rules(r *config.Route) []*ratelimit.Rule {
 		out = append(out, b.limits[name])
 	}
 	return out
+}
+
+func (b *builder) sanitize(r *config.Route) middleware.Stage {
+	s, err := sanitize.New(r.Sanitize, r.Upload != nil)
+	if err != nil {
+		b.mistake(routePath(b.config, r)+".sanitize", err)
+	}
+	return s
 }
 
 func (b *builder) upload(r *config.Route) middleware.Stage {

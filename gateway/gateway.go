@@ -35,6 +35,17 @@ type Gateway struct {
 func New(d *Deps, p *Plan) *Gateway {
 	g := &Gateway{deps: d}
 	g.plan.Store(p)
+	d.Metrics.WatchTracing(func() int64 {
+		spans, _ := g.Plan().tracing.Lost()
+		return spans
+	})
+	d.Metrics.WatchEndpoints(func(yield func(upstream, endpoint string, well bool)) {
+		for name, u := range g.Plan().upstreams {
+			for _, e := range u.Endpoints() {
+				yield(name, e.URL, e.Well)
+			}
+		}
+	})
 	return g
 }
 

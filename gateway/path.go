@@ -136,11 +136,12 @@ func checkQuery(raw string) error {
 }
 
 // canonicalHost gives the host of an authority in the one form that routes are
-// written in: lower case, no port, no final dot.
+// written in: lower case, no port, no brackets around an IPv6 address, no final dot.
 func canonicalHost(authority string) string {
 	host := authority
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		host = host[:i]
 	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	return strings.TrimSuffix(strings.ToLower(host), ".")
 }

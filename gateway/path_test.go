@@ -95,8 +95,8 @@ func TestCheckQuery(t *testing.T) {
 
 func TestCanonicalHost(t *testing.T) {
 	for in, want := range map[string]string{
-		"API.example.com:8443": "api.example.com", "api.example.com.": "api.example.com", "[::1]:80": "[::1]",
-		"[::1]": "[::1]", "a.example.:1": "a.example", "": "",
+		"API.example.com:8443": "api.example.com", "api.example.com.": "api.example.com", "[::1]:80": "::1",
+		"[::1]": "::1", "a.example.:1": "a.example", "": "",
 	} {
 		if got := canonicalHost(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)

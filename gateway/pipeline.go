@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/limits"
 	"github.com/gatehouse-dev/gatehouse/middleware/problem"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
-	"github.com/gatehouse-dev/gatehouse/middleware/sanitize"
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
 )
 
@@ -34,7 +33,7 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 		session.New(r.Session, b.sessions),                        // idle, revoked
 		ratelimit.New(ratelimit.BySubject, r, b.rules(r)),         // by subject, tenant, role, claim
 		csrf.New(r.CSRF, r.CORS),                                  // cross-site changes
-		sanitize.New(r.Sanitize, r.Upload != nil),                 // markup in what clients send
+		b.sanitize(r),                                             // markup in what clients send
 		b.upload(r),                                               // files are what they say they are
 		authz.New(r.Policy, b.decider, b.config.Policies.Headers), // Rego -> Decision
 		b.mask(r), // innermost: nobody outside sees an unmasked body

@@ -39,7 +39,8 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	}
 	defer s.x.Release()
 	s.handler = p.handlerFor(s, r, listener)
-	defer g.deps.Metrics.InFlight()()
+	g.deps.Metrics.Enter()
+	defer g.deps.Metrics.Leave()
 	_ = s.control.SetWriteDeadline(time.Time{}) // what the last answer on this connection left behind
 	proxy := httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: s, BufferPool: &g.buffers, ModifyResponse: s.finish,
@@ -193,13 +194,14 @@ func (s *passage) RoundTrip(out *http.Request) (*http.Response, error) {
 		name = s.x.Route.Name
 	}
 	ctx, end := s.p.tracing.Start(s.in.Context(), s.in.Header, out.Method+" "+name)
-	defer end()
 	s.x.Request = out.WithContext(ctx)
 	s.p.tracing.Inject(ctx, s.x.Request.Header)
 	res, err := s.handler(s.x)
 	if err != nil {
+		end(s.x, 0)
 		return nil, err
 	}
+	middleware.OnClose(res, func(int64, error) { end(s.x, res.StatusCode) })
 	res.Body = &pacedBody{ReadCloser: res.Body, control: s.control, idle: s.timeouts().Idle.D()}
 	return res, nil
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -12,32 +10,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/admin"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 )
-
-// configFlag reads the flags of a verb that takes a configuration file and no
-// other flag.
-func configFlag(e *env, verb string, args []string) (file string, rest []string, code int) {
-	flags := flags(e, verb, "-c FILE")
-	flags.StringVar(&file, "c", "", "configuration `file`")
-	if err := flags.Parse(args); err != nil {
-		return "", nil, exitUsage
-	}
-	if file == "" {
-		flags.Usage()
-		return "", nil, exitUsage
-	}
-	return file, flags.Args(), exitOK
-}
-
-// flags makes the flag set of a verb, which reports its own misuse.
-func flags(e *env, verb, args string) *flag.FlagSet {
-	f := flag.NewFlagSet(verb, flag.ContinueOnError)
-	f.SetOutput(e.stderr)
-	f.Usage = func() {
-		fmt.Fprintf(e.stderr, "usage: gatehouse %s %s\n", verb, args)
-		f.PrintDefaults()
-	}
-	return f
-}
 
 // checkVerb compiles everything as serve does, and serves nothing.
 func checkVerb(ctx context.Context, e *env, args []string) int {
@@ -55,15 +27,15 @@ func checkVerb(ctx context.Context, e *env, args []string) int {
 		defer plan.Close()
 		warnings = c.Warnings()
 	}
-	if *asJSON {
-		printJSON(e, err, warnings)
-	} else {
-		printMistakes(e, *file, c, err, warnings)
-	}
+	code := exitOK
 	if err != nil || *strict && len(warnings) > 0 {
-		return exitWrong
+		code = exitWrong
 	}
-	return exitOK
+	if *asJSON {
+		return printReport(e, err, warnings, code)
+	}
+	printMistakes(e, *file, c, err, warnings)
+	return code
 }
 
 // compile loads and compiles a configuration without serving it.
@@ -99,8 +71,8 @@ func printMistakes(e *env, file string, c *config.Config, err error, warnings []
 		file, len(c.Listeners), len(c.Routes), len(c.Upstreams), len(c.Issuers))
 }
 
-// printJSON prints one object for machines.
-func printJSON(e *env, err error, warnings []config.Mistake) {
+// printReport prints one object for machines.
+func printReport(e *env, err error, warnings []config.Mistake, code int) int {
 	type place struct {
 		File    string `json:"file"`
 		Line    int    `json:"line,omitempty"`
@@ -118,8 +90,5 @@ func printJSON(e *env, err error, warnings []config.Mistake) {
 	if err != nil && !errors.As(err, &list) {
 		list = config.Mistakes{{Message: err.Error()}}
 	}
-	enc := json.NewEncoder(e.stdout)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(map[string]any{"ok": err == nil, "mistakes": places(list), "warnings": places(warnings)})
+	return printJSON(e, map[string]any{"ok": err == nil, "mistakes": places(list), "warnings": places(warnings)}, code)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/gateway"
+	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
@@ -21,16 +22,15 @@ func explainVerb(ctx context.Context, e *env, args []string) int {
 	file := f.String("c", "", "configuration `file`")
 	text := f.String("claims", "", "claims of the caller's token, as a `JSON` object")
 	asJSON := f.Bool("json", false, "print JSON")
-	positional, err := interspersed(f, args)
+	positional, err := parseMixed(f, args)
 	if err != nil || *file == "" || len(positional) != 2 {
 		f.Usage()
 		return exitUsage
 	}
 	var claims map[string]any
 	if *text != "" {
-		d := json.NewDecoder(strings.NewReader(*text))
-		d.UseNumber()
-		if err := d.Decode(&claims); err != nil {
+		var err error
+		if claims, err = authn.Claims([]byte(*text)); err != nil {
 			fmt.Fprintf(e.stderr, "gatehouse explain: --claims: %v\n", err)
 			return exitUsage
 		}
@@ -47,33 +47,10 @@ func explainVerb(ctx context.Context, e *env, args []string) int {
 		return exitUsage
 	}
 	if *asJSON {
-		enc := json.NewEncoder(e.stdout)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		_ = enc.Encode(x)
-		return exitOK
+		return printJSON(e, x, exitOK)
 	}
 	printExplanation(e.stdout, x)
 	return exitOK
-}
-
-// interspersed parses flags wherever they stand among the arguments.
-func interspersed(f interface {
-	Parse([]string) error
-	Args() []string
-}, args []string,
-) ([]string, error) {
-	var positional []string
-	for {
-		if err := f.Parse(args); err != nil {
-			return nil, err
-		}
-		args = f.Args()
-		if len(args) == 0 {
-			return positional, nil
-		}
-		positional, args = append(positional, args[0]), args[1:]
-	}
 }
 
 func printExplanation(w io.Writer, x *gateway.Explanation) {

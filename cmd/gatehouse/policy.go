@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -59,6 +58,10 @@ func policyCall(ctx context.Context, e *env, args []string, run func(context.Con
 			fmt.Fprintln(e.stderr, err)
 			return exitWrong
 		}
+		if cfg.Policies.Path == "" {
+			fmt.Fprintf(e.stderr, "%s: the configuration names no policies\n", *file)
+			return exitWrong
+		}
 		o = opa.Options{Path: cfg.Policies.Path, Data: cfg.Policies.Data, Budget: cfg.Policies.Budget.D()}
 	} else {
 		o = opa.Options{Path: dirs[0], More: dirs[1:]}
@@ -67,20 +70,6 @@ func policyCall(ctx context.Context, e *env, args []string, run func(context.Con
 		o.Data = *data
 	}
 	return run(ctx, e, o, *asJSON)
-}
-
-// parseMixed parses flags that stand before, between and after the other
-// arguments, and gives those.
-func parseMixed(flags *flag.FlagSet, args []string) (rest []string, err error) {
-	for {
-		if err := flags.Parse(args); err != nil {
-			return nil, err
-		}
-		if args = flags.Args(); len(args) == 0 {
-			return rest, nil
-		}
-		rest, args = append(rest, args[0]), args[1:]
-	}
 }
 
 // policyCheck loads the policies as serve does.
@@ -140,16 +129,6 @@ func policyMistakes(e *env, err error, asJSON bool) int {
 		m = opa.Mistakes{{Message: err.Error()}}
 	}
 	return printJSON(e, map[string]any{"ok": false, "mistakes": m}, exitWrong)
-}
-
-func printJSON(e *env, v any, code int) int {
-	enc := json.NewEncoder(e.stdout)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		fmt.Fprintf(e.stderr, "gatehouse: %v\n", err)
-		return exitWrong
-	}
-	return code
 }
 
 func plural(n int, what string) string {

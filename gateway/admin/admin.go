@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway"
+	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 )
 
 // Admin serves the admin listener.
@@ -198,9 +199,8 @@ func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	var claims map[string]any
 	if text := q.Get("claims"); text != "" {
-		d := json.NewDecoder(strings.NewReader(text))
-		d.UseNumber()
-		if err := d.Decode(&claims); err != nil {
+		var err error
+		if claims, err = authn.Claims([]byte(text)); err != nil {
 			write(w, http.StatusBadRequest, map[string]string{"error": "claims: " + err.Error()})
 			return
 		}

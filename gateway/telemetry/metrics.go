@@ -128,10 +128,10 @@ func (m *Metrics) Panic() { m.panics.Inc() }
 
 // WatchTracing adds the count of spans that could not be delivered. It is
 // called at most once.
-func (m *Metrics) WatchTracing(t *Tracing) {
+func (m *Metrics) WatchTracing(lost func() int64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: namespace, Name: "trace_spans_lost_total", Help: "Spans that the collector did not take.",
-	}, func() float64 { n, _ := t.Lost(); return float64(n) }))
+	}, func() float64 { return float64(lost()) }))
 }
 
 // WatchEndpoints adds the health of every endpoint, which list tells whenever

@@ -77,7 +77,7 @@ func used(t *testing.T) *Metrics {
 		yield("hr", "http://127.0.0.1:1", true)
 		yield("hr", "http://127.0.0.1:2", false)
 	})
-	m.WatchTracing(tracing(t, config.Tracing{}))
+	m.WatchTracing(func() int64 { return 0 })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
 	if _, _, err := middlewaretest.Run(t, stage, middlewaretest.Exchange(t, "GET", "/", nil), upstream); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -146,6 +147,16 @@ func (t *Tracing) Lost() (spans int64, last error) {
 		last = *err
 	}
 	return t.lost.spans.Load(), last
+}
+
+// closing is how long the last spans may take to be delivered.
+const closing = 5 * time.Second
+
+// Close is [Tracing.Shutdown] with a time bound of its own.
+func (t *Tracing) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	return t.Shutdown(ctx)
 }
 
 // Shutdown delivers the spans that are still waiting, until ctx ends.

@@ -175,7 +175,10 @@ func TestSpansThatAreNotTakenAreCounted(t *testing.T) {
 		t.Errorf("lost %d: %v", n, err)
 	}
 	m := New()
-	m.WatchTracing(tr)
+	m.WatchTracing(func() int64 {
+		n, _ := tr.Lost()
+		return n
+	})
 	want(t, m, "gatehouse_trace_spans_lost_total 1")
 }
 

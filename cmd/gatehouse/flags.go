@@ -1,0 +1,59 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+)
+
+// configFlag reads the flags of a verb that takes a configuration file and no
+// other flag.
+func configFlag(e *env, verb string, args []string) (file string, rest []string, code int) {
+	flags := flags(e, verb, "-c FILE")
+	flags.StringVar(&file, "c", "", "configuration `file`")
+	if err := flags.Parse(args); err != nil {
+		return "", nil, exitUsage
+	}
+	if file == "" {
+		flags.Usage()
+		return "", nil, exitUsage
+	}
+	return file, flags.Args(), exitOK
+}
+
+// flags makes the flag set of a verb, which reports its own misuse.
+func flags(e *env, verb, args string) *flag.FlagSet {
+	f := flag.NewFlagSet(verb, flag.ContinueOnError)
+	f.SetOutput(e.stderr)
+	f.Usage = func() {
+		fmt.Fprintf(e.stderr, "usage: gatehouse %s %s\n", verb, args)
+		f.PrintDefaults()
+	}
+	return f
+}
+
+// parseMixed parses flags that stand before, between and after the other
+// arguments, and gives those.
+func parseMixed(flags *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = flags.Args(); len(args) == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+}
+
+// printJSON prints one object for machines and gives the exit code.
+func printJSON(e *env, v any, code int) int {
+	enc := json.NewEncoder(e.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		fmt.Fprintf(e.stderr, "gatehouse: %v\n", err)
+		return exitWrong
+	}
+	return code
+}
