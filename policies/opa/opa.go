@@ -19,7 +19,7 @@
 //
 // [Engine.Decide] asks one query for the whole package and reads the answer
 // term by term. Values that were not constants at load are judged here by the
-// same code ([reader]); anything that cannot be enforced exactly as written is
+// same code; anything that cannot be enforced exactly as written is
 // an error, and an error denies.
 //
 // An Engine never changes after Load and may be used by any number of
@@ -63,8 +63,9 @@ type Engine struct {
 
 var _ policies.Decider = (*Engine)(nil)
 
-// Load reads, checks and compiles policies. The error is [Mistakes] where the
-// policies are wrong.
+// Load reads, checks and compiles policies. The error is [Mistakes], all of
+// them at once, where the policies are wrong. Compiling cannot be interrupted:
+// call it off the request path.
 func Load(ctx context.Context, o Options) (*Engine, error) {
 	src := read(o)
 	g, err := src.gate(ctx)

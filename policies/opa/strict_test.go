@@ -64,6 +64,7 @@ func TestPaths(t *testing.T) {
 	for _, good := range []string{
 		"$", "$.a", "$.a.b", "$['a b']", "$.*", "$[*]", "$.a[*].b", "$..a", "$..['a-b']", "$..*", "$.items[*]..ssn.*",
 		`$['it\'s']`, `$['\\\/\b\f\n\r\t']`, `$['\u0041']`, `$['\ud83d\ude00']`, "$.größe", "$._1", "$['*']", "$['a\"b']", "$['']",
+		"$" + strings.Repeat(".a", 60),
 	} {
 		load(t, map[string]string{"": "expose contains `" + good + "`\n"})
 	}
@@ -71,6 +72,7 @@ func TestPaths(t *testing.T) {
 		"", "a", ".a", "$a", "$.", "$..", "$...a", "$.a.", "$.1a", "$.a-b", "$[0]", "$[1:2]", "$[?@.a]", `$["a"]`, "$['a'", "$['a",
 		"$['a'b']", "$[a]", "$[]", "$[**]", "$.**", "$..[*]", "$ .a", "$.a ", "$.a,b", "$['a','b']", `$['\x']`, `$['\u12']`,
 		`$['\ud800']`, `$['\udc00']`, `$['\ud800\u0041']`, `$['\u+123']`, `$['\`, "$['a\tb']", "$[*", "$.length()", "@.a",
+		"$" + strings.Repeat(".a", 61),
 	} {
 		m := refused(t, map[string]string{"": "expose contains `" + bad + "`\n"})
 		if len(m) != 1 || !strings.Contains(m[0].Message, "expose: path") {
