@@ -6,16 +6,19 @@ package config
 type Sanitize struct {
 	// HTML is what happens to a text with markup: off, report, strip (the
 	// markup is taken out), reject (422) or ugc (a safe subset of HTML stays).
-	// Default: strip.
+	// Fields named as passwords are noted where they would be changed, unless
+	// fields names them. Default: strip.
 	HTML string `yaml:"html" oneof:"off report strip reject ugc"`
 	// SQLInjection is what happens to a text that looks like an SQL injection:
 	// off, report or reject (422). Prose is sometimes taken for one: keep to
 	// report unless the fields are known. Default: report.
 	SQLInjection string `yaml:"sql_injection" oneof:"off report reject"`
 	// Fields sets other modes for single fields, by JSON pointer (RFC 6901)
-	// with * for any one part; a form field is /name.
+	// with * for any one part; a form field is /name. An entry is for the text
+	// at the pointer, not for what is inside of an object there.
 	Fields map[string]SanitizeField `yaml:"fields"`
-	// MediaTypes that requests with a body may have; any other is 415.
+	// MediaTypes that requests with a body may have; any other is 415. Beyond
+	// JSON, forms, multipart/form-data and text/plain they pass unread.
 	// Default: application/json, application/*+json,
 	// application/x-www-form-urlencoded, multipart/form-data.
 	MediaTypes []string `yaml:"media_types"`

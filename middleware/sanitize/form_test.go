@@ -86,9 +86,10 @@ func FuzzForm(f *testing.F) {
 				t.Fatalf("%q has %d values, seen were %q", doc, n, v.texts)
 			}
 		}
-		out, err := rewriteForm(doc, newJudge(t, config.Sanitize{SQLInjection: off}))
-		if err != nil {
-			return
+		j := newJudge(t, config.Sanitize{SQLInjection: off})
+		out, err := rewriteForm(doc, j)
+		if err != nil || j.found["sanitize_report"] != nil {
+			return // a name with markup, or a password
 		}
 		again, err := rewriteForm(out, newJudge(t, config.Sanitize{HTML: reject, SQLInjection: off}))
 		if err != nil || !bytes.Equal(again, out) {

@@ -1,10 +1,5 @@
 package sanitize
 
-import (
-	"strconv"
-	"unicode/utf8"
-)
-
 // maxDepth is how deep arrays and objects may nest.
 const maxDepth = 128
 
@@ -247,28 +242,4 @@ func (n *names) add(name string) bool {
 		}
 	}
 	return true
-}
-
-// appendQuoted writes s as a JSON string, escaping only what must be.
-func appendQuoted(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r == '\n':
-			dst = append(dst, `\n`...)
-		case r == '\r':
-			dst = append(dst, `\r`...)
-		case r == '\t':
-			dst = append(dst, `\t`...)
-		case r < 0x20:
-			dst = append(dst, `\u00`...)
-			dst = append(dst, strconv.FormatInt(int64(r>>4), 16)...)
-			dst = append(dst, strconv.FormatInt(int64(r&15), 16)...)
-		default:
-			dst = utf8.AppendRune(dst, r)
-		}
-	}
-	return append(dst, '"')
 }

@@ -163,6 +163,30 @@ func TestFieldModes(t *testing.T) {
 	}
 }
 
+func TestPasswordsStay(t *testing.T) {
+	c := config.Sanitize{SQLInjection: off}
+	in := `{"password":"a<b>c","user":{"New_Password":"<i>"},"client-secret":"<u>","pwd":"<a>","secretary":"<b>Ada"}`
+	want := strings.Replace(in, "<b>Ada", "Ada", 1)
+	j := newJudge(t, c)
+	if got, err := rewriteJSON([]byte(in), nil, j); err != nil || string(got) != want {
+		t.Errorf("%s, %v", got, err)
+	}
+	found := map[string][]string{
+		"sanitize_report": {"/password", "/user/New_Password", "/client-secret", "/pwd"}, "sanitize_strip": {"/secretary"},
+	}
+	if d := cmp.Diff(found, j.found); d != "" {
+		t.Error(d)
+	}
+	c.Fields = map[string]config.SanitizeField{"/password": {HTML: strip}}
+	if got, err := rewriteJSON([]byte(`{"password":"a<b>c"}`), nil, newJudge(t, c)); err != nil || string(got) != `{"password":"ac"}` {
+		t.Errorf("%s, %v", got, err)
+	}
+	c.HTML = reject
+	if _, err := rewriteJSON([]byte(in), nil, newJudge(t, c)); err == nil {
+		t.Error("reject was not heeded")
+	}
+}
+
 func TestTooMuchMarkup(t *testing.T) {
 	in, _ := json.Marshal([]string{strings.Repeat("<b>", maxMarkup/6), strings.Repeat("<b>", maxMarkup/6)})
 	if _, err := rewriteJSON(in, nil, newJudge(t, config.Sanitize{})); err != nil {
@@ -212,9 +236,10 @@ func FuzzJSON(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out, err := rewriteJSON(doc, nil, newJudge(t, config.Sanitize{SQLInjection: off}))
-		if err != nil {
-			return // a name with markup
+		j := newJudge(t, config.Sanitize{SQLInjection: off})
+		out, err := rewriteJSON(doc, nil, j)
+		if err != nil || j.found["sanitize_report"] != nil {
+			return // a name with markup, or a password
 		}
 		if marked := strings.ContainsFunc(strings.Join(v.texts, ""), func(r rune) bool { return r == '<' }); !marked && !bytes.Equal(out, doc) {
 			t.Fatalf("%q without markup became %q", doc, out)

@@ -3,6 +3,7 @@ package sanitize
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	libinjection "github.com/corazawaf/libinjection-go"
 )
@@ -60,7 +61,26 @@ func (j *judge) text(p pointer, s string) (string, error) {
 	if m.html == off || !hasMarkup(s) {
 		return s, nil
 	}
+	if mode := m.html; !m.set && (mode == strip || mode == ugc) && secret(p) {
+		return j.markup(report, p, s)
+	}
 	return j.markup(m.html, p, s)
+}
+
+// secret reports whether the field at p is named as passwords are. Such a text
+// is never shown, and a password that was changed on its way in is one that
+// its owner does not know. It is judged by its own entry or noted.
+func secret(p pointer) bool {
+	if len(p) == 0 {
+		return false
+	}
+	folded := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(p[len(p)-1].name))
+	for _, word := range []string{"password", "passwd", "passphrase"} {
+		if strings.Contains(folded, word) {
+			return true
+		}
+	}
+	return strings.HasSuffix(folded, "secret") || folded == "pwd"
 }
 
 func (j *judge) markup(mode string, p pointer, s string) (string, error) {

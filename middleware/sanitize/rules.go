@@ -19,8 +19,12 @@ const (
 	ugc    = "ugc"
 )
 
-// modes are what happens to the texts of one field.
-type modes struct{ html, sql string }
+// modes are what happens to the texts of one field. They are set where an
+// entry names the field.
+type modes struct {
+	html, sql string
+	set       bool
+}
 
 // rules say which modes a field has. Entries are held as a tree of the parts
 // of their pointers, so that a lookup costs the depth of the field.
@@ -83,6 +87,7 @@ func (r *rules) add(pointer string, m modes) error {
 	for _, part := range parts {
 		n = n.child(part)
 	}
+	m.set = true
 	n.modes = &m
 	return nil
 }

@@ -21,6 +21,9 @@
 // and the encoding are checked, and bodies that parsers disagree about are
 // refused, not repaired.
 //
+// Passwords are never changed: a field named as one is noted where it would be
+// stripped, unless an entry of its own says otherwise.
+//
 // Names of fields cannot be cleaned; with markup in them, strip and ugc refuse.
 // Escapes are not followed further than the media type says: &lt;b&gt; is text.
 package sanitize

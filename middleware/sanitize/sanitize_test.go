@@ -217,7 +217,13 @@ func TestNew(t *testing.T) {
 }
 
 func BenchmarkJSON(b *testing.B) {
-	s := stage(b, config.Sanitize{}, false)
+	for _, sql := range []string{"report", "off"} {
+		b.Run("sql_"+sql, func(b *testing.B) { benchmarkJSON(b, config.Sanitize{SQLInjection: sql}) })
+	}
+}
+
+func benchmarkJSON(b *testing.B, c config.Sanitize) {
+	s := stage(b, c, false)
 	doc := `[` + strings.Repeat(`{"id":7,"name":"Adébáyọ̀ O'Brien","unit":"R&D","bio":"a longer text of some forty characters"},`, 99) + `{}]`
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
