@@ -40,6 +40,7 @@ type failures struct {
 	mu     sync.Mutex
 	counts recent[caller, []event] // oldest event first, fewer than threshold
 	blocks recent[caller, time.Time]
+	active map[caller]int // attempts under way
 }
 
 // newFailures makes an empty memory. All blocks last equally long, so the
@@ -49,6 +50,7 @@ func newFailures(c config.AuthFailures) *failures {
 		threshold: c.Threshold, window: c.Window.D(), block: c.Block.D(),
 		counts: newRecent[caller, []event](min(maxKeys, max(1, maxEvents/c.Threshold))),
 		blocks: newRecent[caller, time.Time](maxKeys),
+		active: map[caller]int{},
 	}
 }
 
@@ -81,7 +83,7 @@ func (f *failures) expire(now time.Time) {
 	}
 	for {
 		c, events, ok := f.counts.oldest()
-		if !ok || now.Sub(events[len(events)-1].at) < f.window {
+		if !ok || len(events) > 0 && now.Sub(events[len(events)-1].at) < f.window {
 			return
 		}
 		f.counts.remove(c)
@@ -99,8 +101,7 @@ func (f *failures) fail(now time.Time, user digest, who ...caller) (started bool
 			continue // an attempt that was under way when the block started
 		}
 		events, _ := f.counts.get(c)
-		events = slices.DeleteFunc(events, func(e event) bool { return now.Sub(e.at) >= f.window })
-		events = append(events, event{now, user})
+		events = append(f.recent(events, now), event{now, user})
 		if len(events) < f.threshold {
 			f.counts.put(c, events)
 			continue
@@ -111,6 +112,45 @@ func (f *failures) fail(now time.Time, user digest, who ...caller) (started bool
 		started = true
 	}
 	return started
+}
+
+// recent keeps the events within the window, in place.
+func (f *failures) recent(events []event, now time.Time) []event {
+	return slices.DeleteFunc(events, func(e event) bool { return now.Sub(e.at) >= f.window })
+}
+
+// enter lets an attempt in, unless it and those under way could exceed the
+// threshold by failing all at once: guesses sent in parallel gain nothing.
+// Whoever entered must leave. It holds for names only. Nobody logs in to one
+// account several times at once, but an office does to many.
+func (f *failures) enter(now time.Time, who ...caller) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range who {
+		events, ok := f.counts.get(c)
+		if ok {
+			events = f.recent(events, now)
+			f.counts.update(c, events)
+		}
+		if c.user != (digest{}) && len(events)+f.active[c] >= f.threshold {
+			return false
+		}
+	}
+	for _, c := range who {
+		f.active[c]++
+	}
+	return true
+}
+
+// leave ends an attempt that entered.
+func (f *failures) leave(who ...caller) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range who {
+		if f.active[c]--; f.active[c] <= 0 {
+			delete(f.active, c)
+		}
+	}
 }
 
 // forgive forgets the failures of one user with a caller.

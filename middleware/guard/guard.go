@@ -22,6 +22,10 @@
 // together for their address, as if they were one name. Names are kept as a keyed digest with a key made
 // at start, and appear in no record.
 //
+// Attempts on one username from one address at the same time are let in only as
+// many as could fail without exceeding the threshold; the others are refused
+// with 429 rate_limited.
+//
 // # What is forgotten
 //
 // A login that succeeds (2xx) takes away the failures of the same username, and

@@ -172,7 +172,7 @@ func TestBlock(t *testing.T) {
 				}
 				time.Sleep(time.Hour - 1)
 				last := g.visit("192.0.2.1")
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				return []string{last, g.visit("192.0.2.1"), g.try("192.0.2.1", "ann")}
 			},
 			[]string{blocked, "", "failed"},

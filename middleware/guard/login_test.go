@@ -122,10 +122,11 @@ func (broken) Read([]byte) (int, error) { return 0, errors.New("broke off") }
 // Nothing that is kept holds a name, and two guards keep different digests.
 func TestDigest(t *testing.T) {
 	a, b := Open(settings(false)), Open(settings(false))
-	if a.digest("ann") != a.digest("ann") || a.digest("ann") == a.digest("bob") || a.digest("a", "b") == a.digest("ab") {
+	ann := a.digest("ann")
+	if a.digest("ann") != ann || a.digest("bob") == ann || a.digest("a", "b") == a.digest("ab") {
 		t.Error("digests do not tell names apart")
 	}
-	if a.digest("ann") == b.digest("ann") || a.digest("ann") == (digest{}) {
+	if b.digest("ann") == ann || ann == (digest{}) {
 		t.Error("digests are not keyed")
 	}
 }
@@ -154,6 +155,49 @@ func TestBounds(t *testing.T) {
 	f.blocked(now.Add(2*time.Hour), who(0))
 	if len(f.counts.index)+len(f.blocks.index) != 0 || f.any.Load() {
 		t.Error("what is over is still there")
+	}
+}
+
+// Guesses sent in parallel reach the upstream no more often than one after the
+// other; other names are not held up, and nothing is left of it afterwards.
+func TestParallelGuesses(t *testing.T) {
+	g := Open(settings(false))
+	s := New(&config.Route{Login: true}, g)
+	const guesses = 20
+	reached, answer := make(chan bool, guesses), make(chan bool)
+	hold := func(x *middleware.Exchange) (*http.Response, error) {
+		reached <- true
+		<-answer
+		return middlewaretest.NewUpstream(t, 401, "", "").Handle(x)
+	}
+	codes := make(chan string, guesses)
+	var wg sync.WaitGroup
+	for range guesses {
+		x := attemptBy(t, "192.0.2.1", "ann")
+		wg.Go(func() {
+			res, err := s.Handle(x, hold)
+			if err == nil {
+				_ = res.Body.Close()
+			}
+			codes <- middlewaretest.Code(err)
+		})
+	}
+	for range guesses - 3 { // those that are refused come back though nobody was answered
+		if got := <-codes; got != "rate_limited" {
+			t.Errorf("got %q", got)
+		}
+	}
+	if _, _, err := middlewaretest.Run(t, s, attemptBy(t, "192.0.2.1", "bob"), middlewaretest.NewUpstream(t, 204, "", "").Handle); err != nil {
+		t.Errorf("another name was held up: %v", err)
+	}
+	close(answer)
+	wg.Wait()
+	if len(reached) != 3 || len(g.failures.active) != 0 {
+		t.Errorf("%d reached the upstream, %d are still under way", len(reached), len(g.failures.active))
+	}
+	_, _, err := middlewaretest.Run(t, s, attemptBy(t, "192.0.2.1", "ann"), hold)
+	if got := middlewaretest.Code(err); got != "address_blocked" {
+		t.Errorf("afterwards: %q", got)
 	}
 }
 

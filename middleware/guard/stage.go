@@ -68,6 +68,10 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if err := s.check(a.who...); err != nil {
 		return nil, err
 	}
+	if !g.failures.enter(time.Now(), a.who...) {
+		return nil, middleware.Refuse(stageName, middleware.RateLimited, "too many login attempts at once").Set("Retry-After", "1")
+	}
+	defer g.failures.leave(a.who...)
 	res, err := next(x)
 	if err != nil {
 		return nil, err

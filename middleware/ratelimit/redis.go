@@ -13,6 +13,7 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/ulule/limiter/v3"
 
@@ -39,9 +40,7 @@ type shared struct {
 	log     *goredis.Script
 }
 
-// openShared makes the client. It connects with the first request. The
-// timeouts are those of a neighbour: as the client comes, a frozen server would
-// hold a request for ten seconds and more.
+// openShared makes the client. It connects with the first request.
 func openShared(c *config.Redis) (*shared, error) {
 	if len(c.Addresses) == 0 {
 		return nil, errors.New("store.redis needs an address")
@@ -50,14 +49,26 @@ func openShared(c *config.Redis) (*shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := goredis.NewUniversalClient(&goredis.UniversalOptions{
+	client := goredis.NewUniversalClient(options(c, secure))
+	return &shared{client: client, timeout: callTimeout, gcra: goredis.NewScript(gcraScript), log: goredis.NewScript(logScript)}, nil
+}
+
+// options have the timeouts of a neighbour, and no second tries: as the client
+// comes, a frozen server would hold a request for ten seconds and more.
+func options(c *config.Redis, secure *tls.Config) *goredis.UniversalOptions {
+	return &goredis.UniversalOptions{
 		Addrs: c.Addresses, Username: c.Username, Password: c.Password.Reveal(), TLSConfig: secure,
 		DialTimeout: callTimeout, DialerRetries: 1, ReadTimeout: 25 * time.Millisecond, WriteTimeout: 25 * time.Millisecond,
 		PoolTimeout: 50 * time.Millisecond, MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
-	return &shared{client: client, timeout: callTimeout, gcra: goredis.NewScript(gcraScript), log: goredis.NewScript(logScript)}, nil
+	}
 }
+
+// QuietClient stops the Redis client from writing what it meets to stderr,
+// which it does by itself, in a form of its own and for the whole process. It
+// is for the command to call; [Store.Ready] and the record of each exchange
+// tell of a store that fails.
+func QuietClient() { logging.Disable() }
 
 func tlsConfig(c *config.Redis) (*tls.Config, error) {
 	if !c.TLS {
