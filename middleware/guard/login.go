@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
+	"io"
 	"mime"
 	"net/netip"
 	"net/url"
@@ -153,8 +154,13 @@ func jsonNames(body []byte) (names []string, ok bool) {
 			return nil, false
 		}
 	}
-	_, err := d.Token()
-	return names, err == nil
+	if _, err := d.Token(); err != nil {
+		return nil, false
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, false // more behind it, which some may read instead
+	}
+	return names, true
 }
 
 func formNames(body []byte) (names []string, ok bool) {

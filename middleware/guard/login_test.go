@@ -40,6 +40,7 @@ func TestUsernames(t *testing.T) {
 		{j, `{"username":null}`, nil},
 		{j, `{"username":"ann"`, nil},
 		{j, `{"username":"ann","x":}`, nil},
+		{j, `{"username":"decoy"}{"username":"victim"}`, nil},
 		{j, `[{"username":"ann"}]`, nil},
 		{j, `{"username":""}`, nil},
 		{j, `{"username":"a\u0000b"}`, nil},
@@ -230,6 +231,7 @@ func FuzzNames(f *testing.F) {
 	f.Add([]byte(`{"username":"ann","email":1e9}`))
 	f.Add([]byte(`username=a&email=%41`))
 	f.Add([]byte(`{"login":"\ud800"}`))
+	f.Add([]byte(`{"login":"ann"`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if names, ok := jsonNames(body); !ok && names != nil {
 			t.Error("names of what cannot be read")

@@ -25,6 +25,14 @@
 // two windows may meet. sliding_log remembers every admitted request and is
 // exact; it costs eight bytes for each.
 //
+// # Keys
+//
+// A key is a list of parts, joined so that no two lists are one key. In place of
+// a part that has no value (a subject on a public route, a claim or header that
+// is absent) stands the client's address, so nobody escapes a rule by lacking
+// what it counts by. A header says what the caller likes; a rule by header alone
+// shares out, it does not protect.
+//
 // # Interface
 //
 // Everything that counts is a limiter.Store of github.com/ulule/limiter/v3 and

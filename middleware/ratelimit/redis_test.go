@@ -1,98 +1,16 @@
 package ratelimit
 
 import (
-	"bytes"
-	"net"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/gatehouse-dev/gatehouse/config"
-	"github.com/gatehouse-dev/gatehouse/middleware"
-	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
-
-// server is a real Redis on a loopback port of its own.
-type server struct {
-	t    testing.TB
-	addr string
-	cmd  *exec.Cmd
-}
-
-func startRedis(t testing.TB) *server {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("redis-server is not installed")
-		}
-		t.Skip("SKIPPED: redis-server is not installed, so nothing shared was tested")
-	}
-	s := &server{t: t, addr: freeAddress(t)}
-	s.start()
-	t.Cleanup(s.kill)
-	return s
-}
-
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func (s *server) start(args ...string) {
-	s.t.Helper()
-	_, port, _ := net.SplitHostPort(s.addr)
-	var out bytes.Buffer
-	s.cmd = exec.Command("redis-server", append([]string{
-		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir(), "--daemonize", "no",
-	}, args...)...)
-	s.cmd.Stdout, s.cmd.Stderr = &out, &out
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	c := goredis.NewClient(&goredis.Options{Addr: s.addr})
-	defer c.Close()
-	for range 500 {
-		if c.Ping(s.t.Context()).Err() == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	s.kill()
-	s.t.Fatalf("redis-server does not answer: %s", &out)
-}
-
-// kill ends the process at once, frozen or not.
-func (s *server) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
-}
-
-func (s *server) signal(sig syscall.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *server) config() config.Store {
-	return config.Store{Redis: &config.Redis{Addresses: []string{s.addr}}}
-}
 
 // openPatient opens a store that waits for Redis as long as it takes. A busy
 // machine may miss the real deadlines, and the tests of what is counted do not
@@ -207,110 +125,6 @@ func TestRedisUndo(t *testing.T) {
 	}
 }
 
-// Redis is not needed at start. When it comes up, it counts.
-func TestRedisDownAtStart(t *testing.T) {
-	s := startRedis(t)
-	s.kill()
-	for _, algorithm := range algorithms() {
-		t.Run(algorithm, func(t *testing.T) {
-			store := openStore(t, s.config())
-			r := open(t, config.RateLimit{Rate: rate(2, time.Hour), Algorithm: algorithm}, store)
-			for i, want := range []bool{false, false, true} {
-				if a := r.take(t.Context(), "k"); a.err == nil || a.Reached != want || a.by != r.local {
-					t.Fatalf("request %d without Redis: %+v %v", i, a.Result, a.err)
-				}
-			}
-			if store.Ready(t.Context()) == nil {
-				t.Error("ready without Redis")
-			}
-			s.start()
-			defer s.kill()
-			eventually(t, func() bool { return store.Ready(t.Context()) == nil })
-			eventually(t, func() bool { a := r.take(t.Context(), "other"); return a.err == nil && a.by == r.shared })
-		})
-	}
-}
-
-func eventually(t *testing.T, f func() bool) {
-	t.Helper()
-	for range 1000 {
-		if f() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("it never happened")
-}
-
-// Redis dies under way: each rule does what its on_store_error says.
-func TestRedisKilled(t *testing.T) {
-	for _, tt := range []struct {
-		onError string
-		codes   []string // of the answers after Redis died
-	}{
-		{"local", []string{"", "", "rate_limited"}},
-		{"open", []string{"", "", "", "", ""}},
-		{"closed", []string{"overloaded", "overloaded"}},
-	} {
-		t.Run(tt.onError, func(t *testing.T) {
-			s := startRedis(t)
-			store := openPatient(t, s.config())
-			r := open(t, config.RateLimit{Rate: rate(2, time.Hour), OnStoreError: tt.onError}, store)
-			stage := New(ByAddress, &config.Route{}, []*Rule{r})
-			up := middlewaretest.NewUpstream(t, 200, "", "")
-			ask := func() (*middleware.Exchange, error) {
-				x := middlewaretest.Exchange(t, "GET", "/", nil)
-				_, _, err := middlewaretest.Run(t, stage, x, up.Handle)
-				return x, err
-			}
-			if _, err := ask(); err != nil {
-				t.Fatalf("with Redis: %v", err)
-			}
-			s.kill()
-			for i, want := range tt.codes {
-				x, err := ask()
-				if got := middlewaretest.Code(err); got != want {
-					t.Errorf("request %d: %q, want %q", i, got, want)
-				}
-				if got := note(x, "ratelimit_store"); got != "rule: "+tt.onError {
-					t.Errorf("request %d: note %v", i, got)
-				}
-				if want == "overloaded" && header(err, "Retry-After") == "" {
-					t.Error("overloaded without Retry-After")
-				}
-			}
-		})
-	}
-}
-
-// A frozen Redis accepts connections and never answers. Many requests at once
-// wait for one short timeout, and those after them not at all.
-func TestRedisFrozen(t *testing.T) {
-	s := startRedis(t)
-	store := openStore(t, s.config())
-	r := open(t, config.RateLimit{Rate: rate(1000, time.Hour)}, store)
-	eventually(t, func() bool { return r.take(t.Context(), "warm").err == nil })
-	s.signal(syscall.SIGSTOP)
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			for range 200 {
-				if a := r.take(t.Context(), "k"); a.Reached && a.by == r.shared {
-					t.Error("a frozen Redis counted")
-				}
-			}
-		})
-	}
-	// Were each of the 10,000 requests to wait, this would take minutes, and
-	// the test its deadline; what is asserted is who was asked.
-	wg.Wait()
-	if got := store.redis.asked.Load(); got > 200 {
-		t.Errorf("a frozen Redis was asked %d times", got)
-	}
-	s.signal(syscall.SIGCONT)
-	eventually(t, func() bool { a := r.take(t.Context(), "later"); return a.err == nil && a.by == r.shared })
-}
-
 // Scripts that the server forgot (restart, SCRIPT FLUSH) are sent again.
 func TestRedisScriptFlush(t *testing.T) {
 	s := startRedis(t)
@@ -378,17 +192,6 @@ func TestRedisCluster(t *testing.T) {
 		}
 		if admitted != 10 {
 			t.Errorf("%s: %d admitted, want 10", algorithm, admitted)
-		}
-	}
-}
-
-// otherPort is a free port that is not this one.
-func otherPort(t testing.TB, port int) int {
-	t.Helper()
-	for {
-		addr := freeAddress(t)
-		if n, _ := strconv.Atoi(addr[strings.LastIndex(addr, ":")+1:]); n != port {
-			return n
 		}
 	}
 }

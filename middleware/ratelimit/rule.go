@@ -50,12 +50,6 @@ type Rule struct {
 	known *table[refused]
 }
 
-type refused struct{ until, retry, reset int64 }
-
-// knownFor bounds what known remembers: a request that another rule refused
-// may be given back at any time.
-const knownFor = time.Second
-
 // Open makes a rule that counts in store. The error says what is wrong with
 // the settings. Empty settings have the documented defaults.
 func Open(name string, c *config.RateLimit, store *Store) (*Rule, error) {
@@ -181,29 +175,3 @@ func (t take) undo(ctx context.Context) {
 
 // counter is the store of a rule's limiter, which is ours always.
 func counter(l *limiter.Limiter) *Counter { return l.Store.(*Counter) }
-
-// recall answers for Redis where the answer is known.
-func (r *Rule) recall(key string) (Result, bool) {
-	now := r.known.now()
-	s := r.known.lock(key)
-	defer s.Unlock()
-	v := s.m[key]
-	if v == nil || v.until <= now {
-		return Result{}, false
-	}
-	res := Result{RetryAfter: time.Duration(v.retry - now), ResetAfter: time.Duration(v.reset - now)}
-	res.Limit, res.Reached = r.spec.rate.Limit, true
-	return res.finish(), true
-}
-
-func (r *Rule) remember(key string, res Result) {
-	if !res.Reached {
-		return
-	}
-	now := r.known.now()
-	s := r.known.lock(key)
-	defer s.Unlock()
-	*r.known.entry(s, key, now) = refused{
-		until: now + int64(min(res.RetryAfter, knownFor)), retry: now + int64(res.RetryAfter), reset: now + int64(res.ResetAfter),
-	}
-}

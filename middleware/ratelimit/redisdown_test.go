@@ -1,0 +1,116 @@
+package ratelimit
+
+import (
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+)
+
+// Redis is not needed at start. When it comes up, it counts.
+func TestRedisDownAtStart(t *testing.T) {
+	s := startRedis(t)
+	s.kill()
+	for _, algorithm := range algorithms() {
+		t.Run(algorithm, func(t *testing.T) {
+			store := openStore(t, s.config())
+			r := open(t, config.RateLimit{Rate: rate(2, time.Hour), Algorithm: algorithm}, store)
+			for i, want := range []bool{false, false, true} {
+				if a := r.take(t.Context(), "k"); a.err == nil || a.Reached != want || a.by != r.local {
+					t.Fatalf("request %d without Redis: %+v %v", i, a.Result, a.err)
+				}
+			}
+			if store.Ready(t.Context()) == nil {
+				t.Error("ready without Redis")
+			}
+			s.start()
+			defer s.kill()
+			eventually(t, func() bool { return store.Ready(t.Context()) == nil })
+			eventually(t, func() bool { a := r.take(t.Context(), "other"); return a.err == nil && a.by == r.shared })
+		})
+	}
+}
+
+func eventually(t *testing.T, f func() bool) {
+	t.Helper()
+	for range 1000 {
+		if f() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("it never happened")
+}
+
+// Redis dies under way: each rule does what its on_store_error says.
+func TestRedisKilled(t *testing.T) {
+	for _, tt := range []struct {
+		onError string
+		codes   []string // of the answers after Redis died
+	}{
+		{"local", []string{"", "", "rate_limited"}},
+		{"open", []string{"", "", "", "", ""}},
+		{"closed", []string{"overloaded", "overloaded"}},
+	} {
+		t.Run(tt.onError, func(t *testing.T) {
+			s := startRedis(t)
+			store := openPatient(t, s.config())
+			r := open(t, config.RateLimit{Rate: rate(2, time.Hour), OnStoreError: tt.onError}, store)
+			stage := New(ByAddress, &config.Route{}, []*Rule{r})
+			up := middlewaretest.NewUpstream(t, 200, "", "")
+			ask := func() (*middleware.Exchange, error) {
+				x := middlewaretest.Exchange(t, "GET", "/", nil)
+				_, _, err := middlewaretest.Run(t, stage, x, up.Handle)
+				return x, err
+			}
+			if _, err := ask(); err != nil {
+				t.Fatalf("with Redis: %v", err)
+			}
+			s.kill()
+			for i, want := range tt.codes {
+				x, err := ask()
+				if got := middlewaretest.Code(err); got != want {
+					t.Errorf("request %d: %q, want %q", i, got, want)
+				}
+				if got := note(x, "ratelimit_store"); got != "rule: "+tt.onError {
+					t.Errorf("request %d: note %v", i, got)
+				}
+				if want == "overloaded" && header(err, "Retry-After") == "" {
+					t.Error("overloaded without Retry-After")
+				}
+			}
+		})
+	}
+}
+
+// A frozen Redis accepts connections and never answers. Many requests at once
+// wait for one short timeout, and those after them not at all.
+func TestRedisFrozen(t *testing.T) {
+	s := startRedis(t)
+	store := openStore(t, s.config())
+	r := open(t, config.RateLimit{Rate: rate(1000, time.Hour)}, store)
+	eventually(t, func() bool { return r.take(t.Context(), "warm").err == nil })
+	s.signal(syscall.SIGSTOP)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			for range 200 {
+				if a := r.take(t.Context(), "k"); a.Reached && a.by == r.shared {
+					t.Error("a frozen Redis counted")
+				}
+			}
+		})
+	}
+	// Were each of the 10,000 requests to wait, this would take minutes, and
+	// the test its deadline; what is asserted is who was asked.
+	wg.Wait()
+	if got := store.redis.asked.Load(); got > 200 {
+		t.Errorf("a frozen Redis was asked %d times", got)
+	}
+	s.signal(syscall.SIGCONT)
+	eventually(t, func() bool { a := r.take(t.Context(), "later"); return a.err == nil && a.by == r.shared })
+}
