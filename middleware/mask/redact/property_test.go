@@ -16,7 +16,7 @@ import (
 // that the model leaves out.
 func TestAgainstModel(t *testing.T) {
 	planted := regexp.MustCompile(`planted[0-9a-f]{6}`)
-	for seed := range uint64(30000) {
+	for seed := range uint64(10000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		m := genSpec(r)
 		plan := compile(t, m.spec()).OptionalRows()
