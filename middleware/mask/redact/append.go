@@ -35,12 +35,16 @@ type Report struct {
 	Dropped int // rows that row filters removed
 	Hidden  int // values that were not exposed
 	// Pointers are the first places that were changed, as JSON Pointers
-	// (RFC 6901) into the text as it came in. They hold names of the text.
+	// (RFC 6901) into the text as it came in. They hold names of the text. A
+	// very long one is cut to that of a container.
 	Pointers []string
 }
 
-// maxPointers bounds Report.Pointers.
-const maxPointers = 32
+// Bounds of Report.Pointers: how many, and bytes of each.
+const (
+	maxPointers = 32
+	maxPointer  = 1 << 10
+)
 
 // Append appends to dst the JSON text src as plan lets it pass. One UTF-8 byte
 // order mark in front is removed. On an error nothing is appended: what the

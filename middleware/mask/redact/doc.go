@@ -50,8 +50,9 @@
 //
 // With a list of exposed paths, only the values they match pass, with
 // everything inside, and the containers on the way. A scalar where such a path
-// names a container becomes null. What is only reached by ".." or ".*" is
-// removed unless something exposed is inside. Masks still hold inside.
+// names a container becomes null, or what a mask on it makes of it (drop or
+// "***"). What is only reached by ".." or ".*" is removed unless something
+// exposed is inside. Masks still hold inside.
 //
 // # Rows
 //

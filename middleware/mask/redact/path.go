@@ -26,13 +26,6 @@ type segment struct {
 	fold string // name as it is compared loosely
 }
 
-// CheckPath reports whether path can be compiled. Offsets in its error count
-// from the start of path.
-func CheckPath(path string) error {
-	_, err := parsePath(path)
-	return err
-}
-
 // parsePath reads the subset of RFC 9535 that the package comment describes.
 func parsePath(path string) ([]segment, error) {
 	if !strings.HasPrefix(path, "$") {

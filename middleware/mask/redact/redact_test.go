@@ -93,6 +93,7 @@ func TestMasks(t *testing.T) {
 		{name: "a scalar instead of the root", expose: []string{"$.name"}, in: `"secret"`, want: `null`},
 		{name: "expose by descent", expose: []string{"$..name"}, in: `{"s":1,"a":{"s":1},"b":[{"name":2,"s":3},4,{"s":5}]}`, want: `{"b":[{"name":2}]}`},
 		{name: "expose by wildcard", expose: []string{"$.*.name"}, in: `{"count":5,"a":{"name":1,"s":2},"b":{"s":3}}`, want: `{"a":{"name":1}}`},
+		{name: "a masked scalar instead of a container", rules: []string{"$.data partial"}, expose: []string{"$.data.name"}, in: `{"data":"123456789"}`, want: `{"data":"***"}`},
 		{name: "masks hold where exposed", rules: []string{"$..ssn redact"}, expose: []string{"$.p"}, in: `{"p":{"ssn":1,"n":2},"ssn":3}`, want: `{"p":{"ssn":"***","n":2}}`},
 		{name: "show does not expose", rules: []string{"$.p redact", "$.p.ssn show"}, expose: []string{"$.p.n"}, in: `{"p":{"ssn":1,"n":2}}`, want: `{"p":"***"}`},
 	}
@@ -124,6 +125,19 @@ func TestReport(t *testing.T) {
 	want := Report{Masked: 2, Dropped: 1, Hidden: 1, Pointers: []string{"/data/0/ssn", "/data/0/p", "/data/1", "/a~1~0b"}}
 	if diff := cmp.Diff(want, rep); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestPointersAreBounded: what is reported of a hostile text stays small.
+func TestPointersAreBounded(t *testing.T) {
+	name := strings.Repeat("n", 400)
+	in := strings.Repeat(`{"`+name+`":`, 900) + `[` + strings.Repeat(`{"ssn":1},`, 99) + `{"ssn":1}]` + strings.Repeat("}", 900)
+	_, rep, err := Append(nil, []byte(in), compile(t, Spec{Rules: rules(t, "$..ssn redact")}), Limits{})
+	if err != nil || rep.Masked != 100 || len(rep.Pointers) != maxPointers {
+		t.Fatalf("%d masked, %d pointers, %v", rep.Masked, len(rep.Pointers), err)
+	}
+	if got, want := rep.Pointers[0], "/"+name+"/"+name; got != want {
+		t.Errorf("pointer of %d bytes, want %d", len(got), len(want))
 	}
 }
 

@@ -234,6 +234,9 @@ func (r *run) changed() {
 	}
 	var p []byte
 	for _, c := range r.path {
+		if len(p)+c.end-c.start > maxPointer {
+			break
+		}
 		p = append(p, '/')
 		if c.index >= 0 {
 			p = strconv.AppendInt(p, int64(c.index), 10)

@@ -142,11 +142,13 @@ func (r *run) settle(v int, sc *scope, lifted bool) (int, fate, error) {
 		return end, dropped, nil
 	case !sc.open && !named:
 		return end, hidden, nil
-	case !sc.open:
+	case !sc.open && sc.mask.action == noAction:
 		r.flush(v)
 		r.replace(end, "null")
 		r.Hidden++
 		r.changed()
+	case !sc.open: // the weaker actions would let a part of it through
+		r.maskScalar(v, end, r.plan.redact.stricter(sc.mask))
 	case sc.mask.action != noAction:
 		r.maskScalar(v, end, sc.mask)
 	}
@@ -184,19 +186,18 @@ func (r *run) container(v int, sc *scope, lifted, named bool) (int, fate, error)
 	if err != nil {
 		return end, kept, err
 	}
-	if !open {
-		if r.exposed == before.exposed && !named {
-			return end, hidden, nil
-		}
-		if lifted && r.exposed > before.exposed {
+	gone := whole && r.shown == before.shown
+	exposed := r.exposed > before.exposed && !gone
+	switch {
+	case gone && mask.action == Drop:
+		return end, dropped, nil
+	case !open && !named && !exposed:
+		return end, hidden, nil
+	case !gone:
+		if !open && lifted && exposed {
 			r.shown++
 		}
-	}
-	if !whole || r.shown > before.shown {
 		return end, kept, nil
-	}
-	if mask.action == Drop {
-		return end, dropped, nil
 	}
 	r.undo(mark, before, end)
 	if mask.action == Null {
