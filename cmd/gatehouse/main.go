@@ -32,6 +32,7 @@ type verb struct {
 
 func verbs() []verb {
 	return []verb{
+		{"policy", "test|check [-c FILE] [--data DIR] [DIR…]", "test policies, or check them as serve does", policyVerb},
 		{"version", "", "print the version, Go and the policy engine", versionVerb},
 	}
 }

@@ -25,6 +25,8 @@ func capabilities() *ast.Capabilities {
 func forbidden(b *ast.Builtin) bool {
 	switch b.Name {
 	case "rego.parse_module",
+		// A template may ask for any width and count.
+		"strings.render_template",
 		// These compare with the present time where the caller gives none.
 		"crypto.x509.parse_and_verify_certificates",
 		"crypto.x509.parse_and_verify_certificates_with_options":
@@ -74,16 +76,36 @@ func (s *sources) store(ctx context.Context) (storage.Store, storage.Transaction
 	return store, txn, nil
 }
 
-// compile compiles the modules over the data.
-func (s *sources) compile(ctx context.Context, modules map[string]*ast.Module) (*ast.Compiler, storage.Store, storage.Transaction, error) {
-	store, txn, err := s.store(ctx)
-	if err != nil {
-		return nil, nil, nil, err
+// gated are policies that passed the gate.
+type gated struct {
+	facts
+	modules  map[string]*ast.Module // without tests
+	compiler *ast.Compiler
+	store    storage.Store
+	txn      storage.Transaction
+}
+
+// gate parses, checks and compiles everything but tests. It goes as far as it
+// can to find all mistakes at once; only where a file could not be read it
+// does not compile the others, which would miss what that file defines.
+func (s *sources) gate(ctx context.Context) (*gated, error) {
+	g := &gated{modules: s.parse(false)}
+	complete := len(s.mistakes) == 0
+	g.facts = checkContract(g.modules, &s.mistakes)
+	s.checkData()
+	if !complete {
+		return nil, s.err()
 	}
-	c := newCompiler().WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn))
-	if c.Compile(modules); c.Failed() {
-		s.mistakes.addErrors(c.Errors)
-		return nil, nil, nil, s.err()
+	var err error
+	if g.store, g.txn, err = s.store(ctx); err != nil {
+		return nil, err
 	}
-	return c, store, txn, nil
+	g.compiler = newCompiler().WithPathConflictsCheck(storage.NonEmpty(ctx, g.store, g.txn))
+	if g.compiler.Compile(g.modules); g.compiler.Failed() {
+		s.mistakes.addErrors(g.compiler.Errors)
+	}
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return g, nil
 }

@@ -39,7 +39,8 @@ func (s *sources) checkData() {
 }
 
 // parseData reads one file. Its top must be an object, because it is merged
-// with the other files of its folder.
+// with the other files of its folder. A member that stands twice is a mistake
+// in JSON; in YAML the last one counts, as everywhere in OPA.
 func parseData(f file) (map[string]any, *Mistake) {
 	wrong := func(line, column int, message string) (map[string]any, *Mistake) {
 		return nil, &Mistake{File: f.name, Line: line, Column: column, Message: message}
@@ -47,11 +48,12 @@ func parseData(f file) (map[string]any, *Mistake) {
 	var v any
 	if path.Ext(f.rel) == ".json" {
 		if err := util.UnmarshalJSON(f.content, &v); err != nil {
+			at := int64(len(f.content)) // unless it says otherwise: the end came too soon
 			if se := (*json.SyntaxError)(nil); errors.As(err, &se) {
-				line, column := position(f.content, se.Offset)
-				return wrong(line, column, "is not JSON: "+err.Error())
+				at = se.Offset
 			}
-			return wrong(0, 0, "is not JSON: "+err.Error())
+			line, column := position(f.content, at)
+			return wrong(line, column, "is not JSON: "+err.Error())
 		}
 		if name, offset := duplicate(f.content); name != "" {
 			line, column := position(f.content, offset)

@@ -13,12 +13,16 @@ import (
 
 // FiredRule is a rule of package gatehouse that held for a question.
 type FiredRule struct {
-	Name   string            `json:"name"`             // allow, mask, …
-	Entry  string            `json:"entry,omitempty"`  // what it contributed, as Rego writes it
-	File   string            `json:"file"`             // where it stands
-	Line   int               `json:"line"`             //
-	Title  string            `json:"title,omitempty"`  // of its METADATA
-	Labels map[string]string `json:"labels,omitempty"` // of its METADATA
+	Name string `json:"name"` // allow, mask, …
+	// Entry is what it contributed, as Rego writes it. It may hold values of
+	// the caller.
+	Entry string `json:"entry,omitempty"`
+	// File and Line are where the rule stands.
+	File string `json:"file"`
+	Line int    `json:"line"`
+	// Title and Labels are those of its METADATA.
+	Title  string            `json:"title,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // Explain lists the rules that held for the question, in the order they were

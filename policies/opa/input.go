@@ -45,82 +45,75 @@ func (t inputTerms) input(in *policies.Input) (ast.Value, error) {
 	if in == nil {
 		return nil, errors.New("policy: no question")
 	}
-	o := ast.NewObjectWithCapacity(5)
+	pairs := make([][2]*ast.Term, 0, 5)
 	if in.Subject != nil {
-		claims := ast.NewObjectWithCapacity(len(in.Subject.Claims))
-		if err := members(claims, in.Subject.Claims, 1); err != nil {
+		claims, err := object(in.Subject.Claims, 1)
+		if err != nil {
 			return nil, fmt.Errorf("claims: %w", err)
 		}
-		o.Insert(t["subject"], t.subject(in.Subject, claims))
+		pairs = append(pairs, [2]*ast.Term{t["subject"], t.subject(in.Subject, claims)})
 	}
-	o.Insert(t["action"], t.object(
-		"method", ast.StringTerm(in.Action.Method),
-		"name", ast.StringTerm(in.Action.Name),
-	))
-	o.Insert(t["resource"], t.resource(&in.Resource))
-	o.Insert(t["context"], t.context(&in.Context))
+	pairs = append(pairs,
+		[2]*ast.Term{t["action"], ast.ObjectTerm(
+			[2]*ast.Term{t["method"], ast.StringTerm(in.Action.Method)},
+			[2]*ast.Term{t["name"], ast.StringTerm(in.Action.Name)},
+		)},
+		[2]*ast.Term{t["resource"], t.resource(&in.Resource)},
+		[2]*ast.Term{t["context"], t.context(&in.Context)},
+	)
 	if in.Body != nil {
 		body, err := value(in.Body, 1)
 		if err != nil {
 			return nil, fmt.Errorf("body: %w", err)
 		}
-		o.Insert(t["body"], body)
+		pairs = append(pairs, [2]*ast.Term{t["body"], body})
 	}
-	return o, nil
+	return ast.NewObject(pairs...), nil
 }
 
-// object pairs member names with values.
-func (t inputTerms) object(pairs ...any) *ast.Term {
-	o := ast.NewObjectWithCapacity(len(pairs) / 2)
-	for i := 0; i < len(pairs); i += 2 {
-		o.Insert(t[pairs[i].(string)], pairs[i+1].(*ast.Term))
-	}
-	return ast.NewTerm(o)
-}
-
-func (t inputTerms) subject(s *policies.Subject, claims ast.Object) *ast.Term {
-	return t.object(
-		"id", ast.StringTerm(s.ID),
-		"issuer", ast.StringTerm(s.Issuer),
-		"role", ast.StringTerm(s.Role),
-		"roles", texts(s.Roles),
-		"tenant", ast.StringTerm(s.Tenant),
-		"branch", ast.StringTerm(s.Branch),
-		"branches", texts(s.Branches),
-		"acr", ast.StringTerm(s.ACR),
-		"amr", texts(s.AMR),
-		"auth_time", ast.NumberTerm(json.Number(strconv.FormatInt(s.AuthTime, 10))),
-		"claims", ast.NewTerm(claims),
+func (t inputTerms) subject(s *policies.Subject, claims *ast.Term) *ast.Term {
+	return ast.ObjectTerm(
+		[2]*ast.Term{t["id"], ast.StringTerm(s.ID)},
+		[2]*ast.Term{t["issuer"], ast.StringTerm(s.Issuer)},
+		[2]*ast.Term{t["role"], ast.StringTerm(s.Role)},
+		[2]*ast.Term{t["roles"], texts(s.Roles)},
+		[2]*ast.Term{t["tenant"], ast.StringTerm(s.Tenant)},
+		[2]*ast.Term{t["branch"], ast.StringTerm(s.Branch)},
+		[2]*ast.Term{t["branches"], texts(s.Branches)},
+		[2]*ast.Term{t["acr"], ast.StringTerm(s.ACR)},
+		[2]*ast.Term{t["amr"], texts(s.AMR)},
+		[2]*ast.Term{t["auth_time"], ast.NumberTerm(json.Number(strconv.FormatInt(s.AuthTime, 10)))},
+		[2]*ast.Term{t["claims"], claims},
 	)
 }
 
 func (t inputTerms) resource(r *policies.Resource) *ast.Term {
-	params := ast.NewObjectWithCapacity(len(r.Params))
+	params := make([][2]*ast.Term, 0, len(r.Params))
 	for k, v := range r.Params {
-		params.Insert(ast.StringTerm(k), ast.StringTerm(v))
+		params = append(params, [2]*ast.Term{ast.StringTerm(k), ast.StringTerm(v)})
 	}
-	return t.object(
-		"route", ast.StringTerm(r.Route),
-		"host", ast.StringTerm(r.Host),
-		"path", ast.StringTerm(r.Path),
-		"segments", texts(r.Segments),
-		"params", ast.NewTerm(params),
-		"query", lists(r.Query),
+	return ast.ObjectTerm(
+		[2]*ast.Term{t["route"], ast.StringTerm(r.Route)},
+		[2]*ast.Term{t["host"], ast.StringTerm(r.Host)},
+		[2]*ast.Term{t["path"], ast.StringTerm(r.Path)},
+		[2]*ast.Term{t["segments"], texts(r.Segments)},
+		[2]*ast.Term{t["params"], ast.ObjectTerm(params...)},
+		[2]*ast.Term{t["query"], lists(r.Query)},
 	)
 }
 
 func (t inputTerms) context(c *policies.Context) *ast.Term {
-	return t.object(
-		"time", t.object(
-			"hour", ast.InternedTerm(c.Time.Hour),
-			"weekday", ast.StringTerm(c.Time.Weekday),
-			"date", ast.StringTerm(c.Time.Date),
-		),
-		"client_address", ast.StringTerm(c.ClientAddress),
-		"listener", ast.StringTerm(c.Listener),
-		"tls", ast.StringTerm(c.TLS),
-		"headers", lists(c.Headers),
-		"request_id", ast.StringTerm(c.RequestID),
+	return ast.ObjectTerm(
+		[2]*ast.Term{t["time"], ast.ObjectTerm(
+			[2]*ast.Term{t["hour"], ast.InternedTerm(c.Time.Hour)},
+			[2]*ast.Term{t["weekday"], ast.StringTerm(c.Time.Weekday)},
+			[2]*ast.Term{t["date"], ast.StringTerm(c.Time.Date)},
+		)},
+		[2]*ast.Term{t["client_address"], ast.StringTerm(c.ClientAddress)},
+		[2]*ast.Term{t["listener"], ast.StringTerm(c.Listener)},
+		[2]*ast.Term{t["tls"], ast.StringTerm(c.TLS)},
+		[2]*ast.Term{t["headers"], lists(c.Headers)},
+		[2]*ast.Term{t["request_id"], ast.StringTerm(c.RequestID)},
 	)
 }
 
@@ -133,11 +126,11 @@ func texts(s []string) *ast.Term {
 }
 
 func lists(m map[string][]string) *ast.Term {
-	o := ast.NewObjectWithCapacity(len(m))
+	pairs := make([][2]*ast.Term, 0, len(m))
 	for k, v := range m {
-		o.Insert(ast.StringTerm(k), texts(v))
+		pairs = append(pairs, [2]*ast.Term{ast.StringTerm(k), texts(v)})
 	}
-	return ast.NewTerm(o)
+	return ast.ObjectTerm(pairs...)
 }
 
 // value converts what a JSON decoder gives. Other types are refused: there is
@@ -176,24 +169,21 @@ func value(v any, depth int) (*ast.Term, error) {
 		}
 		return ast.ArrayTerm(terms...), nil
 	case map[string]any:
-		o := ast.NewObjectWithCapacity(len(v))
-		if err := members(o, v, depth); err != nil {
-			return nil, err
-		}
-		return ast.NewTerm(o), nil
+		return object(v, depth)
 	}
 	return nil, fmt.Errorf("a value of type %T", v)
 }
 
-func members(o ast.Object, m map[string]any, depth int) error {
+func object(m map[string]any, depth int) (*ast.Term, error) {
+	pairs := make([][2]*ast.Term, 0, len(m))
 	for k, v := range m {
 		t, err := value(v, depth+1)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		o.Insert(ast.StringTerm(k), t)
+		pairs = append(pairs, [2]*ast.Term{ast.StringTerm(k), t})
 	}
-	return nil
+	return ast.ObjectTerm(pairs...), nil
 }
 
 // checkNumber accepts the numbers of JSON (RFC 8259 section 6) within bounds.

@@ -43,7 +43,8 @@ func (m *Mistakes) add(file, format string, args ...any) {
 func (m *Mistakes) at(loc *ast.Location, format string, args ...any) {
 	x := Mistake{Message: fmt.Sprintf(format, args...)}
 	if loc != nil {
-		x.File, x.Line, x.Column = loc.File, loc.Row, loc.Col
+		// The end of a file has no column.
+		x.File, x.Line, x.Column = loc.File, loc.Row, max(loc.Col, 1)
 	}
 	*m = append(*m, x)
 }
@@ -55,15 +56,18 @@ func (m *Mistakes) addErrors(errs ast.Errors) {
 	}
 }
 
-// sorted gives the mistakes in the order of the files, each once.
+// sorted gives the mistakes in the order of the files, each once. Of two at one
+// place where one only says less, as the parser likes to, the longer stays.
 func (m Mistakes) sorted() Mistakes {
 	slices.SortStableFunc(m, func(a, b Mistake) int {
 		return cmp.Or(
 			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message),
+			cmp.Compare(a.Column, b.Column), cmp.Compare(b.Message, a.Message),
 		)
 	})
-	return slices.Compact(m)
+	return slices.CompactFunc(m, func(b, a Mistake) bool {
+		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && strings.HasPrefix(a.Message, b.Message)
+	})
 }
 
 // explainError says in one line what the compiler says in several, and adds
@@ -85,7 +89,8 @@ func explainError(e *ast.Error) string {
 			"and must be quick (the time stands in input.context.time)", name)
 	}
 	text := e.Message
-	if e.Details != nil {
+	// The details of a syntax error are the source line, which the reader has.
+	if e.Details != nil && e.Code != ast.ParseErr {
 		for _, l := range e.Details.Lines() {
 			text += "; " + strings.TrimSpace(l)
 		}

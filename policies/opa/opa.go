@@ -19,7 +19,7 @@
 //
 // [Engine.Decide] asks one query for the whole package and reads the answer
 // term by term. Values that were not constants at load are judged here by the
-// same code ([reader]); anything that cannot be enforced exactly as written is
+// same code; anything that cannot be enforced exactly as written is
 // an error, and an error denies.
 //
 // An Engine never changes after Load and may be used by any number of
@@ -63,24 +63,19 @@ type Engine struct {
 
 var _ policies.Decider = (*Engine)(nil)
 
-// Load reads, checks and compiles policies. The error is [Mistakes] where the
-// policies are wrong.
+// Load reads, checks and compiles policies. The error is [Mistakes], all of
+// them at once, where the policies are wrong. Compiling cannot be interrupted:
+// call it off the request path.
 func Load(ctx context.Context, o Options) (*Engine, error) {
 	src := read(o)
-	modules := src.parse(false)
-	facts := checkContract(modules, &src.mistakes)
-	src.checkData()
-	if err := src.err(); err != nil {
-		return nil, err
-	}
-	c, store, txn, err := src.compile(ctx, modules)
+	g, err := src.gate(ctx)
 	if err != nil {
 		return nil, err
 	}
 	q, err := rego.New(
-		rego.Compiler(c),
-		rego.Store(store),
-		rego.Transaction(txn),
+		rego.Compiler(g.compiler),
+		rego.Store(g.store),
+		rego.Transaction(g.txn),
 		rego.Capabilities(capabilities()),
 		rego.StrictBuiltinErrors(true),
 		rego.Query(answer+" = data."+packageName),
@@ -89,8 +84,8 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("prepare the policy query: %w", err)
 	}
 	e := &Engine{
-		query: q, txn: txn, compiler: c, terms: newInputTerms(), budget: o.Budget,
-		headers: facts.headers, rules: facts.rules, files: len(modules), revision: src.revision(),
+		query: q, txn: g.txn, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
+		headers: g.headers, rules: g.rules, files: len(g.modules), revision: src.revision(),
 	}
 	if e.budget <= 0 {
 		e.budget = DefaultBudget

@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxSegments is the longest path the masking engine follows.
+const maxSegments = 60
+
 // checkPath reports whether s is a path: $, then any of .name, ['name'], .*,
 // [*], ..name, ..['name'] and ..* (a subset of RFC 9535). Positions in a path
 // (an index, a slice, a filter) are not part of it: what a policy says must
@@ -17,7 +20,10 @@ func checkPath(s string) error {
 	if !ok {
 		return errors.New("begins with $")
 	}
-	for rest != "" {
+	for n := 0; rest != ""; n++ {
+		if n == maxSegments {
+			return fmt.Errorf("has more than %d segments", maxSegments)
+		}
 		var err error
 		if rest, err = segment(rest); err != nil {
 			return err

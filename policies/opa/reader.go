@@ -58,7 +58,6 @@ func (r *reader) open(t *ast.Term) bool {
 
 // object reads an object whose members are among keys, the first `required` of
 // which must be there. Each member is handed to fn with the index of its key.
-// It reports whether the object could be read at all.
 func (r *reader) object(t *ast.Term, what string, required int, keys []string, fn func(i int, v *ast.Term)) {
 	if r.open(t) {
 		return

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,9 +34,8 @@ type TestReport struct {
 // [Mistakes] then.
 func Test(ctx context.Context, o Options, w io.Writer) (TestReport, error) {
 	src := read(o)
-	checkContract(src.parse(false), &src.mistakes)
-	src.checkData()
-	if err := src.err(); err != nil {
+	g, err := src.gate(ctx)
+	if err != nil {
 		return TestReport{}, err
 	}
 	coverage := cover.New()
@@ -54,7 +52,7 @@ func Test(ctx context.Context, o Options, w io.Writer) (TestReport, error) {
 		rep.count(res)
 		printResult(w, res, traces[testName(res)])
 	}
-	rep.Coverage = percent(coverage.Report(src.parse(false)))
+	rep.Coverage = percent(coverage.Report(g.modules))
 	return rep, nil
 }
 
@@ -63,11 +61,6 @@ func Test(ctx context.Context, o Options, w io.Writer) (TestReport, error) {
 func (s *sources) runTests(ctx context.Context, set func(*tester.Runner)) ([]*tester.Result, error) {
 	modules := s.parse(true)
 	if err := s.err(); err != nil {
-		return nil, err
-	}
-	// A test may run into what would be a load error, so compile as serving
-	// does first; the runner's compiler then adds what tests need.
-	if _, _, _, err := s.compile(ctx, servingOnly(modules, s)); err != nil {
 		return nil, err
 	}
 	c, r := newCompiler().WithEnablePrintStatements(true), tester.NewRunner()
@@ -175,17 +168,6 @@ func failedAt(r *tester.Result, trace []*topdown.Event) *ast.Location {
 		}
 	}
 	return at
-}
-
-// servingOnly leaves tests out.
-func servingOnly(modules map[string]*ast.Module, s *sources) map[string]*ast.Module {
-	out := maps.Clone(modules)
-	for _, f := range s.rego {
-		if f.test() {
-			delete(out, f.name)
-		}
-	}
-	return out
 }
 
 // percent is the share of covered lines in the files that serve. Lines of

@@ -165,7 +165,7 @@ func (s *sources) parse(tests bool) map[string]*ast.Module {
 			continue
 		}
 		m, err := ast.ParseModuleWithOpts(f.name, string(f.content), opts)
-		if errs := (ast.Errors)(nil); errors.As(err, &errs) {
+		if errs := ast.Errors(nil); errors.As(err, &errs) {
 			s.mistakes.addErrors(errs)
 		} else if err != nil {
 			s.mistakes.add(f.name, "%v", err)

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/policies/opa"
+)
+
+const policyUsage = "usage: gatehouse policy test|check [-c FILE] [--data DIR] [--json] [DIR…]"
+
+// policyVerb is what the security team works with: `test` runs the policies'
+// own tests, `check` is the gate that serve applies when it loads them.
+func policyVerb(ctx context.Context, e *env, args []string) int {
+	if len(args) > 0 {
+		switch args[0] {
+		case "test":
+			return policyCall(ctx, e, args[1:], policyTest)
+		case "check":
+			return policyCall(ctx, e, args[1:], policyCheck)
+		}
+		fmt.Fprintf(e.stderr, "gatehouse policy: there is no verb %q\n", args[0])
+	}
+	fmt.Fprintln(e.stderr, policyUsage)
+	return exitUsage
+}
+
+// policyCall reads the command line that all policy verbs share.
+func policyCall(ctx context.Context, e *env, args []string, run func(context.Context, *env, opa.Options, bool) int) int {
+	flags := flag.NewFlagSet("policy", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	file := flags.String("c", "", "")
+	data := flags.String("data", "", "")
+	asJSON := flags.Bool("json", false, "")
+	dirs, err := parseMixed(flags, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintln(e.stdout, policyUsage)
+		return exitOK
+	case err != nil:
+	case *file == "" && len(dirs) == 0:
+		err = errors.New("name a folder of policies, or a configuration with -c")
+	case *file != "" && len(dirs) > 0:
+		err = errors.New("name folders or a configuration, not both")
+	}
+	if err != nil {
+		fmt.Fprintf(e.stderr, "gatehouse policy: %v\n%s\n", err, policyUsage)
+		return exitUsage
+	}
+	var o opa.Options
+	if *file != "" {
+		cfg, err := config.Load(*file)
+		if err != nil {
+			fmt.Fprintln(e.stderr, err)
+			return exitWrong
+		}
+		o = opa.Options{Path: cfg.Policies.Path, Data: cfg.Policies.Data, Budget: cfg.Policies.Budget.D()}
+	} else {
+		o = opa.Options{Path: dirs[0], More: dirs[1:]}
+	}
+	if *data != "" {
+		o.Data = *data
+	}
+	return run(ctx, e, o, *asJSON)
+}
+
+// parseMixed parses flags that stand before, between and after the other
+// arguments, and gives those.
+func parseMixed(flags *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = flags.Args(); len(args) == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+}
+
+// policyCheck loads the policies as serve does.
+func policyCheck(ctx context.Context, e *env, o opa.Options, asJSON bool) int {
+	engine, err := opa.Load(ctx, o)
+	if err != nil {
+		return policyMistakes(e, err, asJSON)
+	}
+	rules, files := engine.Size()
+	if asJSON {
+		return printJSON(e, map[string]any{"ok": true, "rules": rules, "files": files, "revision": engine.Revision()}, exitOK)
+	}
+	fmt.Fprintf(e.stdout, "ok: %s in %s, revision %s\n", plural(rules, "rule"), plural(files, "file"), engine.Revision())
+	return exitOK
+}
+
+// policyTest runs the policies' tests.
+func policyTest(ctx context.Context, e *env, o opa.Options, asJSON bool) int {
+	out := e.stdout
+	if asJSON {
+		out = io.Discard
+	}
+	rep, err := opa.Test(ctx, o, out)
+	if err != nil {
+		return policyMistakes(e, err, asJSON)
+	}
+	code := exitOK
+	if rep.Failed > 0 {
+		code = exitWrong
+	}
+	switch {
+	case asJSON:
+		return printJSON(e, map[string]any{
+			"ok": rep.Failed == 0, "passed": rep.Passed, "failed": rep.Failed, "skipped": rep.Skipped, "coverage": rep.Coverage,
+		}, code)
+	case rep.Passed+rep.Failed+rep.Skipped == 0:
+		fmt.Fprintln(e.stdout, "ok: no tests (they are rules named test_… in files named …_test.rego)")
+	default:
+		verdict := "ok"
+		if rep.Failed > 0 {
+			verdict = "FAIL"
+		}
+		fmt.Fprintf(e.stdout, "%s: %d passed, %d failed, %d skipped, coverage %.1f%%\n",
+			verdict, rep.Passed, rep.Failed, rep.Skipped, rep.Coverage)
+	}
+	return code
+}
+
+// policyMistakes prints what is wrong with the policies.
+func policyMistakes(e *env, err error, asJSON bool) int {
+	if !asJSON {
+		fmt.Fprintln(e.stderr, err)
+		return exitWrong
+	}
+	var m opa.Mistakes
+	if !errors.As(err, &m) {
+		m = opa.Mistakes{{Message: err.Error()}}
+	}
+	return printJSON(e, map[string]any{"ok": false, "mistakes": m}, exitWrong)
+}
+
+func printJSON(e *env, v any, code int) int {
+	enc := json.NewEncoder(e.stdout)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		fmt.Fprintf(e.stderr, "gatehouse: %v\n", err)
+		return exitWrong
+	}
+	return code
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
