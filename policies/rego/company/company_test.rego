@@ -99,3 +99,13 @@ test_protected_members_are_paths_and_name_known_roles if {
 		}
 	}
 }
+
+# A name is put into a path as it stands.
+test_names_of_fields_are_plain_words if {
+	every name in array.concat(
+		[name | some actions_of in company.fields; some names in actions_of; some name in names],
+		[name | some routes in company.views; some names in routes; some name in names],
+	) {
+		regex.match(`^[A-Za-z_][A-Za-z0-9_]*$`, name)
+	}
+}

@@ -10,9 +10,19 @@ rejected(question) := {entry.path | some entry in entries} if {
 	}
 }
 
-test_staff_does_not_write_own_pay if {
+test_staff_does_not_write_own_pay_place_and_role if {
 	paths := rejected(samples.ask(samples.staff, "PATCH", "/api/employees/e2"))
-	every path in ["$..pay", "$..salary", "$..bank", "$..ssn", "$..tenant", "$..branch", "$..role", "$.id"] {
+	paths == {
+		"$.id", "$..tenant", "$..branch", "$..role", "$..roles", "$..pay", "$..salary", "$..bank", "$..ssn",
+		"$..job_title", "$..hired", "$..health", "$..education",
+		# masked even in the own record
+		"$..interview", "$..score", "$..notes",
+	}
+}
+
+test_second_fence_of_candidates if {
+	paths := rejected(samples.ask(samples.candidate, "PATCH", "/api/candidates/c1"))
+	every path in ["$.id", "$..tenant", "$..branch", "$..role", "$..roles"] {
 		path in paths
 	}
 }
