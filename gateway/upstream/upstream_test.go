@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -170,10 +171,9 @@ func TestEndpointsTakeTurns(t *testing.T) {
 	}
 }
 
-func TestTLS(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, r.Proto)
-	}))
+// serveTLS runs an HTTP/2 server with a certificate of the authority ca.
+func serveTLS(t *testing.T, h http.HandlerFunc) (url, ca string) {
+	t.Helper()
 	dir := t.TempDir()
 	if err := certs.Dev(dir, nil, time.Now()); err != nil {
 		t.Fatal(err)
@@ -182,18 +182,78 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := httptest.NewUnstartedServer(h)
 	s.TLS, s.EnableHTTP2 = &tls.Config{Certificates: []tls.Certificate{pair}}, true
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
+	return s.URL, dir + "/ca.pem"
+}
 
-	u := open(t, &config.Upstream{CA: dir + "/ca.pem"}, s.URL)
+func TestTLS(t *testing.T) {
+	url, ca := serveTLS(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) })
+	u := open(t, &config.Upstream{CA: ca}, url)
 	if status, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil)); err != nil || status != 200 || body != "HTTP/2.0" {
 		t.Errorf("got %d %q %v, want HTTP/2", status, body, err)
 	}
-	stranger := open(t, nil, s.URL) // trusts the system's authorities
+	stranger := open(t, nil, url) // trusts the system's authorities
 	if _, _, err := handle(t, stranger, middlewaretest.Exchange(t, "GET", "/", nil)); middlewaretest.Code(err) != "upstream_unavailable" {
 		t.Errorf("a server nobody vouches for was believed: %v", err)
+	}
+}
+
+func TestHTTP2IsBoundAsWell(t *testing.T) {
+	url, ca := serveTLS(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/read":
+			until(r.Body)
+			return
+		case "/half":
+			_, _ = io.WriteString(w, "half")
+			w.(http.Flusher).Flush()
+		}
+		<-r.Context().Done()
+	})
+	u := open(t, &config.Upstream{CA: ca}, url)
+	if _, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/silent", nil, timeouts(short, 0))); middlewaretest.Code(err) != "upstream_timeout" {
+		t.Errorf("silent: %v", err)
+	}
+	if _, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/half", nil, timeouts(0, short))); body != "half" || !errors.Is(err, errIdle) {
+		t.Errorf("silent in the middle: %q %v", body, err)
+	}
+	x := middlewaretest.Exchange(t, "POST", "/read", io.MultiReader(strings.NewReader("half"), failing{os.ErrDeadlineExceeded}))
+	x.Request.ContentLength = -1
+	if _, _, err := handle(t, u, x); middlewaretest.Code(err) != "body_timeout" {
+		t.Errorf("slow client: %v", err)
+	}
+	if status, _, err := handle(t, u, middlewaretest.Exchange(t, "POST", "/read", strings.NewReader("whole"))); status != 200 || err != nil {
+		t.Errorf("the connection is no good any more: %d %v", status, err)
+	}
+}
+
+// Kept connections die unseen. A request that met one is sent again, if it
+// cannot have had an effect.
+func TestKeptConnectionThatDied(t *testing.T) {
+	kept := make(chan net.Conn, 10)
+	url := raw(t, func(c net.Conn, r *bufio.Reader) {
+		answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")(c, r)
+		kept <- c
+		if _, err := r.Peek(1); err == nil {
+			return // a second request: end the connection instead of answering
+		}
+	})
+	u := open(t, nil, url)
+	for range 3 {
+		if _, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil)); err != nil || body != "ok" {
+			t.Fatalf("got %q %v", body, err)
+		}
+	}
+	_, _, err := handle(t, u, middlewaretest.Exchange(t, "POST", "/", strings.NewReader("pay")))
+	if middlewaretest.Code(err) != "upstream_unavailable" {
+		t.Errorf("a POST that was sent was sent again: %v", err)
+	}
+	if n := len(kept); n != 3 {
+		t.Errorf("%d answers, want 3", n)
 	}
 }
 
