@@ -230,9 +230,20 @@ func TestRequestHeaders(t *testing.T) {
 		"application/json,":                                jsonType,
 		"":                                                 jsonType,
 	} {
-		r := &http.Request{Header: http.Header{"Accept": {accept}}}
+		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Accept": {accept}}}
 		if prepare(r); r.Header.Get("Accept") != want {
 			t.Errorf("Accept %q became %q, want %q", accept, r.Header.Get("Accept"), want)
+		}
+	}
+}
+
+// A client that guards against a lost update must not lose its guard.
+func TestConditionsOnWritingStay(t *testing.T) {
+	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost} {
+		h := http.Header{"If-Match": {`"v1"`}, "If-None-Match": {"*"}, "Range": {"bytes=0-1"}}
+		prepare(&http.Request{Method: method, Header: h})
+		if h.Get("If-Match") != `"v1"` || h.Get("If-None-Match") != "*" || h.Get("Range") != "" {
+			t.Errorf("%s: %v", method, h)
 		}
 	}
 }
