@@ -18,7 +18,9 @@ type record = map[string]any
 
 // Backend is the sample HR suite. It filters nothing and hides nothing: every
 // caller gets every record of every tenant whole, and whatever is written is
-// kept. That is what the gateway is for.
+// kept. That is what the gateway is for. The one thing that only a backend can
+// do is to know whose record a write is about: it takes the tenant from the
+// header that the policy sets.
 type Backend struct {
 	mux *http.ServeMux
 
@@ -79,6 +81,11 @@ func (b *Backend) find(table, id string) int {
 	return -1
 }
 
+// foreign reports whether a record is of another tenant than the request.
+func (b *Backend) foreign(r *http.Request, table string, i int) bool {
+	return b.tables[table][i]["tenant"] != r.Header.Get("X-Tenant-Id")
+}
+
 func (b *Backend) one(table string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
@@ -117,7 +124,7 @@ func (b *Backend) update(table string) http.HandlerFunc {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		i := b.find(table, r.PathValue("id"))
-		if i < 0 {
+		if i < 0 || b.foreign(r, table, i) {
 			reply(w, 404, record{"error": "not found"})
 			return
 		}
@@ -133,7 +140,7 @@ func (b *Backend) remove(table string) http.HandlerFunc {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		i := b.find(table, r.PathValue("id"))
-		if i < 0 {
+		if i < 0 || b.foreign(r, table, i) {
 			reply(w, 404, record{"error": "not found"})
 			return
 		}
