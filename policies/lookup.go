@@ -10,8 +10,8 @@ import (
 // Lookup resolves the name of a value of the caller, such as
 // "subject.branches", "resource.params.id" or "subject.claims.department.code".
 // The value is a string, a json.Number, a bool or a []any of those. A name
-// without a value, with null or with an object reports false: a missing named
-// value never matches anything.
+// without a value, with an empty text, with null or with an object reports
+// false: a missing named value never matches anything.
 func (in *Input) Lookup(name string) (any, bool) {
 	parts := strings.Split(name, ".")
 	if in == nil || CheckName(name) != nil {
