@@ -231,9 +231,13 @@ func (b *pacedBody) extend() {
 }
 
 // finish closes the connection after refusals that ask for it; the shell has
-// removed all Connection headers by now.
+// removed all Connection headers by now. Over HTTP/2 the rest of a request body
+// is stopped by ending its stream: closing the connection as well would make
+// clients that are still sending drop the answer. After a fault of our own it is
+// closed there too.
 func (s *passage) finish(res *http.Response) error {
-	if s.x.Refusal != nil && s.x.Refusal.Close {
+	r := s.x.Refusal
+	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError) {
 		res.Header.Set("Connection", "close")
 	}
 	return nil

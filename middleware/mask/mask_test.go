@@ -248,6 +248,27 @@ func TestConditionsOnWritingStay(t *testing.T) {
 	}
 }
 
+// HEAD must not tell of records that GET denies.
+func TestHeadJudgesRows(t *testing.T) {
+	rows := []policies.Row{{Path: "$", Where: []policies.Condition{{Field: "tenant", Op: "eq", Value: "t1"}}}}
+	for answer, code := range map[string]string{`{"tenant":"t1"}`: "", `{"tenant":"t2"}`: "row_denied", `{"tenant":`: "response_unmaskable"} {
+		u := middlewaretest.NewUpstream(t, 200, jsonType, answer)
+		x := exchange(t, &policies.Decision{Allow: true, Rows: rows})
+		x.Request.Method = http.MethodHead
+		asked := ""
+		res, got, err := middlewaretest.Run(t, newStage(t, 0), x, func(x *middleware.Exchange) (*http.Response, error) {
+			asked = x.Request.Method
+			return u.Handle(x)
+		})
+		if middlewaretest.Code(err) != code || asked != http.MethodGet || x.Request.Method != http.MethodHead {
+			t.Errorf("%s: %v, want %q; asked by %s", answer, err, code, asked)
+		}
+		if err == nil && (got != "" || res.Header.Get("Content-Length") != "" || res.ContentLength > 0) {
+			t.Errorf("%s: body %q, headers %v", answer, got, res.Header)
+		}
+	}
+}
+
 func TestResponseHeaders(t *testing.T) {
 	u := middlewaretest.NewUpstream(t, 200, jsonType, body)
 	for k, v := range map[string]string{
