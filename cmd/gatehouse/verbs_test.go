@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/cmd/gatehouse/demo"
+)
+
+func verbsReadme(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestReadmeHasEveryVerb holds the table and the sections of cmd/README.md
+// against the verbs there are.
+func TestReadmeHasEveryVerb(t *testing.T) {
+	var want []string
+	for _, v := range verbs() {
+		want = append(want, v.name)
+	}
+	text := verbsReadme(t)
+	for what, shape := range map[string]string{
+		"table": "(?m)^\\| \\[`([a-z]+)`\\]", "sections": "(?m)^## ([a-z]+)$", "first usage": "(?m)^## [a-z]+\n\n`gatehouse ([a-z]+)",
+	} {
+		var got []string
+		for _, m := range regexp.MustCompile(shape).FindAllStringSubmatch(text, -1) {
+			got = append(got, m[1])
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s of cmd/README.md (-verbs +README):\n%s", what, diff)
+		}
+	}
+}
+
+// TestReadmeExamplesRun runs the examples of cmd/README.md in the demo's folder
+// and compares what they print. In the README, … stands for anything, and on a
+// line of its own for any lines.
+func TestReadmeExamplesRun(t *testing.T) {
+	text := verbsReadme(t)
+	t.Chdir(t.TempDir())
+	company, err := demo.Open(".", "127.0.0.1:8443", "127.0.0.1:9901")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := company.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b, err := os.ReadFile("gatehouse.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.Replace(strings.Replace(string(b), "health: {path", "health: {pth", 1), "upstream: hr", "upstream: hrr", 1)
+	if err := os.WriteFile("wrong.yaml", []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, block := range regexp.MustCompile("(?s)\n```console\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		for example := range strings.SplitSeq("\n"+block[1], "\n$ gatehouse ") {
+			if example == "" {
+				continue
+			}
+			line, want, _ := strings.Cut(example, "\n")
+			want = strings.TrimSuffix(want, "\n") + "\n"
+			var out bytes.Buffer
+			code := run(t.Context(), &env{strings.NewReader(""), &out, &out}, words(line))
+			if (code == exitOK) == strings.Contains(line, "wrong") {
+				t.Errorf("gatehouse %s: exit %d", line, code)
+			}
+			if !shape(want).Match(out.Bytes()) {
+				t.Errorf("gatehouse %s: the README shows\n%s\nit printed\n%s", line, want, &out)
+			}
+			ran++
+		}
+	}
+	if ran < 8 {
+		t.Errorf("only %d examples were found", ran)
+	}
+}
+
+// words splits a command line; single quotes keep a word together.
+func words(line string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`'([^']*)'|\S+`).FindAllStringSubmatch(line, -1) {
+		if m[0][0] == '\'' {
+			out = append(out, m[1])
+			continue
+		}
+		out = append(out, m[0])
+	}
+	return out
+}
+
+// shape is what an output must match. Spaces at the end of a line do not count.
+func shape(want string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString("^")
+	for line := range strings.Lines(want) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "…" {
+			b.WriteString(`(?:.*\n)*?`)
+			continue
+		}
+		b.WriteString(strings.ReplaceAll(regexp.QuoteMeta(line), "…", ".*") + " *\n")
+	}
+	b.WriteString("$")
+	return regexp.MustCompile(b.String())
+}
