@@ -142,6 +142,7 @@ func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	out, x := pr.Out, s.x
 	s.p.strip.clean(out.Header)
 	out.Header.Del("Connection") // an upgrade that the shell has put back
+	out.Trailer = nil            // some servers take trailers for headers, which are judged here and now
 	out.Header.Set("X-Request-Id", x.ID)
 	out.Header.Set("X-Forwarded-Host", s.in.Host)
 	out.Header.Set("X-Forwarded-Proto", "https")
