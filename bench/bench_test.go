@@ -44,7 +44,7 @@ func workloads() []workload {
 	return []workload{
 		{"read a record of 1 KB", "GET", func(i int) string { return "/api/employees/" + employee((i+1)%people) }, none, false},
 		{"change one, 1 KB each way", "PATCH", func(i int) string { return "/api/employees/" + employee(i) }, change, true},
-		{"list 100 records, 110 KB", "GET", func(int) string { return "/api/employees/" }, none, false},
+		{"list 100 records, 100 KB", "GET", func(int) string { return "/api/employees/" }, none, false},
 	}
 }
 

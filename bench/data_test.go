@@ -15,13 +15,13 @@ func secrets() []string {
 	return []string{"123-45-67", "9800000", "01234567", "HX-1001", "TR-0001"}
 }
 
-// record is a record of about a kilobyte, of which a colleague sees two thirds.
+// record is a record of about a kilobyte, of which a colleague sees about two thirds.
 func record(id string) map[string]any {
 	return map[string]any{
 		"id": id, "tenant": "acme", "branch": "lagos", "name": "Adaeze O'Brien", "email": "adaeze@acme.example",
 		"phone": "+234 803 555 0101", "job_title": "Partner, R&D", "hired": "2016-03-01",
 		"bio": "Adaeze works in Lagos, likes R&D and knows that 5 < 6. She joined from a bank, ran the move of the payroll to the new suite, " +
-			"and teaches two courses a year. On Fridays she is at the branch in Abuja. Her team looks after everything from hiring to the last day.",
+			"and teaches two courses a year. On Fridays she is at the branch in Abuja, where she started twelve years ago as a trainee and still knows everybody by name. Her team looks after everything from hiring to the last day.",
 		"personal": map[string]any{
 			"ssn": "123-45-6701", "date_of_birth": "1981-04-12", "address": map[string]any{"street": "1 Marina Road", "city": "Lagos"},
 		},
