@@ -25,7 +25,12 @@ func configFlag(e *env, verb string, args []string) (file string, ok bool) {
 func flags(e *env, verb, args string) *flag.FlagSet {
 	f := flag.NewFlagSet(verb, flag.ContinueOnError)
 	f.SetOutput(e.stderr)
+	told := false // a flag that does not parse has told it already
 	f.Usage = func() {
+		if told {
+			return
+		}
+		told = true
 		fmt.Fprintf(e.stderr, "usage: gatehouse %s %s\n", verb, args)
 		f.PrintDefaults()
 	}
