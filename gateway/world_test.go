@@ -45,9 +45,10 @@ type world struct {
 	deps     *Deps
 	g        *Gateway
 	reloader *Reloader
-	base     string // of the TLS listener
-	plain    string // of the plain one
-	kill     func() // ends the Redis server
+	base     string   // of the TLS listener
+	plain    string   // of the plain one
+	kill     func()   // ends the Redis server
+	idle     []func() // closes the connections that clients keep
 	stop     context.CancelFunc
 	done     chan error
 }
@@ -113,7 +114,9 @@ func (w *world) configFile() string { return filepath.Join(w.dir, "gatehouse.yam
 func (w *world) compile(settings, policy string) *Plan {
 	w.t.Helper()
 	if policy != "" {
-		settings += "\npolicies: {path: rego, budget: 2s}\n"
+		if !strings.Contains(settings, "policies: {") {
+			settings += "\npolicies: {path: rego, budget: 2s}\n"
+		}
 		w.write("rego/gatehouse.rego", "package gatehouse\n\n"+policy)
 	}
 	w.write("gatehouse.yaml", preamble+settings)
@@ -156,6 +159,9 @@ func (w *world) close() {
 	if w.stop == nil {
 		return
 	}
+	for _, f := range w.idle {
+		f() // or stopping waits a second for each HTTP/2 client to say goodbye
+	}
 	w.stop()
 	w.stop = nil
 	if err := <-w.done; err != nil {
@@ -191,6 +197,7 @@ func (w *world) client(h2 bool) *http.Client {
 		TLSClientConfig: &tls.Config{RootCAs: w.roots(), MinVersion: tls.VersionTLS12}, Protocols: &p,
 		DisableCompression: true, ExpectContinueTimeout: 5 * time.Second,
 	}
+	w.idle = append(w.idle, tr.CloseIdleConnections)
 	w.t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{
 		Transport: tr, Timeout: 30 * time.Second,
