@@ -110,7 +110,8 @@ func (w *world) write(name, text string) {
 
 func (w *world) configFile() string { return filepath.Join(w.dir, "gatehouse.yaml") }
 
-// compile makes a plan of the files. A policy of "" is none.
+// compile makes a plan of the files. A policy of "" is none; settings that do
+// not begin with a version get the preamble.
 func (w *world) compile(settings, policy string) *Plan {
 	w.t.Helper()
 	if policy != "" {
@@ -119,7 +120,10 @@ func (w *world) compile(settings, policy string) *Plan {
 		}
 		w.write("rego/gatehouse.rego", "package gatehouse\n\n"+policy)
 	}
-	w.write("gatehouse.yaml", preamble+settings)
+	if !strings.HasPrefix(settings, "version:") {
+		settings = preamble + settings
+	}
+	w.write("gatehouse.yaml", settings)
 	c, err := config.Load(w.configFile())
 	if err != nil {
 		w.t.Fatal(err)
