@@ -74,12 +74,18 @@ issuers:
 func open(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), vars: map[string]string{}}
-	if err := certs.Dev(filepath.Join(w.dir, "certs"), nil, time.Now()); err != nil {
-		t.Fatal(err)
-	}
+	w.certs()
 	w.issuer = newIssuer(t)
 	w.vars["ISSUER"] = w.issuer.url
 	return w
+}
+
+// certs writes a server certificate, of the authority that is there, if one is.
+func (w *world) certs() {
+	w.t.Helper()
+	if err := certs.Dev(filepath.Join(w.dir, "certs"), nil, time.Now()); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // backend adds a backend over TCP; {NAME} in the configuration is its address.
