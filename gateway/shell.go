@@ -82,10 +82,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 func canonicalTarget(r *http.Request) (canonical, error) {
 	raw, _, _ := strings.Cut(r.RequestURI, "?")
 	if i := strings.Index(raw, "://"); i > 0 && !strings.HasPrefix(raw, "/") {
-		raw = r.URL.EscapedPath()
-		if raw == "" {
-			raw = "/"
-		}
+		// Not r.URL.EscapedPath, which escapes what is refused in a path.
+		_, path, _ := strings.Cut(raw[i+len("://"):], "/")
+		raw = "/" + path
 	}
 	if err := checkQuery(r.URL.RawQuery); err != nil {
 		return canonical{}, err
@@ -142,6 +141,7 @@ func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	out, x := pr.Out, s.x
 	s.p.strip.clean(out.Header)
 	out.Header.Del("Connection") // an upgrade that the shell has put back
+	out.Trailer = nil            // a trailer is a header that no stage has looked at
 	out.Header.Set("X-Request-Id", x.ID)
 	out.Header.Set("X-Forwarded-Host", s.in.Host)
 	out.Header.Set("X-Forwarded-Proto", "https")
