@@ -82,6 +82,14 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, middleware.Refuse(stageName, middleware.PolicyError, "the policy's masks cannot be carried out").With(err)
 	}
 	prepare(x.Request)
+	// Whether a record is one of the caller's own only its body tells. A HEAD
+	// is asked as the GET that it stands for (RFC 9110, section 9.3.2), or it
+	// would tell what exists.
+	headOnly := x.Request.Method == http.MethodHead && len(x.Decision.Rows) > 0
+	if headOnly {
+		x.Request.Method = http.MethodGet
+		defer func() { x.Request.Method = http.MethodHead }()
+	}
 	res, err := next(x)
 	if err != nil {
 		return nil, err
@@ -91,6 +99,10 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		_ = res.Body.Close()
 		a.release()
 		return nil, refusal(err)
+	}
+	if headOnly {
+		_ = res.Body.Close()
+		res.Body = http.NoBody
 	}
 	return res, nil
 }
