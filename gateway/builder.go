@@ -94,6 +94,9 @@ func (b *builder) openLog() {
 	l, err := hold(b.plan.lease, "log", b.config.Log, func() (*Log, error) {
 		return OpenLog(b.config.Log, os.Stdout, os.Stderr)
 	})
+	if err == nil {
+		err = l.Reopen() // a reload is how log rotation tells us
+	}
 	if err != nil {
 		b.mistake("log.output", err)
 		return

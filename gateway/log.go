@@ -3,7 +3,6 @@ package gateway
 import (
 	"io"
 	"log"
-	"os"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -16,7 +15,7 @@ import (
 // Log is an open log: the operator's messages and one line per exchange.
 type Log struct {
 	*zap.Logger
-	file io.Closer
+	file *logFile
 }
 
 // OpenLog opens the log that a configuration asks for. The output is a file
@@ -30,11 +29,11 @@ func OpenLog(c config.Log, stdout, stderr io.Writer) (*Log, error) {
 	case "stderr":
 		out = zapcore.Lock(zapcore.AddSync(stderr))
 	default:
-		f, err := os.OpenFile(c.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-		if err != nil {
+		l.file = &logFile{name: c.Output}
+		if err := l.file.reopen(); err != nil {
 			return nil, err
 		}
-		l.file, out = f, zapcore.Lock(f)
+		out = l.file
 	}
 	level, err := zapcore.ParseLevel(c.Level)
 	if err != nil {
@@ -57,7 +56,16 @@ func (l *Log) Close() error {
 	if l.file == nil {
 		return nil
 	}
-	return l.file.Close()
+	return l.file.close()
+}
+
+// Reopen opens the file anew where another or none stands under its name by
+// now, as after a rotation. Without a file it does nothing.
+func (l *Log) Reopen() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.reopen()
 }
 
 // std is the log for the parts of the standard library that want one. What

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log"
 	"net"
+	"slices"
 	"sort"
 	"sync/atomic"
 
@@ -58,6 +60,9 @@ func Compile(ctx context.Context, c *config.Config, d *Deps) (*Plan, error) {
 	b.build()
 	if len(b.mistakes) > 0 {
 		p.leave()
+		slices.SortStableFunc(b.mistakes, func(m, n config.Mistake) int {
+			return cmp.Or(cmp.Compare(m.File, n.File), cmp.Compare(m.Line, n.Line), cmp.Compare(m.Column, n.Column))
+		})
 		return nil, b.mistakes
 	}
 	return p, nil

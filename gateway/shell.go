@@ -142,6 +142,7 @@ func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	out, x := pr.Out, s.x
 	s.p.strip.clean(out.Header)
 	out.Header.Del("Connection") // an upgrade that the shell has put back
+	out.Trailer = nil            // some servers take trailers for headers, which are judged here and now
 	out.Header.Set("X-Request-Id", x.ID)
 	out.Header.Set("X-Forwarded-Host", s.in.Host)
 	out.Header.Set("X-Forwarded-Proto", "https")
@@ -231,9 +232,13 @@ func (b *pacedBody) extend() {
 }
 
 // finish closes the connection after refusals that ask for it; the shell has
-// removed all Connection headers by now.
+// removed all Connection headers by now. Over HTTP/2 the rest of a request body
+// is stopped by ending its stream: closing the connection as well would make
+// clients that are still sending drop the answer. After a fault of our own it is
+// closed there too.
 func (s *passage) finish(res *http.Response) error {
-	if s.x.Refusal != nil && s.x.Refusal.Close {
+	r := s.x.Refusal
+	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError) {
 		res.Header.Set("Connection", "close")
 	}
 	return nil

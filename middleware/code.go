@@ -11,7 +11,6 @@ const (
 	TokenInvalid           Code = "token_invalid"
 	TokenExpired           Code = "token_expired"
 	SessionIdle            Code = "session_idle"
-	SessionRevoked         Code = "session_revoked"
 	StepUpRequired         Code = "step_up_required"
 	Forbidden              Code = "forbidden"
 	RateLimited            Code = "rate_limited"
@@ -51,7 +50,6 @@ func Codes() []CodeInfo {
 		{TokenInvalid, http.StatusUnauthorized, "the token is malformed, not signed by a known key, or not meant for this gateway"},
 		{TokenExpired, http.StatusUnauthorized, "the token was good and has expired"},
 		{SessionIdle, http.StatusUnauthorized, "the session was unused for longer than the route allows"},
-		{SessionRevoked, http.StatusUnauthorized, "the session was ended"},
 		{StepUpRequired, http.StatusUnauthorized, "the policy wants a stronger or fresher authentication (RFC 9470)"},
 		{Forbidden, http.StatusForbidden, "the policy does not allow it; a policy may use a code of its own"},
 		{RateLimited, http.StatusTooManyRequests, "too many requests; Retry-After says when to try again"},

@@ -10,8 +10,8 @@ import (
 // Lookup resolves the name of a value of the caller, such as
 // "subject.branches", "resource.params.id" or "subject.claims.department.code".
 // The value is a string, a json.Number, a bool or a []any of those. A name
-// without a value, with null or with an object reports false: a missing named
-// value never matches anything.
+// without a value, with an empty text, with null or with an object reports
+// false: a missing named value never matches anything.
 func (in *Input) Lookup(name string) (any, bool) {
 	parts := strings.Split(name, ".")
 	if in == nil || CheckName(name) != nil {
@@ -122,12 +122,18 @@ func list(s []string) (any, bool) {
 
 func scalarOrList(v any) (any, bool) {
 	switch v := v.(type) {
-	case string, json.Number, bool:
+	case string:
+		return text(v)
+	case json.Number, bool:
 		return v, true
 	case []any:
 		for _, e := range v {
-			switch e.(type) {
-			case string, json.Number, bool:
+			switch e := e.(type) {
+			case json.Number, bool:
+			case string:
+				if e == "" {
+					return nil, false
+				}
 			default:
 				return nil, false
 			}
@@ -150,12 +156,14 @@ func names() []string {
 	}
 }
 
-// Names lists the values that may be named, for suggestions; a trailing dot
-// stands for one more part of the author's choice.
+// Names lists the values that may be named, for suggestions; NAME stands for a
+// part of the author's choice.
 func Names() []string {
 	out := names()
 	for i, n := range out {
-		out[i] = strings.TrimSuffix(n, ".")
+		if stem := strings.TrimRight(n, "."); stem != n {
+			out[i] = stem + ".NAME"
+		}
 	}
 	return out
 }

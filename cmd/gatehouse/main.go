@@ -37,7 +37,7 @@ func verbs() []verb {
 		{"explain", "-c FILE METHOD URL [--claims JSON] [--json]", "tell what would be done with a request", explainVerb},
 		{"demo", "[--check]", "run the gateway in front of a sample company", demoVerb},
 		{"certs", "dev DIR", "make a local authority and a server certificate", certsVerb},
-		{"policy", "test|check [-c FILE] [--data DIR] [DIR…]", "test policies, or check them as serve does", policyVerb},
+		{"policy", "test|check|cases [-c FILE] [--data DIR] [DIR…]", "test policies, check them as serve does, ask an auditor's cases", policyVerb},
 		{"version", "", "print the version, Go and the policy engine", versionVerb},
 	}
 }

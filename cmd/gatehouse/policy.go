@@ -14,7 +14,8 @@ import (
 const policyUsage = "usage: gatehouse policy test|check [-c FILE] [--data DIR] [--json] [DIR…]"
 
 // policyVerb is what the security team works with: `test` runs the policies'
-// own tests, `check` is the gate that serve applies when it loads them.
+// own tests, `check` is the gate that serve applies when it loads them, `cases`
+// asks an auditor's questions.
 func policyVerb(ctx context.Context, e *env, args []string) int {
 	if len(args) > 0 {
 		switch args[0] {
@@ -22,11 +23,24 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 			return policyCall(ctx, e, args[1:], policyTest)
 		case "check":
 			return policyCall(ctx, e, args[1:], policyCheck)
+		case "cases":
+			return policyCases(ctx, e, args[1:])
 		}
 		fmt.Fprintf(e.stderr, "gatehouse policy: there is no verb %q\n", args[0])
 	}
 	fmt.Fprintln(e.stderr, policyUsage)
+	fmt.Fprintln(e.stderr, casesUsage)
 	return exitUsage
+}
+
+// policyOptions are the policies of a configuration, with other data where
+// that is given.
+func policyOptions(c *config.Config, data string) opa.Options {
+	o := opa.Options{Path: c.Policies.Path, Data: c.Policies.Data, Budget: c.Policies.Budget.D()}
+	if data != "" {
+		o.Data = data
+	}
+	return o
 }
 
 // policyCall reads the command line that all policy verbs share.
@@ -62,12 +76,9 @@ func policyCall(ctx context.Context, e *env, args []string, run func(context.Con
 			fmt.Fprintf(e.stderr, "%s: the configuration names no policies\n", *file)
 			return exitWrong
 		}
-		o = opa.Options{Path: cfg.Policies.Path, Data: cfg.Policies.Data, Budget: cfg.Policies.Budget.D()}
+		o = policyOptions(cfg, *data)
 	} else {
-		o = opa.Options{Path: dirs[0], More: dirs[1:]}
-	}
-	if *data != "" {
-		o.Data = *data
+		o = opa.Options{Path: dirs[0], More: dirs[1:], Data: *data}
 	}
 	return run(ctx, e, o, *asJSON)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway"
 	"github.com/gatehouse-dev/gatehouse/gateway/admin"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 )
 
 // pollSources is how often the files behind the configuration are looked at.
@@ -30,6 +31,7 @@ func serveVerb(ctx context.Context, e *env, args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	ratelimit.QuietClient()
 	if err := serve(ctx, e, file, nil); err != nil {
 		fmt.Fprintln(e.stderr, err)
 		return exitWrong

@@ -57,7 +57,7 @@ func (a *answer) mask() error {
 	switch c := res.StatusCode; {
 	case c < 200, c == http.StatusPartialContent, c == http.StatusNotModified, c == http.StatusRequestedRangeNotSatisfiable:
 		return fmt.Errorf("%w: %d", errStatus, c)
-	case c == http.StatusNoContent, c == http.StatusResetContent, a.x.Request.Method == http.MethodHead:
+	case c == http.StatusNoContent, c == http.StatusResetContent, a.x.Request.Method == http.MethodHead && len(a.x.Decision.Rows) == 0:
 		a.empty()
 		return nil
 	}
@@ -78,6 +78,11 @@ func (a *answer) mask() error {
 		return err
 	}
 	a.give(int64(cap(src)))
+	if a.x.Request.Method == http.MethodHead {
+		a.release()
+		a.empty()
+		return nil
+	}
 	middleware.ReplaceBody(res, out)
 	protect(res)
 	middleware.OnClose(res, func(int64, error) { a.release() })

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // kind is what a media type means to this stage.
@@ -48,13 +50,16 @@ func typeKind(mediaType string) kind {
 }
 
 // prepare asks the upstream for what can be masked: JSON, whole, uncompressed,
-// and now. Conditions are not forwarded: a 304 would revive a copy that was
-// made under another decision, and a validator would be that of the unmasked
-// answer.
+// and now. Conditions on reading are not forwarded: a 304 would revive a copy
+// that was made under another decision, and a validator would be that of the
+// unmasked answer. Conditions on writing stay: without If-Match a client that
+// guards against a lost update would overwrite one.
 func prepare(r *http.Request) {
-	for _, h := range []string{
-		"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "Te",
-	} {
+	drop := []string{"Range", "If-Range", "Te"}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		drop = append(drop, "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since")
+	}
+	for _, h := range drop {
 		r.Header.Del(h)
 	}
 	r.Header.Set("Accept-Encoding", "identity")
@@ -89,23 +94,5 @@ func protect(res *http.Response) {
 	}
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("Accept-Ranges", "none")
-	h.Set("Vary", vary(h.Values("Vary")))
-}
-
-// vary adds what a masked answer depends on to what the upstream's does.
-func vary(values []string) string {
-	names := strings.FieldsFunc(strings.Join(values, ","), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
-	for _, want := range []string{"Authorization", "Cookie"} {
-		found := false
-		for _, n := range names {
-			if n == "*" {
-				return "*"
-			}
-			found = found || strings.EqualFold(n, want)
-		}
-		if !found {
-			names = append(names, want)
-		}
-	}
-	return strings.Join(names, ", ")
+	middleware.AddVary(h, "Authorization", "Cookie")
 }

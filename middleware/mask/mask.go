@@ -82,7 +82,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, middleware.Refuse(stageName, middleware.PolicyError, "the policy's masks cannot be carried out").With(err)
 	}
 	prepare(x.Request)
-	res, err := next(x)
+	res, err := ask(x, next)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +93,21 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, refusal(err)
 	}
 	return res, nil
+}
+
+// ask asks the upstream. Where rows are filtered HEAD is asked as GET: whether
+// the caller may know of a record is in its body, and an answer to HEAD would
+// tell that it exists (RFC 9110, section 9.3.2, has both answer alike).
+func ask(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	if x.Request.Method != http.MethodHead || len(x.Decision.Rows) == 0 {
+		return next(x)
+	}
+	head := x.Request
+	get := *head
+	get.Method = http.MethodGet
+	x.Request = &get
+	defer func() { x.Request = head }()
+	return next(x)
 }
 
 // compile makes a plan of the decision for this caller.

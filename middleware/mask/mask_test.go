@@ -230,9 +230,41 @@ func TestRequestHeaders(t *testing.T) {
 		"application/json,":                                jsonType,
 		"":                                                 jsonType,
 	} {
-		r := &http.Request{Header: http.Header{"Accept": {accept}}}
+		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Accept": {accept}}}
 		if prepare(r); r.Header.Get("Accept") != want {
 			t.Errorf("Accept %q became %q, want %q", accept, r.Header.Get("Accept"), want)
+		}
+	}
+}
+
+// A client that guards against a lost update must not lose its guard.
+func TestConditionsOnWritingStay(t *testing.T) {
+	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost} {
+		h := http.Header{"If-Match": {`"v1"`}, "If-None-Match": {"*"}, "Range": {"bytes=0-1"}}
+		prepare(&http.Request{Method: method, Header: h})
+		if h.Get("If-Match") != `"v1"` || h.Get("If-None-Match") != "*" || h.Get("Range") != "" {
+			t.Errorf("%s: %v", method, h)
+		}
+	}
+}
+
+// HEAD must not tell of records that GET denies.
+func TestHeadJudgesRows(t *testing.T) {
+	rows := []policies.Row{{Path: "$", Where: []policies.Condition{{Field: "tenant", Op: "eq", Value: "t1"}}}}
+	for answer, code := range map[string]string{`{"tenant":"t1"}`: "", `{"tenant":"t2"}`: "row_denied", `{"tenant":`: "response_unmaskable"} {
+		u := middlewaretest.NewUpstream(t, 200, jsonType, answer)
+		x := exchange(t, &policies.Decision{Allow: true, Rows: rows})
+		x.Request.Method = http.MethodHead
+		asked := ""
+		res, got, err := middlewaretest.Run(t, newStage(t, 0), x, func(x *middleware.Exchange) (*http.Response, error) {
+			asked = x.Request.Method
+			return u.Handle(x)
+		})
+		if middlewaretest.Code(err) != code || asked != http.MethodGet || x.Request.Method != http.MethodHead {
+			t.Errorf("%s: %v, want %q; asked by %s", answer, err, code, asked)
+		}
+		if err == nil && (got != "" || res.Header.Get("Content-Length") != "" || res.ContentLength > 0) {
+			t.Errorf("%s: body %q, headers %v", answer, got, res.Header)
 		}
 	}
 }

@@ -18,7 +18,9 @@ type record = map[string]any
 
 // Backend is the sample HR suite. It filters nothing and hides nothing: every
 // caller gets every record of every tenant whole, and whatever is written is
-// kept. That is what the gateway is for.
+// kept. That is what the gateway is for. The one thing that only a backend can
+// do is to know whose record a write is about: it takes the tenant from the
+// header that the policy sets.
 type Backend struct {
 	mux *http.ServeMux
 
@@ -57,7 +59,9 @@ func reply(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Server", "hr-suite/1.0")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // a client that went away
 }
 
 func (b *Backend) list(table string) http.HandlerFunc {
@@ -75,6 +79,11 @@ func (b *Backend) find(table, id string) int {
 		}
 	}
 	return -1
+}
+
+// foreign reports whether a record is of another tenant than the request.
+func (b *Backend) foreign(r *http.Request, table string, i int) bool {
+	return b.tables[table][i]["tenant"] != r.Header.Get("X-Tenant-Id")
 }
 
 func (b *Backend) one(table string) http.HandlerFunc {
@@ -115,7 +124,7 @@ func (b *Backend) update(table string) http.HandlerFunc {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		i := b.find(table, r.PathValue("id"))
-		if i < 0 {
+		if i < 0 || b.foreign(r, table, i) {
 			reply(w, 404, record{"error": "not found"})
 			return
 		}
@@ -131,7 +140,7 @@ func (b *Backend) remove(table string) http.HandlerFunc {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		i := b.find(table, r.PathValue("id"))
-		if i < 0 {
+		if i < 0 || b.foreign(r, table, i) {
 			reply(w, 404, record{"error": "not found"})
 			return
 		}

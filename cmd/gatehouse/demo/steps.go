@@ -60,6 +60,7 @@ func Steps() []Step {
 			Shows: all(rows(3), column("branch", "lagos")),
 		},
 		{Title: "another tenant's record does not exist", As: "hr", Method: "GET", Path: "/api/employees/e6", Status: 404, Code: "row_denied"},
+		{Title: "nor can it be deleted", As: "hr", Method: "DELETE", Path: "/api/employees/e6", Status: 404, Code: "row_denied"},
 		{
 			Title: "the other tenant sees only its own", As: "hr-globex", Method: "GET", Path: "/api/employees/", Status: 200,
 			Shows: all(rows(2), column("tenant", "globex")),
