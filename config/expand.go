@@ -44,7 +44,9 @@ func (d *decoder) expand(text string) (string, error) {
 // reference gives what stands for the inside of ${…}.
 func (d *decoder) reference(inside string) (string, error) {
 	if path, ok := strings.CutPrefix(inside, "file:"); ok {
-		return d.contents(path)
+		text, err := d.contents(path)
+		d.hide(text, "${"+inside+"}")
+		return text, err
 	}
 	name, fallback, hasFallback := strings.Cut(inside, ":-")
 	if !isVariable(name) {
@@ -57,6 +59,7 @@ func (d *decoder) reference(inside string) (string, error) {
 	case !ok:
 		return "", fmt.Errorf("the environment variable %s is not set", name)
 	}
+	d.hide(value, "${"+name+"}")
 	return value, nil
 }
 

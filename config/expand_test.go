@@ -54,3 +54,32 @@ func TestExpand(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretsInMistakes gives secrets to fields that are none: the mistakes
+// name where the value comes from and never quote it.
+func TestSecretsInMistakes(t *testing.T) {
+	const planted = `s3cr"t-value`
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "secret"), planted+"\n")
+	for _, value := range []string{"${SECRET}", "${file:secret}", "http://${SECRET}", "user:${SECRET}@host"} {
+		for _, text := range []string{
+			"version: %s", "listeners: {public: {address: %s}}", "limits: {body_bytes: %s}", "timeouts: {body: %s}", "log: {level: %s}", "log: {output: %s/x}",
+			"trusted_proxies: [%s]", "policies: {path: %s}", "upstreams: {a: {endpoints: [%s]}}", "routes: [{name: %s, match: {path: %s, hosts: [%s]}, upstream: %s}]",
+			"store: {redis: {addresses: [%s], tls: %s}}", "issuers: {a: {issuer: %s, jwks_url: %s, algorithms: [%s], leeway: %s}}", "tracing: {otlp: %s, sample: %s}",
+			"rate_limits: {a: {key: [%s], rate: %s, mode: %s}}", "masking: {primary: %s}", "admin: {address: %s, client_ca: %s}", "identity_headers: [%s]",
+		} {
+			r := &report{source: source{file: "x.yaml", at: map[string]mark{}}, wrong: map[string]bool{}}
+			lookup := func(string) (string, bool) { return planted, true }
+			_, err := r.load([]byte(strings.ReplaceAll(text, "%s", `"`+value+`"`)), folder, lookup)
+			if err == nil || strings.Contains(err.Error(), "s3cr") {
+				t.Errorf("%s with %s: %v", text, value, err)
+			}
+		}
+	}
+	c := &Config{source: source{file: "x.yaml"}}
+	c.source.hide(planted[:6], "${SHORT}") // the beginning of the other
+	c.source.hide(planted, "${SECRET}")
+	if m := c.Mistake("store.redis", "cannot reach %q", planted); m.Message != `cannot reach "${SECRET}"` {
+		t.Errorf("a mistake found later says %s", m.Message)
+	}
+}

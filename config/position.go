@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -19,6 +21,36 @@ type source struct {
 	file  string   // as given to Load
 	files []string // absolute, in the order of their first mention
 	at    map[string]mark
+	// hidden are values that came from outside of the file, longest first.
+	hidden []hidden
+}
+
+// hidden is a value and the ${…} that it came in by.
+type hidden struct{ value, reference string }
+
+// shortest is how long a value from outside must be to be hidden: shorter ones
+// are no secrets, and stand in other words by chance.
+const shortest = 6
+
+// hide remembers a value that messages must not quote: whoever reads the file
+// may see the name of a variable, but not what is in it. Any field can be given
+// a secret by mistake.
+func (s *source) hide(value, reference string) {
+	if len(value) < shortest {
+		return
+	}
+	quoted := strconv.Quote(value) // as %q writes it
+	s.hidden = append(s.hidden, hidden{value, reference}, hidden{quoted[1 : len(quoted)-1], reference})
+	slices.SortStableFunc(s.hidden, func(a, b hidden) int { return len(b.value) - len(a.value) })
+}
+
+// say words a message without hidden values.
+func (s *source) say(format string, args ...any) string {
+	text := fmt.Sprintf(format, args...)
+	for _, h := range s.hidden {
+		text = strings.ReplaceAll(text, h.value, h.reference)
+	}
+	return text
 }
 
 // closest gives the place of path or of the innermost thing around it.
@@ -58,7 +90,7 @@ func (c *Config) Mistake(path, format string, args ...any) Mistake {
 	at := c.source.closest(path)
 	return Mistake{
 		File: c.source.file, Line: at.line, Column: at.column,
-		Message: fmt.Sprintf(format, args...),
+		Message: c.source.say(format, args...),
 	}
 }
 

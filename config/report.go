@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // report collects the mistakes of one file.
 type report struct {
@@ -19,7 +16,7 @@ type report struct {
 func (r *report) add(at mark, format string, args ...any) {
 	r.mistakes = append(r.mistakes, Mistake{
 		File: r.file, Line: at.line, Column: at.column,
-		Message: fmt.Sprintf(format, args...),
+		Message: r.say(format, args...),
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 )
@@ -32,16 +33,23 @@ func fileDigest(name string) string {
 // sources identifies the content of everything a configuration was made from:
 // the file, what it refers to, and the folders of policies. Polling content
 // works where watching fails: mounted volumes that are swapped by symbolic
-// links, network file systems, editors that rename.
+// links, network file systems, editors that rename. Of folders, what policies
+// are not read from does not count: hidden names, among them the folders behind
+// the links of a mounted volume.
 func sources(c *config.Config) string {
 	names := append([]string(nil), c.Files()...)
 	for _, dir := range []string{c.Policies.Path, c.Policies.Data} {
 		if dir == "" {
 			continue
 		}
-		_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() {
-				names = append(names, path)
+		// The folder itself may be a link, which filepath.WalkDir would not follow.
+		_ = fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+			switch {
+			case err != nil || name == ".":
+			case strings.HasPrefix(e.Name(), ".") && e.IsDir():
+				return fs.SkipDir
+			case !strings.HasPrefix(e.Name(), ".") && !e.IsDir():
+				names = append(names, filepath.Join(dir, filepath.FromSlash(name)))
 			}
 			return nil
 		})

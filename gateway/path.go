@@ -74,13 +74,16 @@ func checkByte(c byte, wasEscaped bool) error {
 	return nil
 }
 
+// checkSegments looks at the segments as servers do that take what stands
+// behind a semicolon for a parameter: to them "..;x" is "..".
 func checkSegments(path string) error {
 	segments := strings.Split(path[1:], "/")
 	for i, s := range segments {
+		name, _, parameters := strings.Cut(s, ";")
 		switch {
-		case s == "." || s == "..":
+		case name == "." || name == "..":
 			return errDots
-		case s == "" && i < len(segments)-1:
+		case name == "" && (parameters || i < len(segments)-1):
 			return errSlashes
 		}
 	}

@@ -21,6 +21,7 @@ import (
 // Plan is a configuration compiled into what serves requests. It is immutable.
 type Plan struct {
 	config    *config.Config
+	sources   string // of the config, before anything was made of them
 	router    *router
 	pipelines []*pipeline
 	bare      []middleware.Stage
@@ -53,7 +54,7 @@ type pipeline struct {
 // config.Mistakes. The caller owns the plan until it hands it to a [Gateway].
 func Compile(ctx context.Context, c *config.Config, d *Deps) (*Plan, error) {
 	p := &Plan{
-		config: c, tls: map[string]*tls.Config{}, issuers: map[string]*authn.Issuer{}, upstreams: map[string]*upstream.Upstream{},
+		config: c, sources: sources(c), tls: map[string]*tls.Config{}, issuers: map[string]*authn.Issuer{}, upstreams: map[string]*upstream.Upstream{},
 		lease: &lease{from: &d.Shared}, memory: middleware.NewBudget(int64(c.Limits.BodyMemory)),
 	}
 	p.refs.Store(1)

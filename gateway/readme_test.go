@@ -3,7 +3,7 @@ package gateway_test
 import (
 	"go/ast"
 	"go/parser"
-	"go/token"
+	gotoken "go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,7 +27,7 @@ func readText(t *testing.T, name string) string {
 // function finds a function of a file of this package.
 func function(t *testing.T, file, name string) *ast.FuncDecl {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	f, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,9 @@ type Reloader struct {
 	g    *Gateway
 	file string
 
-	mu   sync.Mutex // one reload at a time
-	seen string     // sources of the last attempt
+	mu   sync.Mutex     // one reload at a time
+	from *config.Config // what the last attempt was made from, as far as it could be read
+	seen string         // its sources, before anything was made of them
 
 	state sync.RWMutex
 	last  Attempt
@@ -37,7 +38,7 @@ type Attempt struct {
 // current plan was made from.
 func NewReloader(g *Gateway, file string) *Reloader {
 	p := g.Plan()
-	return &Reloader{g: g, file: file, seen: sources(p.config), last: Attempt{At: time.Now(), OK: true, Revision: p.Revision()}}
+	return &Reloader{g: g, file: file, from: p.config, seen: p.sources, last: Attempt{At: time.Now(), OK: true, Revision: p.Revision()}}
 }
 
 // Last tells how the last attempt ended.
@@ -53,7 +54,6 @@ func (r *Reloader) Reload(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.g.Plan()
-	r.seen = sources(old.config)
 	// What a plan opens outlives the call that asked for it.
 	next, err := r.compile(context.WithoutCancel(ctx), old)
 	attempt := Attempt{At: time.Now(), OK: err == nil, Revision: old.Revision()}
@@ -61,7 +61,6 @@ func (r *Reloader) Reload(ctx context.Context) error {
 		attempt.Error = err.Error()
 		old.log.Error("reload refused; the last good plan goes on", zap.Error(err))
 	} else {
-		r.seen = sources(next.config)
 		attempt.Revision = next.Revision()
 		r.g.Swap(next)
 		next.log.Info("reloaded", zap.String("policy_revision", attempt.Revision))
@@ -73,11 +72,15 @@ func (r *Reloader) Reload(ctx context.Context) error {
 	return err
 }
 
+// compile makes a plan. It notes the sources before it reads them, so that what
+// changes meanwhile counts as a change.
 func (r *Reloader) compile(ctx context.Context, old *Plan) (*Plan, error) {
+	r.seen = sources(r.from)
 	c, err := config.Load(r.file)
 	if err != nil {
 		return nil, err
 	}
+	r.from, r.seen = c, sources(c)
 	if m := fixed(old.config, c); len(m) > 0 {
 		return nil, m
 	}
@@ -105,5 +108,5 @@ func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
 func (r *Reloader) changed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return sources(r.g.Plan().config) != r.seen
+	return sources(r.from) != r.seen
 }

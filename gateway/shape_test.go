@@ -3,7 +3,7 @@ package gateway_test
 import (
 	"go/ast"
 	"go/parser"
-	"go/token"
+	gotoken "go/token"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -167,7 +167,7 @@ func importsOf(f *ast.File) []string {
 func walk(t *testing.T, visit func(pkg string, f *ast.File)) {
 	t.Helper()
 	root := ".."
-	files := token.NewFileSet()
+	files := gotoken.NewFileSet()
 	err := filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err

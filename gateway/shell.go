@@ -82,10 +82,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 func canonicalTarget(r *http.Request) (canonical, error) {
 	raw, _, _ := strings.Cut(r.RequestURI, "?")
 	if i := strings.Index(raw, "://"); i > 0 && !strings.HasPrefix(raw, "/") {
-		raw = r.URL.EscapedPath()
-		if raw == "" {
-			raw = "/"
-		}
+		// Not r.URL.EscapedPath, which escapes what is refused in a path.
+		_, path, _ := strings.Cut(raw[i+len("://"):], "/")
+		raw = "/" + path
 	}
 	if err := checkQuery(r.URL.RawQuery); err != nil {
 		return canonical{}, err

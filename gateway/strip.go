@@ -33,6 +33,8 @@ func newStrip(identity, policy []string) *strip {
 			name = textproto.CanonicalMIMEHeaderKey(name)
 			if stem, ok := strings.CutSuffix(name, "*"); ok {
 				s.prefixes = append(s.prefixes, stem)
+				// Whoever does not want X-User-Anything means X-User too.
+				s.exact[strings.TrimSuffix(stem, "-")] = true
 				continue
 			}
 			s.exact[name] = true

@@ -164,11 +164,15 @@ func (x *Exchange) Release() {
 	}
 }
 
+// errCut is told where a body was closed before its end had been read.
+var errCut = errors.New("the body was closed before its end")
+
 // OnClose makes f run once, when the body of the response is closed, with the
-// number of bytes that were read from it. A body that is also an io.Writer (an
+// number of bytes that were read from it and an error where it was not read to
+// its end. A body that is also an io.Writer (an
 // upgraded connection) keeps being one.
 func OnClose(res *http.Response, f func(n int64, err error)) {
-	c := &closer{ReadCloser: res.Body, f: f}
+	c := &closer{ReadCloser: res.Body, f: f, err: errCut}
 	if w, ok := res.Body.(io.Writer); ok {
 		res.Body = &duplex{closer: c, w: w}
 		return
@@ -187,7 +191,11 @@ type closer struct {
 func (c *closer) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.n += int64(n)
-	if err != nil && err != io.EOF {
+	switch err {
+	case nil:
+	case io.EOF:
+		c.err = nil
+	default:
 		c.err = err
 	}
 	return n, err

@@ -30,7 +30,7 @@ type Record struct {
 	Upstream string // endpoint that answered
 	Status   int
 	Bytes    int64 // of the answer's body
-	Aborted  bool  // the answer was cut before its end
+	Aborted  bool  // the answer was cut before its end, or the client did not wait for it
 	Level    string
 
 	Subject, Tenant, Role string // "" without a subject
@@ -75,9 +75,17 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	}
 	answered = true
 	middleware.OnClose(res, func(n int64, err error) {
-		s.emit(x, s.record(x, method, res, n, err != nil))
+		s.emit(x, s.record(x, method, res, n, err != nil || abandoned(x)))
 	})
 	return res, nil
+}
+
+// abandoned reports whether nobody waits for a refusal any more: the client left
+// while it was still sending. A body that came too slowly ends the connection's
+// context too, but its client is there and reads the answer. Other answers are
+// judged by whether they were taken: a client may well leave with the last byte.
+func abandoned(x *middleware.Exchange) bool {
+	return x.Refusal != nil && x.Refusal.Code != string(middleware.BodyTimeout) && x.Request.Context().Err() != nil
 }
 
 func (s *Stage) record(x *middleware.Exchange, method string, res *http.Response, n int64, aborted bool) *Record {

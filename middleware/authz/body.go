@@ -38,7 +38,7 @@ func rawJSON(x *middleware.Exchange) ([]byte, error) {
 	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	charset := strings.ToLower(params["charset"])
 	json := media == "application/json" || media == "application/merge-patch+json"
-	if err != nil || !json || len(h.Values("Content-Type")) != 1 || charset != "" && charset != "utf-8" || h.Get("Content-Encoding") != "" {
+	if err != nil || !json || len(h.Values("Content-Type")) != 1 || charset != "" && charset != "utf-8" || len(h.Values("Content-Encoding")) > 0 {
 		return nil, middleware.Refuse("authz", middleware.MediaTypeUnsupported, "this route needs a JSON body, so that the policy can read it")
 	}
 	return x.Body("authz")

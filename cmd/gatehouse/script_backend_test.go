@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+)
+
+// recorder is a backend that answers everything alike and remembers the last
+// request.
+type recorder struct {
+	srv    *httptest.Server
+	mu     sync.Mutex
+	n      int
+	last   string
+	answer plannedAnswer
+}
+
+// plannedAnswer is what a backend says to everything.
+type plannedAnswer struct {
+	file   string
+	status int
+	header http.Header
+	after  time.Duration
+}
+
+func startBackend(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: backend NAME FILE [STATUS] [Header: value]… [after DURATION]")
+	}
+	types := map[string]string{".json": "application/json", ".html": "text/html", ".txt": "text/plain", ".ndjson": "application/x-ndjson"}
+	p := plannedAnswer{file: ts.MkAbs(args[1]), status: http.StatusOK, header: http.Header{"Content-Type": {types[filepath.Ext(args[1])]}}}
+	for rest := args[2:]; len(rest) > 0; rest = rest[1:] {
+		name, value, isHeader := strings.Cut(rest[0], ": ")
+		var err error
+		switch {
+		case isHeader:
+			p.header.Set(name, value)
+		case rest[0] == "after" && len(rest) > 1:
+			rest = rest[1:]
+			p.after, err = time.ParseDuration(rest[0])
+		default:
+			p.status, err = strconv.Atoi(rest[0])
+		}
+		ts.Check(err)
+	}
+	w := of(ts)
+	if rec := w.backends[args[0]]; rec != nil {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		rec.answer = p
+		return
+	}
+	rec := &recorder{answer: p}
+	rec.srv = httptest.NewServer(rec)
+	w.backends[args[0]] = rec
+	w.closers = append(w.closers, rec.srv.Close)
+	w.set(ts, args[0], rec.srv.URL)
+}
+
+func unplug(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		of(ts).backends[name].srv.Close()
+	}
+}
+
+func (rec *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	var head strings.Builder
+	fmt.Fprintf(&head, "%s %s\nHost: %s\n", r.Method, r.RequestURI, r.Host)
+	_ = r.Header.Write(&head)
+	rec.mu.Lock()
+	p := rec.answer
+	if r.URL.Path != "/healthz" {
+		rec.n, rec.last = rec.n+1, head.String()+"\n"+string(body)
+	}
+	rec.mu.Unlock()
+	if r.URL.Path == "/healthz" {
+		if p.status >= http.StatusInternalServerError {
+			w.WriteHeader(p.status)
+		}
+		return
+	}
+	select {
+	case <-time.After(p.after):
+	case <-r.Context().Done():
+		return
+	}
+	text, err := os.ReadFile(p.file)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	maps.Copy(w.Header(), p.header)
+	if p.header.Get("Content-Encoding") == "gzip" {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		_, _ = z.Write(text)
+		_ = z.Close()
+		text = packed.Bytes()
+	}
+	w.WriteHeader(p.status)
+	_, _ = w.Write(text)
+}
+
+// arrived counts the requests that reached any backend.
+func (w *world) arrived() (n int) {
+	for _, rec := range w.backends {
+		rec.mu.Lock()
+		n += rec.n
+		rec.mu.Unlock()
+	}
+	return n
+}
+
+// startRedis starts a server that keeps nothing, or kills it.
+func startRedis(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	if len(args) > 0 && args[0] == "kill" {
+		ts.Check(w.redis.Process.Kill())
+		_ = w.redis.Wait()
+		return
+	}
+	freePort(ts, false, []string{"REDIS_PORT"})
+	port := w.env["REDIS_PORT"]
+	w.redis = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", ts.MkAbs("."))
+	ts.Check(w.redis.Start())
+	w.closers = append(w.closers, func() {
+		_ = w.redis.Process.Kill()
+		_ = w.redis.Wait()
+	})
+	w.set(ts, "REDIS", "127.0.0.1:"+port)
+	for range 200 {
+		if c, err := net.Dial("tcp", w.env["REDIS"]); err == nil {
+			_ = c.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("redis-server does not answer")
+}
+
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		ts.Check(err)
+		ts.Check(l.Close())
+		of(ts).set(ts, name, port)
+	}
+}
+
+func fill(ts *testscript.TestScript, _ bool, args []string) {
+	var size config.Size
+	if len(args) != 2 || size.UnmarshalText([]byte(args[1])) != nil {
+		ts.Fatalf("usage: fill FILE SIZE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte("x"), int(size)), 0o600))
+}
+
+// form writes a multipart body by hand, so that it can say what no library
+// would.
+func form(ts *testscript.TestScript, _ bool, args []string) {
+	var b strings.Builder
+	for _, a := range args[1:] {
+		field, value, _ := strings.Cut(a, "=")
+		fmt.Fprintf(&b, "--gatehouse\r\nContent-Disposition: form-data; name=%q", field)
+		if path, isFile := strings.CutPrefix(value, "@"); isFile {
+			path, options, _ := strings.Cut(path, ";")
+			name, media := filepath.Base(path), "application/octet-stream"
+			for o := range strings.SplitSeq(options, ";") {
+				switch k, v, _ := strings.Cut(o, "="); k {
+				case "name":
+					name = v
+				case "type":
+					media = v
+				}
+			}
+			fmt.Fprintf(&b, "; filename=%q\r\nContent-Type: %s", name, media)
+			value = ts.ReadFile(path)
+		}
+		fmt.Fprintf(&b, "\r\n\r\n%s\r\n", value)
+	}
+	b.WriteString("--gatehouse--\r\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+}

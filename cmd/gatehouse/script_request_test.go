@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gatehouse-dev/gatehouse/certs"
+)
+
+func methods() []string {
+	return []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"}
+}
+
+// client is who asks: what it trusts, and what it shows of itself.
+type client struct {
+	tls  *tls.Config
+	http *http.Client
+	late chan answer // of the request that is under way
+}
+
+// answer is what the last request got.
+type answer struct {
+	res  *http.Response
+	body string
+	err  error
+}
+
+func (c *client) open(ts *testscript.TestScript) *http.Client {
+	if c.http != nil {
+		return c.http
+	}
+	if c.tls == nil {
+		pool, err := certs.Pool(filepath.Join(ts.MkAbs("."), "certs", "ca.pem"))
+		ts.Check(err)
+		c.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	tr := &http.Transport{TLSClientConfig: c.tls.Clone(), ForceAttemptHTTP2: true, DisableCompression: true}
+	ts.Defer(tr.CloseIdleConnections)
+	c.http = &http.Client{Transport: tr, Timeout: 60 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return c.http
+}
+
+// forget drops the connections that are kept.
+func (c *client) forget() {
+	if c.http != nil {
+		c.http.CloseIdleConnections()
+		c.http = nil
+	}
+}
+
+func setCertificate(ts *testscript.TestScript, _ bool, args []string) {
+	c := &of(ts).client
+	c.open(ts)
+	pair, err := tls.LoadX509KeyPair(ts.MkAbs("certs/"+args[0]+".pem"), ts.MkAbs("certs/"+args[0]+"-key.pem"))
+	ts.Check(err)
+	c.tls.Certificates = []tls.Certificate{pair}
+	c.forget()
+}
+
+// newRequest makes a request of words: a target, @BODY and headers.
+func newRequest(ts *testscript.TestScript, method string, args []string) *http.Request {
+	w := of(ts)
+	if len(args) == 0 {
+		ts.Fatalf("usage: %s PATH [@BODY] [Header: value]…", method)
+	}
+	target := args[0]
+	if strings.HasPrefix(target, "/") {
+		target = w.gateway.base + target
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, target, http.NoBody)
+	ts.Check(err)
+	if w.token != "" {
+		r.Header.Set("Authorization", "Bearer "+w.token)
+	}
+	for _, a := range args[1:] {
+		if file, ok := strings.CutPrefix(a, "@"); ok {
+			text := ts.ReadFile(file)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+			continue
+		}
+		k, v, ok := strings.Cut(a, ": ")
+		if !ok {
+			ts.Fatalf("%q is neither @FILE nor a header", a)
+		}
+		if k == "Host" {
+			r.Host = v
+			continue
+		}
+		r.Header.Set(k, v)
+	}
+	return r
+}
+
+func request(ts *testscript.TestScript, neg bool, method string, args []string) {
+	of(ts).do(ts, neg, newRequest(ts, method, args))
+}
+
+func (w *world) do(ts *testscript.TestScript, neg bool, r *http.Request) {
+	w.answer = ask(w.client.open(ts), r)
+	if (w.err != nil) != neg {
+		ts.Fatalf("%s %s: %v\n%s", r.Method, r.URL, w.err, w.gateway.out.String())
+	}
+}
+
+func ask(c *http.Client, r *http.Request) (a answer) {
+	if a.res, a.err = c.Do(r); a.err != nil {
+		return a
+	}
+	defer a.res.Body.Close()
+	b, err := io.ReadAll(a.res.Body)
+	a.body, a.err = string(b), err
+	return a
+}
+
+// begin sends a request and goes on as soon as a backend has it.
+func begin(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	r, c := newRequest(ts, args[0], args[1:]), w.client.open(ts)
+	before, late := w.arrived(), make(chan answer, 1)
+	w.client.late = late
+	go func() { late <- ask(c, r) }()
+	for range 200 {
+		if w.arrived() > before {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	ts.Fatalf("the request does not reach a backend\n%s", w.gateway.out.String())
+}
+
+func finish(ts *testscript.TestScript, _ bool, _ []string) {
+	w := of(ts)
+	if w.answer = <-w.client.late; w.err != nil {
+		ts.Fatalf("the request that was under way: %v\n%s", w.err, w.gateway.out.String())
+	}
+}
+
+// dial opens a connection of which every byte is the scenario's.
+func (w *world) dial(ts *testscript.TestScript) *tls.Conn {
+	w.client.open(ts)
+	c := w.client.tls.Clone()
+	c.NextProtos = []string{"http/1.1"}
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(w.gateway.base, "https://"), c)
+	ts.Check(err)
+	ts.Check(conn.SetDeadline(time.Now().Add(60 * time.Second)))
+	return conn
+}
+
+func (w *world) readAnswer(ts *testscript.TestScript, conn io.Reader) {
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	ts.Check(err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	w.answer = answer{res, string(b), err}
+	ts.Check(err)
+}
+
+// raw sends a head that no HTTP library would: raw 'GET /a/../b' 'X_User: me'.
+func raw(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	conn := w.dial(ts)
+	defer conn.Close()
+	head := args[0] + " HTTP/1.1\r\n"
+	for _, h := range append(args[1:], "Host: api.example.com") {
+		head += h + "\r\n"
+	}
+	if w.token != "" {
+		head += "Authorization: Bearer " + w.token + "\r\n"
+	}
+	_, err := io.WriteString(conn, head+"\r\n")
+	ts.Check(err)
+	w.readAnswer(ts, conn)
+}
+
+// trickle promises more of a body than it sends.
+func trickle(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	if len(args) != 4 {
+		ts.Fatalf("usage: trickle METHOD PATH N 'Header: value'")
+	}
+	var n int
+	_, err := fmt.Sscan(args[2], &n)
+	ts.Check(err)
+	conn := w.dial(ts)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: %d\r\n%s\r\nAuthorization: Bearer %s\r\n\r\n%s",
+		args[0], args[1], n+100, args[3], w.token, strings.Repeat(" ", n))
+	ts.Check(err)
+	w.readAnswer(ts, conn)
+}
+
+func askAdmin(ts *testscript.TestScript, neg bool, args []string) {
+	w := of(ts)
+	if len(args) < 2 {
+		ts.Fatalf("usage: admin METHOD PATH [TOKEN]")
+	}
+	r, err := http.NewRequestWithContext(context.Background(), args[0], w.gateway.ops+args[1], http.NoBody)
+	ts.Check(err)
+	if len(args) > 2 {
+		r.Header.Set("Authorization", "Bearer "+args[2])
+	}
+	w.do(ts, neg, r)
+}
+
+// until repeats a request for as long as a reload or a health check may take.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 3 {
+		ts.Fatalf("usage: until 'CHECK ARG…' REQUEST…")
+	}
+	name, arg, _ := strings.Cut(args[0], " ")
+	want := []string{name, arg}
+	if n, v, ok := strings.Cut(arg, " "); ok && name == "header" {
+		want = []string{name, n, v}
+	}
+	var err error
+	for range 300 {
+		scriptCommands()[args[1]](ts, false, args[2:])
+		if err = checkThat(ts, want); err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("never: %v", err)
+}

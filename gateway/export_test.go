@@ -1,0 +1,6 @@
+package gateway
+
+import "github.com/gatehouse-dev/gatehouse/middleware"
+
+// Memory is the budget for bodies of the current plan.
+func (g *Gateway) Memory() *middleware.Budget { return g.Plan().memory }
