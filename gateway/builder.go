@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -51,6 +52,7 @@ func (b *builder) build() {
 	b.openLog()
 	b.openTracing()
 	b.openListeners()
+	b.openAdmin()
 	b.openPolicies()
 	b.openIssuers()
 	b.openUpstreams()
@@ -127,6 +129,29 @@ func (b *builder) openListeners() {
 		}
 		b.plan.tls[name] = t
 	}
+}
+
+// openAdmin makes the TLS settings of the admin listener. Client certificates
+// are verified where they are given, but not demanded: health and metrics stay
+// open, the token stays usable.
+func (b *builder) openAdmin() {
+	c := b.config.Admin
+	if len(c.Certificates) == 0 {
+		return
+	}
+	t, err := certs.TLS(&config.TLS{MinVersion: "1.2", Certificates: c.Certificates})
+	if err != nil {
+		b.tlsMistakes("admin", err)
+		return
+	}
+	if c.ClientCA != "" {
+		if t.ClientCAs, err = certs.Pool(c.ClientCA); err != nil {
+			b.mistake("admin.client_ca", err)
+			return
+		}
+		t.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	b.plan.adminTLS = t
 }
 
 // tlsMistakes reports each file that is wrong where it is configured.

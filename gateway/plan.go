@@ -27,6 +27,7 @@ type Plan struct {
 	bare      []middleware.Stage
 	strip     *strip
 	tls       map[string]*tls.Config
+	adminTLS  *tls.Config
 	decider   policies.Decider
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
@@ -77,6 +78,9 @@ func (p *Plan) Logger() *Log { return p.log }
 
 // TLS gives the TLS settings of a listener, nil for a plain one.
 func (p *Plan) TLS(listener string) *tls.Config { return p.tls[listener] }
+
+// AdminTLS gives the TLS settings of the admin listener, nil for a plain one.
+func (p *Plan) AdminTLS() *tls.Config { return p.adminTLS }
 
 // Revision identifies the policies that decide; "" without any.
 func (p *Plan) Revision() string {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway"
-	"github.com/gatehouse-dev/gatehouse/gateway/admin"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 )
 
@@ -45,16 +44,8 @@ func compile(ctx context.Context, file string) (*config.Config, *gateway.Plan, e
 		return nil, nil, err
 	}
 	plan, err := gateway.Compile(ctx, c, &gateway.Deps{Metrics: telemetry.New()})
-	var list config.Mistakes
-	if !errors.As(err, &list) && err != nil {
+	if err != nil {
 		return nil, nil, err
-	}
-	list = append(list, admin.Check(c)...)
-	if len(list) > 0 {
-		if plan != nil {
-			plan.Close()
-		}
-		return nil, nil, list
 	}
 	return c, plan, nil
 }

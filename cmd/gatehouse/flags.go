@@ -6,26 +6,31 @@ import (
 	"fmt"
 )
 
-// configFlag reads the flags of a verb that takes a configuration file and no
-// other flag.
-func configFlag(e *env, verb string, args []string) (file string, rest []string, code int) {
+// configFlag reads the command line of a verb that takes a configuration file
+// and nothing else. It reports misuse; ok is false then.
+func configFlag(e *env, verb string, args []string) (file string, ok bool) {
 	flags := flags(e, verb, "-c FILE")
 	flags.StringVar(&file, "c", "", "configuration `file`")
 	if err := flags.Parse(args); err != nil {
-		return "", nil, exitUsage
+		return "", false
 	}
-	if file == "" {
+	if file == "" || flags.NArg() > 0 {
 		flags.Usage()
-		return "", nil, exitUsage
+		return "", false
 	}
-	return file, flags.Args(), exitOK
+	return file, true
 }
 
 // flags makes the flag set of a verb, which reports its own misuse.
 func flags(e *env, verb, args string) *flag.FlagSet {
 	f := flag.NewFlagSet(verb, flag.ContinueOnError)
 	f.SetOutput(e.stderr)
+	told := false // a flag that does not parse has told it already
 	f.Usage = func() {
+		if told {
+			return
+		}
+		told = true
 		fmt.Fprintf(e.stderr, "usage: gatehouse %s %s\n", verb, args)
 		f.PrintDefaults()
 	}

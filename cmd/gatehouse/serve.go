@@ -25,8 +25,8 @@ const pollSources = 2 * time.Second
 
 // serveVerb serves until it is told to stop.
 func serveVerb(ctx context.Context, e *env, args []string) int {
-	file, rest, code := configFlag(e, "serve", args)
-	if code != exitOK || len(rest) > 0 {
+	file, ok := configFlag(e, "serve", args)
+	if !ok {
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)

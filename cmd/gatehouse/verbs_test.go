@@ -117,3 +117,24 @@ func shape(want string) *regexp.Regexp {
 	b.WriteString("$")
 	return regexp.MustCompile(b.String())
 }
+
+// TestWrongCallsAreToldHow: a call that cannot be meant ends with 2 and says
+// how the verb is called.
+func TestWrongCallsAreToldHow(t *testing.T) {
+	for _, line := range []string{
+		"", "nosuchverb", "serve", "serve -c x.yaml extra", "serve -x", "check", "check -c x.yaml extra", "explain -c x.yaml GET",
+		"explain -c x.yaml GET / --claims nonsense", "demo -x", "demo extra", "certs", "certs dev", "policy", "policy test", "policy cases", "version extra",
+	} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), &env{strings.NewReader(""), &out, &errs}, words(line)); code != exitUsage {
+			t.Errorf("gatehouse %s: exit %d, want %d", line, code, exitUsage)
+		}
+		first, rest, _ := strings.Cut(errs.String(), "usage: ")
+		if usage, _, _ := strings.Cut(rest, "\n"); usage != "" && strings.Count(rest, usage+"\n") > 1 {
+			t.Errorf("gatehouse %s: the usage is printed twice: %s%s", line, first, rest)
+		}
+		if errs.Len() == 0 || out.Len() > 0 {
+			t.Errorf("gatehouse %s: it printed %q, and on standard error %q", line, &out, &errs)
+		}
+	}
+}

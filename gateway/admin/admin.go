@@ -19,7 +19,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
@@ -43,11 +42,17 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 		Handler: a.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	if len(c.Admin.Certificates) > 0 {
-		t, err := tlsConfig(c)
-		if err != nil {
-			return nil, config.Mistakes{c.Mistake("admin", "%v", err)}
+		// Those of the plan that is current when an operator connects: an
+		// authority that a reload has taken out opens nothing any more.
+		a.server.TLSConfig = &tls.Config{
+			MinVersion: tls.VersionTLS12,
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+				if t := g.Plan().AdminTLS(); t != nil {
+					return t, nil
+				}
+				return nil, errors.New("the admin listener has no TLS settings")
+			},
 		}
-		a.server.TLSConfig = t
 	}
 	l, err := net.Listen("tcp", c.Admin.Address)
 	if err != nil {
@@ -55,32 +60,6 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 	}
 	a.listener = l
 	return a, nil
-}
-
-// tlsConfig verifies client certificates where they are given, but does not
-// demand one: health and metrics stay open, the token stays usable.
-func tlsConfig(c *config.Config) (*tls.Config, error) {
-	t, err := certs.TLS(&config.TLS{MinVersion: "1.2", Certificates: c.Admin.Certificates})
-	if err != nil || c.Admin.ClientCA == "" {
-		return t, err
-	}
-	pool, err := certs.Pool(c.Admin.ClientCA)
-	if err != nil {
-		return nil, err
-	}
-	t.ClientCAs, t.ClientAuth = pool, tls.VerifyClientCertIfGiven
-	return t, nil
-}
-
-// Check finds the mistakes of the admin section that only construction finds.
-func Check(c *config.Config) config.Mistakes {
-	if len(c.Admin.Certificates) == 0 {
-		return nil
-	}
-	if _, err := tlsConfig(c); err != nil {
-		return config.Mistakes{c.Mistake("admin", "%v", err)}
-	}
-	return nil
 }
 
 // Address is where the listener listens.
