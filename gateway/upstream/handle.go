@@ -97,6 +97,9 @@ func request(ctx context.Context, in *http.Request, e *endpoint, w *watch) (*htt
 // away makes everything else fail too.
 func refusal(ctx, client context.Context, sent *requestBody, err error) error {
 	if client.Err() != nil {
+		if sent.tooSlow() {
+			return middleware.BodyRefusal(stage, sent.failure())
+		}
 		return unavailable("the request was given up", fmt.Errorf("%w: %w", client.Err(), err))
 	}
 	if errors.Is(context.Cause(ctx), errNoAnswer) {
