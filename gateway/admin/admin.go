@@ -41,6 +41,7 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 	a := &Admin{g: g, reloader: reloader, metrics: metrics}
 	a.server = &http.Server{
 		Handler: a.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		DisableGeneralOptionsHandler: true,
 	}
 	if len(c.Admin.Certificates) > 0 {
 		t, err := tlsConfig(c)
