@@ -39,8 +39,9 @@ type Route struct {
 	Timeouts Timeouts `yaml:"timeouts"`
 	// Limits of this route, where they differ.
 	Limits Limits `yaml:"limits"`
-	// Audit is how much is recorded: none, metadata or detail.
-	// Default: metadata.
+	// Audit is how much is recorded: none leaves out who it was, metadata
+	// says it, detail says what the policy demanded as well. A policy may
+	// raise it. Default: metadata.
 	Audit string `yaml:"audit" oneof:"none metadata detail"`
 }
 

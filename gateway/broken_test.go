@@ -459,7 +459,11 @@ func brokenSelf() []broken {
 const plain = `
 upstreams: {hr: {endpoints: ["{HR}"]}}
 routes:
-  - {name: plain, match: {path: /plain/}, upstream: hr, public: true, policy: "off"}
+  - name: plain
+    match: {path: /plain/}
+    upstream: hr
+    public: true
+    policy: "off"
 `
 
 type panicking struct{ policies.Decider }

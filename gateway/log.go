@@ -3,6 +3,7 @@ package gateway
 import (
 	"io"
 	"log"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -41,13 +42,19 @@ func OpenLog(c config.Log, stdout, stderr io.Writer) (*Log, error) {
 	}
 	enc := zap.NewProductionEncoderConfig()
 	enc.TimeKey, enc.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
-	enc.MessageKey, enc.EncodeDuration = "message", zapcore.MillisDurationEncoder
+	enc.MessageKey, enc.EncodeDuration = "message", milliseconds
 	encoder := zapcore.NewJSONEncoder(enc)
 	if c.Format == "console" {
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
 	l.Logger = zap.New(zapcore.NewCore(encoder, out, level))
 	return l, nil
+}
+
+// milliseconds writes a duration to the microsecond: most exchanges take less
+// than a millisecond.
+func milliseconds(d time.Duration, out zapcore.PrimitiveArrayEncoder) {
+	out.AppendFloat64(float64(d.Microseconds()) / 1000)
 }
 
 // Close closes the file, where there is one.
@@ -103,6 +110,9 @@ func (l *Log) access(r *audit.Record) {
 	}
 	if r.Aborted {
 		f = append(f, zap.Bool("aborted", true))
+	}
+	if len(r.Obligations) > 0 {
+		f = append(f, zap.Strings("obligations", r.Obligations))
 	}
 	for _, n := range r.Notes {
 		f = append(f, zap.Any(n.Key, n.Value))

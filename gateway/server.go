@@ -58,6 +58,8 @@ func (g *Gateway) server(p *Plan, name string) *http.Server {
 		Handler: g.Handler(name), ReadHeaderTimeout: c.Timeouts.Header.D(), IdleTimeout: c.Timeouts.Idle.D(),
 		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: p.errorLog,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		// OPTIONS * is answered and recorded as everything else is.
+		DisableGeneralOptionsHandler: true,
 	}
 	if c.Listeners[name].TLS != nil {
 		srv.TLSConfig = &tls.Config{

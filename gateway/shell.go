@@ -207,7 +207,9 @@ func (s *passage) RoundTrip(out *http.Request) (*http.Response, error) {
 }
 
 // pacedBody bounds the time in which a client must take each piece of the
-// answer, by moving the write deadline while it reads the next one.
+// answer, by moving the write deadline with every piece that is read. Until the
+// next one comes the upstream may be idle, and the client has as long again: to
+// HTTP/2 the deadline is the end of the stream, even while nothing is written.
 type pacedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -227,7 +229,7 @@ func (b *pacedBody) extend() {
 		return
 	}
 	b.set = now
-	_ = b.control.SetWriteDeadline(now.Add(b.idle))
+	_ = b.control.SetWriteDeadline(now.Add(2 * b.idle))
 }
 
 // finish closes the connection after refusals that ask for it; the shell has

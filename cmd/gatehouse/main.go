@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 )
 
@@ -43,6 +44,10 @@ func verbs() []verb {
 }
 
 func main() {
+	// net/http's client writes to the standard log what a backend sends unasked,
+	// behind an answer that has no body for example. That is unmasked, and there
+	// is no setting for it.
+	log.SetOutput(io.Discard)
 	os.Exit(run(context.Background(), &env{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:]))
 }
 

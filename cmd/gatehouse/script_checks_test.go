@@ -76,7 +76,7 @@ func refusedWith(_ *testscript.TestScript, w *world, args []string) error {
 }
 
 func hasHeader(_ *testscript.TestScript, w *world, args []string) error {
-	if got := strings.Join(w.res.Header.Values(args[0]), ", "); !strings.Contains(got, args[1]) {
+	if got := strings.Join(w.res.Header.Values(args[0]), ", "); got == "" || !strings.Contains(got, args[1]) {
 		return fmt.Errorf("%s: %q does not hold %q", args[0], got, args[1])
 	}
 	return nil

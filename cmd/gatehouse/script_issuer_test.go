@@ -71,7 +71,11 @@ func setToken(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	claims["iat"], claims["auth_time"], claims["exp"] = now.Unix(), now.Unix(), now.Add(time.Hour).Unix()
-	signed := segment(ts, map[string]any{"alg": alg, "typ": "JWT", "kid": "k1"}) + "." + segment(ts, claims)
+	head := map[string]any{"alg": alg, "typ": "JWT", "kid": "k1"}
+	if secret != "" {
+		delete(head, "kid") // a shared secret has no name
+	}
+	signed := segment(ts, head) + "." + segment(ts, claims)
 	var signature []byte
 	switch alg {
 	case "ES256":

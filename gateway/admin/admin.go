@@ -40,6 +40,7 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 	a := &Admin{g: g, reloader: reloader, metrics: metrics}
 	a.server = &http.Server{
 		Handler: a.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		DisableGeneralOptionsHandler: true,
 	}
 	if len(c.Admin.Certificates) > 0 {
 		// Those of the plan that is current when an operator connects: an

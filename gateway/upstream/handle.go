@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/textproto"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -97,6 +99,9 @@ func request(ctx context.Context, in *http.Request, e *endpoint, w *watch) (*htt
 // away makes everything else fail too.
 func refusal(ctx, client context.Context, sent *requestBody, err error) error {
 	if client.Err() != nil {
+		if sent.tooSlow() {
+			return middleware.BodyRefusal(stage, sent.failure())
+		}
 		return unavailable("the request was given up", fmt.Errorf("%w: %w", client.Err(), err))
 	}
 	if errors.Is(context.Cause(ctx), errNoAnswer) {
@@ -109,7 +114,20 @@ func refusal(ctx, client context.Context, sent *requestBody, err error) error {
 	if errors.As(err, &op) && op.Op == "dial" {
 		return unavailable("the backend cannot be reached", err)
 	}
-	return unavailable("the backend broke off or did not speak HTTP", err)
+	return unavailable("the backend broke off or did not speak HTTP", unquoted(err))
+}
+
+// unquoted is an error without what it quotes of an answer that is not HTTP:
+// that may be a part of a body, which belongs into no record.
+func unquoted(err error) error {
+	var header textproto.ProtocolError
+	if errors.As(err, &header) {
+		return errors.New("the head of the answer is malformed")
+	}
+	if text, _, quotes := strings.Cut(err.Error(), `"`); quotes {
+		return errors.New(strings.TrimRight(text, " :"))
+	}
+	return err
 }
 
 func unavailable(detail string, err error) *middleware.Refusal {

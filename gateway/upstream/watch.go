@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"time"
 )
@@ -80,11 +81,14 @@ type requestBody struct {
 	io.ReadCloser
 	watch *watch
 
-	mu  sync.Mutex // net/http reads it in a goroutine of its own
-	err error
+	reading sync.Mutex // held while the client is read from
+	mu      sync.Mutex // net/http reads it in a goroutine of its own
+	err     error
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
+	b.reading.Lock()
+	defer b.reading.Unlock()
 	b.watch.set(false, false)
 	n, err := b.ReadCloser.Read(p)
 	b.watch.set(false, true)
@@ -103,6 +107,19 @@ func (b *requestBody) failure() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err
+}
+
+// tooSlow reports whether the client's time to send the body has run out, which
+// ends its context a moment before it ends the read that is under way. It waits
+// for that read, and is for when the client's context is done: then the read
+// does not last.
+func (b *requestBody) tooSlow() bool {
+	if b == nil {
+		return false
+	}
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	return errors.Is(b.failure(), os.ErrDeadlineExceeded)
 }
 
 // responseBody is the upstream's body on its way.

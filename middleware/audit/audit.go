@@ -39,6 +39,7 @@ type Record struct {
 	Cause       string // of the refusal, for operators
 	Revision    string // of the policies that decided
 	Notes       []middleware.Note
+	Obligations []string // what the policy demanded; at the level detail only
 }
 
 // Stage records exchanges.
@@ -108,6 +109,9 @@ func (s *Stage) record(x *middleware.Exchange, method string, res *http.Response
 	}
 	if d := x.Decision; d != nil {
 		r.Revision, r.Level = d.Revision, raise(s.level, d.Audit)
+		if r.Level == "detail" {
+			r.Obligations = obligations(d)
+		}
 	}
 	if f := x.Refusal; f != nil {
 		r.Stage, r.Code = f.Stage, f.Code

@@ -125,11 +125,15 @@ func setHeaders(x *middleware.Exchange, headers map[string]policies.Value) error
 }
 
 // headerText writes a value of the caller as a header; a list is joined by
-// commas, so no member may hold one.
+// commas, so no member may hold one. An empty list is no value: an upstream
+// could take an empty header for one that restricts nothing.
 func headerText(v any) (string, error) {
 	list, ok := v.([]any)
 	if !ok {
 		return fmt.Sprint(v), nil
+	}
+	if len(list) == 0 {
+		return "", errors.New("is an empty list")
 	}
 	parts := make([]string, len(list))
 	for i, e := range list {

@@ -76,6 +76,9 @@ func TestHandle(t *testing.T) {
 		{name: "a comma in a list member denies", subject: &policies.Subject{Branches: []string{"a,b"}}, d: allow(func(d *policies.Decision) {
 			d.Headers = map[string]policies.Value{"X-B": {Input: "subject.branches"}}
 		}), status: 403, code: "forbidden"},
+		{name: "an empty list is no value", subject: &policies.Subject{ID: "u7", Branches: []string{}}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-B": {Input: "subject.branches"}}
+		}), status: 403, code: "forbidden"},
 		{name: "a header cannot be injected", subject: &policies.Subject{ID: "u7\r\nX-Role: admin"}, d: allow(func(d *policies.Decision) {
 			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
 		}), status: 403, code: "forbidden"},

@@ -78,12 +78,10 @@ func (a *answer) mask() error {
 		return err
 	}
 	a.give(int64(cap(src)))
-	if a.x.Request.Method == http.MethodHead {
-		a.release()
-		a.empty()
-		return nil
-	}
 	middleware.ReplaceBody(res, out)
+	if a.x.Request.Method == http.MethodHead {
+		res.Body = http.NoBody // what remains is what GET would answer
+	}
 	protect(res)
 	middleware.OnClose(res, func(int64, error) { a.release() })
 	a.x.Note("masked", report.Masked)
