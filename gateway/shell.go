@@ -124,7 +124,11 @@ func (p *Plan) redirect(s *passage, r *http.Request) middleware.Handler {
 		if x.Host == "" {
 			return nil, middleware.Refuse("router", middleware.HostUnknown, "the request names no host")
 		}
-		location := "https://" + x.Host + p.httpsPort + s.escaped
+		host := x.Host
+		if strings.Contains(host, ":") { // an IPv6 address
+			host = "[" + host + "]"
+		}
+		location := "https://" + host + p.httpsPort + s.escaped
 		if r.URL.RawQuery != "" {
 			location += "?" + r.URL.RawQuery
 		}
