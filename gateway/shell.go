@@ -63,9 +63,6 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
 		return middleware.Chain(p.redirect(s, r), p.bare...)
 	}
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
-		return refuse(middleware.Refuse("router", middleware.MethodNotAllowed, "this method is not served"))
-	}
 	m, refusal := p.router.match(s.x.Host, s.x.Path, r, cors.Preflight(r))
 	if refusal != nil {
 		return refuse(refusal)
