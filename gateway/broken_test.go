@@ -54,6 +54,7 @@ func (v *witness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "%s %s\n", r.Method, r.RequestURI)
 	_ = r.Header.Write(&head)
+	_ = r.Trailer.Write(&head)
 	fmt.Fprintf(&head, "%s%v", body, err)
 	v.mu.Lock()
 	v.seen = append(v.seen, head.String())
@@ -435,10 +436,10 @@ func brokenSelf() []broken {
 		},
 		{
 			name: "a stage that panics", status: 500, code: "internal_error", closes: true,
-			compile: func(w *world, p *Plan) { p.decideBy(w, panicking{p.decider}) },
+			compile: func(w *world, p *Plan) { p.decideBy(w, panicking{p.decider, secret}) },
 		},
 		{
-			name: "a stage that panics/is counted", compile: func(w *world, p *Plan) { p.decideBy(w, panicking{p.decider}) },
+			name: "a stage that panics/is counted", compile: func(w *world, p *Plan) { p.decideBy(w, panicking{p.decider, secret}) },
 			check: func(t *testing.T, w *world) {
 				do(t, w.client(false), w.request("GET", "/api/employees/7", nil, w.as("e2", "staff")))
 				if got := w.metric("gatehouse_panics_total"); got != "1" {
@@ -466,10 +467,14 @@ routes:
     policy: "off"
 `
 
-type panicking struct{ policies.Decider }
+// panicking is a decider with a fault.
+type panicking struct {
+	policies.Decider
+	about string
+}
 
-func (panicking) Decide(context.Context, *policies.Input) (*policies.Decision, error) {
-	panic("a fault about " + secret)
+func (p panicking) Decide(context.Context, *policies.Input) (*policies.Decision, error) {
+	panic("a fault about " + p.about)
 }
 
 // leave sends half of a body and goes.

@@ -135,7 +135,8 @@ func (p *Plan) Conditions() []Condition {
 	return out
 }
 
-// redirectPort gives the port that a redirect to https names.
+// redirectPort gives the port that a redirect to https names, "" for the usual
+// one, which goes before any other.
 func redirectPort(c *config.Config) string {
 	var ports []string
 	for _, l := range c.Listeners {
@@ -146,9 +147,8 @@ func redirectPort(c *config.Config) string {
 			ports = append(ports, port)
 		}
 	}
-	sort.Strings(ports)
-	if len(ports) == 0 || ports[0] == "443" {
+	if len(ports) == 0 || slices.Contains(ports, "443") {
 		return ""
 	}
-	return ":" + ports[0]
+	return ":" + slices.Min(ports)
 }

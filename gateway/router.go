@@ -99,6 +99,9 @@ func paramName(segment string) string {
 
 // match finds the pipeline for a request, or says why there is none.
 func (r *router) match(host, path string, req *http.Request, preflight bool) (matched, *middleware.Refusal) {
+	if req.Method == http.MethodConnect || req.Method == http.MethodTrace {
+		return matched{}, middleware.Refuse("router", middleware.MethodNotAllowed, "this method is not served")
+	}
 	segments := strings.Split(path[1:], "/")
 	tree, known := r.hosts[host]
 	var found []*pipeline

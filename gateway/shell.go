@@ -63,9 +63,6 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
 		return middleware.Chain(p.redirect(s, r), p.bare...)
 	}
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
-		return refuse(middleware.Refuse("router", middleware.MethodNotAllowed, "this method is not served"))
-	}
 	m, refusal := p.router.match(s.x.Host, s.x.Path, r, cors.Preflight(r))
 	if refusal != nil {
 		return refuse(refusal)
@@ -123,7 +120,11 @@ func (p *Plan) redirect(s *passage, r *http.Request) middleware.Handler {
 		if x.Host == "" {
 			return nil, middleware.Refuse("router", middleware.HostUnknown, "the request names no host")
 		}
-		location := "https://" + x.Host + p.httpsPort + s.escaped
+		host := x.Host
+		if strings.Contains(host, ":") { // an IPv6 address
+			host = "[" + host + "]"
+		}
+		location := "https://" + host + p.httpsPort + s.escaped
 		if r.URL.RawQuery != "" {
 			location += "?" + r.URL.RawQuery
 		}
