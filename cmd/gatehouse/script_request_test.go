@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/gatehouse-dev/gatehouse/certs"
 )
 
 func methods() []string {
@@ -32,38 +29,6 @@ type answer struct {
 	res  *http.Response
 	body string
 	err  error
-}
-
-func (c *client) open(ts *testscript.TestScript) *http.Client {
-	if c.http != nil {
-		return c.http
-	}
-	if c.tls == nil {
-		pool, err := certs.Pool(filepath.Join(ts.MkAbs("."), "certs", "ca.pem"))
-		ts.Check(err)
-		c.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	}
-	tr := &http.Transport{TLSClientConfig: c.tls.Clone(), ForceAttemptHTTP2: true, DisableCompression: true}
-	ts.Defer(tr.CloseIdleConnections)
-	c.http = &http.Client{Transport: tr, Timeout: 60 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return c.http
-}
-
-// forget drops the connections that are kept.
-func (c *client) forget() {
-	if c.http != nil {
-		c.http.CloseIdleConnections()
-		c.http = nil
-	}
-}
-
-func setCertificate(ts *testscript.TestScript, _ bool, args []string) {
-	c := &of(ts).client
-	c.open(ts)
-	pair, err := tls.LoadX509KeyPair(ts.MkAbs("certs/"+args[0]+".pem"), ts.MkAbs("certs/"+args[0]+"-key.pem"))
-	ts.Check(err)
-	c.tls.Certificates = []tls.Certificate{pair}
-	c.forget()
 }
 
 // newRequest makes a request of words: a target, @BODY and headers.
@@ -142,17 +107,6 @@ func finish(ts *testscript.TestScript, _ bool, _ []string) {
 	if w.answer = <-w.client.late; w.err != nil {
 		ts.Fatalf("the request that was under way: %v\n%s", w.err, w.gateway.out.String())
 	}
-}
-
-// dial opens a connection of which every byte is the scenario's.
-func (w *world) dial(ts *testscript.TestScript) *tls.Conn {
-	w.client.open(ts)
-	c := w.client.tls.Clone()
-	c.NextProtos = []string{"http/1.1"}
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(w.gateway.base, "https://"), c)
-	ts.Check(err)
-	ts.Check(conn.SetDeadline(time.Now().Add(60 * time.Second)))
-	return conn
 }
 
 func (w *world) readAnswer(ts *testscript.TestScript, conn io.Reader) {

@@ -38,12 +38,15 @@ import (
 //	stop                         SIGTERM, and the gateway must end well
 //	exits CODE gatehouse ARG…    another verb, and how it ends; then stdout, stderr as in testscript
 //
-// Requests (script_request_test.go):
+// Requests (script_request_test.go, script_tls_test.go):
 //
 //	as NAME CLAIM=VALUE…         from now on requests carry NAME's token; `as nobody`: none.
 //	                             age=2h is an older token, alg=HS256 secret=… another signature
 //	token TEXT                   or this one
 //	certificate NAME             the client shows certs/NAME.pem from now on
+//	handshake [VERSION] [SUITE] [NAME]
+//	                             a TLS handshake of this version and with this suite only, for that host;
+//	                             `! handshake` must fail
 //	GET PATH [Header: value]…    a request; also POST, PUT, PATCH, DELETE, OPTIONS, HEAD; @FILE is the body.
 //	                             `! GET` must get no answer at all
 //	begin METHOD PATH…, finish   a request that is under way meanwhile
@@ -120,7 +123,7 @@ func scriptCommands() map[string]command {
 	cmds := map[string]command{
 		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "form": form,
 		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "stop": stopGateway, "exits": exits,
-		"as": setToken, "token": rawToken, "certificate": setCertificate, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
+		"as": setToken, "token": rawToken, "certificate": setCertificate, "handshake": handshake, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
 		"admin": askAdmin, "until": until,
 	}
 	for _, m := range methods() {
