@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
@@ -32,6 +33,10 @@ type Admin struct {
 	metrics  http.Handler
 	listener net.Listener
 	server   *http.Server
+
+	mu  sync.Mutex
+	of  *config.Config // what tls was made from
+	tls *tls.Config
 }
 
 // Listen opens the admin listener of the gateway's plan. The error is
@@ -44,11 +49,13 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 		DisableGeneralOptionsHandler: true,
 	}
 	if len(c.Admin.Certificates) > 0 {
-		t, err := tlsConfig(c)
-		if err != nil {
+		if _, err := a.currentTLS(); err != nil {
 			return nil, config.Mistakes{c.Mistake("admin", "%v", err)}
 		}
-		a.server.TLSConfig = t
+		a.server.TLSConfig = &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return a.currentTLS() },
+		}
 	}
 	l, err := net.Listen("tcp", c.Admin.Address)
 	if err != nil {
@@ -56,6 +63,22 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 	}
 	a.listener = l
 	return a, nil
+}
+
+// currentTLS gives the TLS settings of the current plan, so that a reload can
+// replace certificates, and an authority that is trusted no more.
+func (a *Admin) currentTLS() (*tls.Config, error) {
+	c := a.g.Plan().Config()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.of == c {
+		return a.tls, nil
+	}
+	t, err := tlsConfig(c)
+	if err == nil {
+		a.of, a.tls = c, t
+	}
+	return t, err
 }
 
 // tlsConfig verifies client certificates where they are given, but does not
