@@ -43,7 +43,7 @@ issuers:
   auth: {issuer: https://auth.example, audiences: [api], algorithms: [HS256], secret: %[3]q}
 upstreams:
   hr: {endpoints: ["http://%[2]s"]}
-policies: {path: %[1]s/rego}
+policies: {path: %[1]s/rego, budget: 5s}
 limits: {body_memory: 4MiB, body_bytes: 256KiB}
 timeouts: {upstream: 5s, idle: 5s, body: 5s}
 routes:
