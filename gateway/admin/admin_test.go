@@ -92,9 +92,6 @@ func (w *world) serve() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if m := Check(c); len(m) > 0 {
-		w.t.Fatal(m)
-	}
 	deps := &gateway.Deps{Metrics: telemetry.New()}
 	plan, err := gateway.Compile(w.t.Context(), c, deps)
 	if err != nil {
@@ -404,25 +401,5 @@ func TestExplain(t *testing.T) {
 		if status, _ := ask(q); status != 400 {
 			t.Errorf("%v: %d", q, status)
 		}
-	}
-}
-
-func TestMistakes(t *testing.T) {
-	dir := t.TempDir()
-	if err := certs.Dev(dir, nil, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	c := config.Default()
-	c.Admin.Certificates = []config.KeyPair{{Cert: filepath.Join(dir, certs.DevServer), Key: filepath.Join(dir, certs.DevCAKey)}}
-	if m := Check(c); len(m) != 1 {
-		t.Errorf("a key that does not fit: %v", m)
-	}
-	c.Admin.Certificates[0].Key = filepath.Join(dir, certs.DevServerKey)
-	if m := Check(c); len(m) != 0 {
-		t.Errorf("a pair that fits: %v", m)
-	}
-	c.Admin.ClientCA = filepath.Join(dir, certs.DevServerKey)
-	if m := Check(c); len(m) != 1 {
-		t.Errorf("authorities that are none: %v", m)
 	}
 }
