@@ -92,9 +92,6 @@ func (w *world) serve() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if m := Check(c); len(m) > 0 {
-		w.t.Fatal(m)
-	}
 	deps := &gateway.Deps{Metrics: telemetry.New()}
 	plan, err := gateway.Compile(w.t.Context(), c, deps)
 	if err != nil {
