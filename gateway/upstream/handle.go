@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"os"
 	"strings"
 	"time"
 
@@ -99,6 +100,10 @@ func request(ctx context.Context, in *http.Request, e *endpoint, w *watch) (*htt
 // away makes everything else fail too.
 func refusal(ctx, client context.Context, sent *requestBody, err error) error {
 	if client.Err() != nil {
+		// To net/http a client that is too slow has gone away as well.
+		if slow := sent.settled(); errors.Is(slow, os.ErrDeadlineExceeded) {
+			return middleware.BodyRefusal(stage, slow)
+		}
 		return unavailable("the request was given up", fmt.Errorf("%w: %w", client.Err(), err))
 	}
 	if errors.Is(context.Cause(ctx), errNoAnswer) {

@@ -80,11 +80,14 @@ type requestBody struct {
 	io.ReadCloser
 	watch *watch
 
-	mu  sync.Mutex // net/http reads it in a goroutine of its own
-	err error
+	reading sync.Mutex // held while it is read
+	mu      sync.Mutex // net/http reads it in a goroutine of its own
+	err     error
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
+	b.reading.Lock()
+	defer b.reading.Unlock()
 	b.watch.set(false, false)
 	n, err := b.ReadCloser.Read(p)
 	b.watch.set(false, true)
@@ -103,6 +106,17 @@ func (b *requestBody) failure() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err
+}
+
+// settled is failure once the reading under way has ended, which it does at
+// once where the client's connection has.
+func (b *requestBody) settled() error {
+	if b == nil {
+		return nil
+	}
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	return b.failure()
 }
 
 // responseBody is the upstream's body on its way.
