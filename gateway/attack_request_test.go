@@ -185,7 +185,7 @@ func TestProtectBypass(t *testing.T) {
 					case "chunked":
 						head += fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 					case "encoded":
-						head += fmt.Sprintf("Content-Encoding: \r\nContent-Encoding: deflate\r\nContent-Length: 2\r\n\r\n{}")
+						head += "Content-Encoding: \r\nContent-Encoding: deflate\r\nContent-Length: 2\r\n\r\n{}"
 					case "twice":
 						head += fmt.Sprintf("Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 					}

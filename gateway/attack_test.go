@@ -63,6 +63,12 @@ routes:
     upstream: hr
     public: true
     policy: off
+  - name: forms
+    match: {path: /forms/}
+    upstream: hr
+    public: true
+    policy: off
+    sanitize: {html: strip}
   - name: stripped
     match: {path: /v1/}
     upstream: hr
