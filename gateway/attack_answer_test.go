@@ -16,7 +16,7 @@ func gz(text string) string {
 	return b.String()
 }
 
-// TestMaskBypassByAnswer is class 69 to 72: however the backend words its
+// TestMaskBypassByAnswer: however the backend words its
 // answer, no masked value leaves.
 func TestMaskBypassByAnswer(t *testing.T) {
 	a := attack(t, "")

@@ -97,6 +97,27 @@ func back(t *testing.T, a *attacked) {
 	t.Fatalf("not everything came back: memory %v\n%s", whole(a.Memory()), buf[:runtime.Stack(buf, true)])
 }
 
+// TestSlowClients: who stops in the middle of a head or a body is
+// let go, whether anybody waits for the body or the backend is to get it.
+func TestSlowClients(t *testing.T) {
+	a := attack(t, answer("200 OK", "Content-Type: text/plain\r\n", "ok"))
+	a.patience = 15 * time.Second
+	auth := "Authorization: Bearer " + token(nil) + "\r\n"
+	for request, want := range map[string]string{
+		"GET /open/ HTTP/1.1\r\nHost: x\r\nX: ": "",
+		"":                                      "",
+		"PATCH /api/employees/e1 HTTP/1.1\r\nHost: x\r\n" + auth + "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{": "HTTP/1.1 408",
+		"POST /open/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{":                                                          "HTTP/1.1 408",
+		"POST /open/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab":                                           "HTTP/1.1 408",
+		"PATCH /api/employees/e1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{":                                               "HTTP/1.1 401",
+	} {
+		if got := a.raw(t, request); !strings.HasPrefix(got, want) || want == "" && strings.HasPrefix(got, "HTTP/1.1 2") {
+			t.Errorf("%q: %.100q, want %q", request, got, want)
+		}
+	}
+	back(t, a)
+}
+
 // TestFloods: too much of anything is refused before the backend hears of it.
 func TestFloods(t *testing.T) {
 	a := attack(t, answer("200 OK", "Content-Type: text/plain\r\n", "ok"))

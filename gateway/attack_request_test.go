@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestSmuggling is class 30: of whatever a client writes on one connection, the
+// TestSmuggling: of whatever a client writes on one connection, the
 // backend never gets a second request that the gateway did not judge.
 func TestSmuggling(t *testing.T) {
 	a := attack(t, answer("200 OK", "Content-Type: text/plain\r\n", "ok"))
@@ -55,7 +55,7 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// TestIdentityHeaders is class 22 to 25: whatever the backend may believe about
+// TestIdentityHeaders: whatever the backend may believe about
 // who asks, and from where, comes from the gateway alone.
 func TestIdentityHeaders(t *testing.T) {
 	a := attack(t, answer("200 OK", jsonType, record))
@@ -96,7 +96,7 @@ func TestIdentityHeaders(t *testing.T) {
 	}
 }
 
-// TestPathConfusion is class 11 to 14: no spelling of a guarded path is served
+// TestPathConfusion: no spelling of a guarded path is served
 // by another route, and what is judged is what is forwarded.
 func TestPathConfusion(t *testing.T) {
 	a := attack(t, answer("200 OK", "Content-Type: text/plain\r\n", "ok"))
@@ -124,7 +124,7 @@ func TestPathConfusion(t *testing.T) {
 	}
 }
 
-// TestHosts is class 16 and 21.
+// TestHosts: the host that is routed by is the one that is told to the backend.
 func TestHosts(t *testing.T) {
 	a := attack(t, answer("200 OK", "Content-Type: text/plain\r\n", "ok"))
 	for _, head := range []string{
@@ -156,7 +156,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestProtectBypass is class 1 to 4: nobody writes what he may not, however the
+// TestProtectBypass: nobody writes what he may not, however the
 // body is worded, and no policy sees less of a body than the backend.
 func TestProtectBypass(t *testing.T) {
 	a := attack(t, answer("200 OK", jsonType, `{"tenant":"acme"}`))
@@ -185,7 +185,7 @@ func TestProtectBypass(t *testing.T) {
 					case "chunked":
 						head += fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 					case "encoded":
-						head += fmt.Sprintf("Content-Encoding: \r\nContent-Encoding: deflate\r\nContent-Length: 2\r\n\r\n{}")
+						head += "Content-Encoding: \r\nContent-Encoding: deflate\r\nContent-Length: 2\r\n\r\n{}"
 					case "twice":
 						head += fmt.Sprintf("Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 					}
@@ -199,7 +199,7 @@ func TestProtectBypass(t *testing.T) {
 	}
 }
 
-// TestTokens is class 34 to 39 through the whole gateway.
+// TestTokens: forged and twisted tokens, through the whole gateway.
 func TestTokens(t *testing.T) {
 	a := attack(t, answer("200 OK", jsonType, record))
 	good := token(nil)

@@ -45,7 +45,7 @@ upstreams:
   hr: {endpoints: ["http://%[2]s"]}
 policies: {path: %[1]s/rego, budget: 5s}
 limits: {body_memory: 4MiB, body_bytes: 256KiB}
-timeouts: {upstream: 5s, idle: 5s, body: 5s}
+timeouts: {header: 1s, upstream: 5s, idle: 5s, body: 1s}
 routes:
   - name: employees
     match: {path: /api/employees/}
@@ -63,6 +63,12 @@ routes:
     upstream: hr
     public: true
     policy: off
+  - name: forms
+    match: {path: /forms/}
+    upstream: hr
+    public: true
+    policy: off
+    sanitize: {html: strip}
   - name: stripped
     match: {path: /v1/}
     upstream: hr
