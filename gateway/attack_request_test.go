@@ -124,7 +124,8 @@ func TestPathConfusion(t *testing.T) {
 	}
 }
 
-// TestHosts: the host that is routed by is the one that is told to the backend.
+// TestHosts: a request whose host can be read in two ways, or in none, reaches
+// no backend.
 func TestHosts(t *testing.T) {
 	a := attack(t, answer("200 OK", "Content-Type: text/plain\r\n", "ok"))
 	for _, head := range []string{
@@ -134,9 +135,6 @@ func TestHosts(t *testing.T) {
 		if n := len(a.seen()); n > 0 {
 			t.Errorf("%q: reached the backend: %.60q", head, got)
 		}
-	}
-	for _, head := range []string{"Host: a@b\r\n", "Host: a.:80\r\n", "Host: [::1]:80\r\n", "Host: A:0\r\n", "Host: \r\n"} {
-		t.Logf("%q: %.40q %d", head, a.raw(t, "GET /open/x HTTP/1.1\r\n"+head+"\r\n"), len(a.seen()))
 	}
 }
 
