@@ -140,6 +140,22 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// TestRedirects: the redirection to https goes to the host that was asked, in
+// a form that is one.
+func TestRedirects(t *testing.T) {
+	a := attack(t, "")
+	for host, want := range map[string]string{
+		"api.example:80": "https://api.example/a%20b?c=d", "API.example.": "https://api.example/a%20b?c=d", "[::1]:80": "https://[::1]/a%20b?c=d", "[::1]": "https://[::1]/a%20b?c=d",
+		"a@b": "", "a/b": "", "": "", "a\\b": "", "a:b:c": "",
+	} {
+		got := a.rawTo(t, a.redirect, "GET /a%20b?c=d HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+		_, location, _ := strings.Cut(got, "\r\nLocation: ")
+		if location, _, _ = strings.Cut(location, "\r\n"); location != want {
+			t.Errorf("%q: %q, want %q", host, location, want)
+		}
+	}
+}
+
 // TestProtectBypass is class 1 to 4: nobody writes what he may not, however the
 // body is worded, and no policy sees less of a body than the backend.
 func TestProtectBypass(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway"
+	"github.com/gatehouse-dev/gatehouse/gateway/admin"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 )
 
@@ -36,13 +36,14 @@ const attackConfig = `
 version: 1
 listeners:
   public: {address: "127.0.0.1:0", insecure: true}
-admin: {address: "127.0.0.1:0"}
+  redirect: {address: "127.0.0.2:0", redirect_to_https: true}
+admin: {address: "127.0.0.1:0", token: "the token of the operators"}
 log: {output: %[1]s/access.log}
 issuers:
   auth: {issuer: https://auth.example, audiences: [api], algorithms: [HS256], secret: %[3]q}
 upstreams:
   hr: {endpoints: ["http://%[2]s"]}
-policies: {path: %[1]s/rego}
+policies: {path: %[1]s/rego, budget: 5s}
 limits: {body_memory: 4MiB, body_bytes: 256KiB}
 timeouts: {upstream: 5s, idle: 5s, body: 5s}
 routes:
@@ -107,9 +108,13 @@ headers["X-User-Id"] := {"input": "subject.id"}
 // attacked is a gateway under attack, with the backend that stands behind it.
 type attacked struct {
 	*gateway.Gateway
-	address  string
-	dir      string
-	patience time.Duration // how long raw waits for more
+	reloader  *gateway.Reloader
+	metrics   *telemetry.Metrics
+	redirect  string
+	file, ops string
+	address   string
+	dir       string
+	patience  time.Duration // how long raw waits for more
 
 	mu     sync.Mutex
 	answer func(c net.Conn, head string)
@@ -141,13 +146,21 @@ func attack(t *testing.T, answer string) *attacked {
 		t.Fatal(err)
 	}
 	a.Gateway = gateway.New(deps, plan)
+	a.file, a.metrics, a.reloader = file, deps.Metrics, gateway.NewReloader(a.Gateway, file)
 	server, err := gateway.Listen(a.Gateway)
 	if err != nil {
 		t.Fatal(err)
 	}
+	ops, err := admin.Listen(a.Gateway, a.reloader, deps.Metrics.Handler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ops = ops.Address().String()
+	a.redirect = server.Addresses()["redirect"].String()
 	a.address = server.Addresses()["public"].String()
 	ctx, stop := context.WithCancel(context.Background())
 	wg.Go(func() { _ = server.Serve(ctx) })
+	wg.Go(func() { _ = ops.Serve(ctx) })
 	t.Cleanup(func() {
 		stop()
 		_ = backend.Close()
@@ -218,7 +231,12 @@ func (a *attacked) seen() []string {
 // closes the connection or has nothing more to say.
 func (a *attacked) raw(t *testing.T, request string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", a.address)
+	return a.rawTo(t, a.address, request)
+}
+
+func (a *attacked) rawTo(t *testing.T, address, request string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,5 +316,3 @@ const (
 	clear    = "123-45-6789"
 	record   = `{"tenant":"acme","name":"Ann","ssn":"` + clear + `"}`
 )
-
-var _ = httptest.NewServer

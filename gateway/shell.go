@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -117,12 +119,12 @@ func stripPrefix(c canonical, prefix string) (path, escaped string) {
 // redirect answers with the same address over https.
 func (p *Plan) redirect(s *passage, r *http.Request) middleware.Handler {
 	return func(x *middleware.Exchange) (*http.Response, error) {
-		if x.Host == "" {
-			return nil, middleware.Refuse("router", middleware.HostUnknown, "the request names no host")
-		}
 		host := x.Host
-		if strings.Contains(host, ":") { // an IPv6 address
+		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
 			host = "[" + host + "]"
+		}
+		if _, port, err := net.SplitHostPort(host + ":443"); host == "" || err != nil || port != "443" {
+			return nil, middleware.Refuse("router", middleware.HostUnknown, "the request names no host")
 		}
 		location := "https://" + host + p.httpsPort + s.escaped
 		if r.URL.RawQuery != "" {

@@ -41,11 +41,12 @@ func (b *Budget) Give(n int64) {
 type body struct {
 	data  []byte
 	taken int64
+	err   error // why it could not be read
 }
 
 // HasBody reports whether the request carries a body.
 func (x *Exchange) HasBody() bool {
-	return x.body != nil && len(x.body.data) > 0 ||
+	return x.body != nil && (len(x.body.data) > 0 || x.body.err != nil) ||
 		x.body == nil && x.Request.Body != nil && x.Request.Body != http.NoBody
 }
 
@@ -55,7 +56,7 @@ func (x *Exchange) HasBody() bool {
 // off, or no memory left.
 func (x *Exchange) Body(stage string) ([]byte, error) {
 	if x.body != nil {
-		return x.body.data, nil
+		return x.body.data, x.body.err
 	}
 	if !x.HasBody() {
 		return nil, nil
@@ -68,7 +69,8 @@ func (x *Exchange) Body(stage string) ([]byte, error) {
 	x.body = b // so that what was taken is given back even if reading fails
 	data, err := x.readAll(x.Request.Body, limit, &b.taken)
 	if err != nil {
-		return nil, BodyRefusal(stage, err)
+		b.err = BodyRefusal(stage, err)
+		return nil, b.err
 	}
 	_ = x.Request.Body.Close()
 	b.data = data
@@ -138,7 +140,7 @@ func (x *Exchange) SetBody(data []byte) {
 	if x.body == nil {
 		x.body = &body{}
 	}
-	x.body.data = data
+	x.body.data, x.body.err = data, nil
 	x.install(data)
 }
 

@@ -66,6 +66,9 @@ import (
 //	notreceived NAME TEXT        or does not
 //	logged TEXT [N], notlogged TEXT
 //	                             of the gateway's standard output: N lines hold TEXT
+//
+// Policies have a budget of a second there, twenty times the default: scenarios
+// run side by side, and none is about a machine that is too busy.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",

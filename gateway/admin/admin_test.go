@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -402,34 +401,5 @@ func TestExplain(t *testing.T) {
 		if status, _ := ask(q); status != 400 {
 			t.Errorf("%v: %d", q, status)
 		}
-	}
-}
-
-func TestMistakes(t *testing.T) {
-	dir := t.TempDir()
-	if err := certs.Dev(dir, nil, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	c := config.Default()
-	mistakes := func() (list config.Mistakes) {
-		p, err := gateway.Compile(t.Context(), c, &gateway.Deps{Metrics: telemetry.New()})
-		if err == nil {
-			p.Close()
-		} else if !errors.As(err, &list) {
-			t.Fatal(err)
-		}
-		return list
-	}
-	c.Admin.Certificates = []config.KeyPair{{Cert: filepath.Join(dir, certs.DevServer), Key: filepath.Join(dir, certs.DevCAKey)}}
-	if m := mistakes(); len(m) != 1 {
-		t.Errorf("a key that does not fit: %v", m)
-	}
-	c.Admin.Certificates[0].Key = filepath.Join(dir, certs.DevServerKey)
-	if m := mistakes(); len(m) != 0 {
-		t.Errorf("a pair that fits: %v", m)
-	}
-	c.Admin.ClientCA = filepath.Join(dir, certs.DevServerKey)
-	if m := mistakes(); len(m) != 1 {
-		t.Errorf("authorities that are none: %v", m)
 	}
 }

@@ -85,6 +85,14 @@ func Steps() []Step {
 			Title: "nobody raises the own salary", As: "staff", Method: "PATCH", Path: "/api/employees/e2",
 			JSON: `{"pay":{"salary":99000000}}`, Status: 403,
 		},
+		{
+			Title: "nobody takes a record over from another tenant", As: "hr", Method: "PATCH", Path: "/api/employees/e6",
+			JSON: `{"tenant":"acme"}`, Status: 403, Code: "forbidden",
+		},
+		{
+			Title: "or plants one there", As: "hr", Method: "POST", Path: "/api/employees/",
+			JSON: `{"id":"e9","tenant":"globex"}`, Status: 403, Code: "tenant_mismatch",
+		},
 		{Title: "a document is taken in", As: "staff", Method: "POST", Path: "/api/documents/", File: &File{"leave.pdf", "application/pdf", pdf}, Status: 201},
 		{
 			Title: "a program named .pdf is not", As: "staff", Method: "POST", Path: "/api/documents/",

@@ -4,6 +4,7 @@
 package protect
 
 import data.masking
+import data.question
 
 # METADATA
 # title: Members that only some roles write
@@ -29,6 +30,22 @@ entries contains {"path": entry.path, "action": "reject"} if {
 	members
 	some entry in masking.mask
 }
+
+# METADATA
+# title: Nobody moves a record to another tenant
+# description: >-
+#   Row filters judge the answer. A record of another tenant that is made one of
+#   the caller's own by the very request would pass them: the tenant of a record
+#   is stated when it is created and changed by nobody who does not see all.
+# labels: {id: WRITE-12}
+entries contains {"path": path, "action": "reject"} if {
+	input.action.name == "update"
+	members
+	not sees_every_record
+	some path in ["$..tenant", "$..tenant_id"]
+}
+
+sees_every_record if question.profile.rows == "everything"
 
 members := data.company.protected[input.resource.route]
 
