@@ -53,6 +53,7 @@ func serve(ctx context.Context, e *env, file string, ready func(*instance)) erro
 	if err != nil {
 		return err
 	}
+	ratelimit.QuietClient()
 	deps := &gateway.Deps{Metrics: telemetry.New()}
 	plan, err := gateway.Compile(ctx, c, deps)
 	if err != nil {

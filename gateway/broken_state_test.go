@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func brokenIssuers() []broken {
+	return []broken{
+		{
+			name: "issuer/down at start", prepare: func(w *world) { w.vars["ISSUER"] = "http://" + unused(w.t) },
+			status: 503, code: "authentication_unavailable",
+		},
+		{
+			name: "issuer/hangs on an unknown key",
+			check: func(t *testing.T, w *world) {
+				c := w.client(true)
+				known := func() answer { return do(t, c, w.request("GET", "/api/employees/7", nil, w.as("e2", "staff"))) }
+				if a := known(); a.StatusCode != 200 {
+					t.Fatalf("%s %s", a.Status, a.body)
+				}
+				w.issuer.freeze(t)
+				done := make(chan answer, 1)
+				go func() {
+					r := w.request("GET", "/api/employees/7", nil, "Authorization: Bearer "+w.issuer.token("k2", map[string]any{"sub": "e2", "role": "staff", "tenant": "acme"}))
+					res, err := c.Do(r)
+					if err != nil {
+						done <- answer{&http.Response{Status: err.Error()}, "", err}
+						return
+					}
+					defer res.Body.Close()
+					b, err := io.ReadAll(res.Body)
+					done <- answer{res, string(b), err}
+				}()
+				for waiting := true; waiting; {
+					select {
+					case a := <-done:
+						refused(t, a, 401, "token_invalid")
+						waiting = false
+					default:
+						if a := known(); a.StatusCode != 200 {
+							t.Fatalf("who is known waits for a stranger: %s %s", a.Status, a.body)
+						}
+					}
+				}
+			},
+		},
+		{name: "store/closed", settings: limited("closed"), prepare: redis, check: killRedis(503, "overloaded")},
+		{name: "store/local", settings: limited("local"), prepare: redis, check: killRedis(429, "rate_limited")},
+		{name: "store/open", settings: limited("open"), prepare: redis, check: killRedis(200, "")},
+	}
+}
+
+func limited(onStoreError string) string {
+	return strings.Replace(one, "\nroutes:", "\nstore: {redis: {addresses: [\"{REDIS}\"]}}\nrate_limits: {few: {key: [subject.id], rate: 5/1h, on_store_error: "+onStoreError+"}}\nroutes:", 1) +
+		"    rate_limits: [few]\n"
+}
+
+// redis starts a Redis server for a world.
+func redis(w *world) {
+	w.t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") != "" {
+			w.t.Fatal("redis-server is not installed")
+		}
+		w.t.Skip("SKIPPED: redis-server is not installed, so nothing shared was tested")
+	}
+	addr := unused(w.t)
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", w.dir)
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	kill := sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	w.t.Cleanup(kill)
+	w.kill, w.vars["REDIS"] = kill, addr
+	eventually(w.t, "redis answers", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		_, _ = io.WriteString(c, "PING\r\n")
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		return line == "+PONG\r\n"
+	})
+}
+
+// killRedis uses the limit once, kills the server and then sends more requests
+// than the limit admits. The last must end as told, and whatever was refused
+// must not have reached the backend.
+func killRedis(status int, code string) func(*testing.T, *world) {
+	return func(t *testing.T, w *world) {
+		c := w.client(false)
+		ask := func() answer { return do(t, c, w.request("GET", "/api/employees/7", nil, w.as("e2", "staff"))) }
+		if a := ask(); a.StatusCode != 200 {
+			t.Fatalf("%s %s", a.Status, a.body)
+		}
+		w.kill()
+		var last answer
+		admitted := 1
+		for range 12 {
+			if last = ask(); last.StatusCode == 200 {
+				admitted++
+			}
+		}
+		if code == "" {
+			if admitted != 13 {
+				t.Errorf("%d of 13 were admitted", admitted)
+			}
+			return
+		}
+		refused(t, last, status, code)
+		if want := map[string]int{"overloaded": 1, "rate_limited": 6}[code]; admitted != want {
+			t.Errorf("%d requests were admitted, want %d", admitted, want)
+		}
+	}
+}
+
+// unused is an address that nobody listens on.
+func unused(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
