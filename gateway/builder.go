@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/authz"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
@@ -283,6 +284,10 @@ func (b *builder) upload(r *config.Route) middleware.Stage {
 		b.mistake(routePath(b.config, r)+".upload.extensions", err)
 	}
 	return s
+}
+
+func (b *builder) authz(r *config.Route) middleware.Stage {
+	return authz.New(r.Policy, b.decider, b.config.Policies.Headers)
 }
 
 // mask is on every route whose policy decides: which fields are masked is not

@@ -5,7 +5,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/audit"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
-	"github.com/gatehouse-dev/gatehouse/middleware/authz"
 	"github.com/gatehouse-dev/gatehouse/middleware/cors"
 	"github.com/gatehouse-dev/gatehouse/middleware/csrf"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard"
@@ -22,21 +21,21 @@ import (
 // is nil and is left out.
 func (b *builder) stages(r *config.Route) []middleware.Stage {
 	return []middleware.Stage{
-		audit.New(r.Audit, b.record),                              // everything below is on record
-		headers.New(r),                                            // HSTS and friends, on refusals too
-		cors.New(r.CORS),                                          // preflights end here
-		problem.New(b.panicked),                                   // errors and panics become answers
-		guard.New(r, b.guard),                                     // blocked callers; watches failed logins
-		ratelimit.New(ratelimit.ByAddress, r, b.rules(r)),         // before any work is done for a stranger
-		limits.New(r.Limits),                                      // the size of the body
-		authn.New(r, b.issuers),                                   // JWT -> Subject
-		session.New(r.Session, b.sessions),                        // idle, revoked
-		ratelimit.New(ratelimit.BySubject, r, b.rules(r)),         // by subject, tenant, role, claim
-		csrf.New(r.CSRF, r.CORS),                                  // cross-site changes
-		b.sanitize(r),                                             // markup in what clients send
-		b.upload(r),                                               // files are what they say they are
-		authz.New(r.Policy, b.decider, b.config.Policies.Headers), // Rego -> Decision
-		b.mask(r), // innermost: nobody outside sees an unmasked body
+		audit.New(r.Audit, b.record),                      // everything below is on record
+		headers.New(r),                                    // HSTS and friends, on refusals too
+		cors.New(r.CORS),                                  // preflights end here
+		problem.New(b.panicked),                           // errors and panics become answers
+		guard.New(r, b.guard),                             // blocked callers; watches failed logins
+		ratelimit.New(ratelimit.ByAddress, r, b.rules(r)), // before any work is done for a stranger
+		limits.New(r.Limits),                              // the size of the body
+		authn.New(r, b.issuers),                           // JWT -> Subject
+		session.New(r.Session, b.sessions),                // idle, revoked
+		ratelimit.New(ratelimit.BySubject, r, b.rules(r)), // by subject, tenant, role, claim
+		csrf.New(r.CSRF, r.CORS),                          // cross-site changes
+		b.sanitize(r),                                     // markup in what clients send
+		b.upload(r),                                       // files are what they say they are
+		b.authz(r),                                        // Rego -> Decision
+		b.mask(r),                                         // innermost: nobody outside sees an unmasked body
 	}
 }
 

@@ -7,33 +7,33 @@ type Code string
 
 // The codes. A policy may refuse with codes of its own, with status 403.
 const (
-	TokenMissing           Code = "token_missing"
-	TokenInvalid           Code = "token_invalid"
-	TokenExpired           Code = "token_expired"
-	SessionIdle            Code = "session_idle"
-	StepUpRequired         Code = "step_up_required"
-	Forbidden              Code = "forbidden"
-	RateLimited            Code = "rate_limited"
-	AddressBlocked         Code = "address_blocked"
-	BodyTooLarge           Code = "body_too_large"
-	BodyMalformed          Code = "body_malformed"
-	BodyTimeout            Code = "body_timeout"
-	MediaTypeUnsupported   Code = "media_type_unsupported"
-	InputRejected          Code = "input_rejected"
-	UploadRejected         Code = "upload_rejected"
-	CSRFFailed             Code = "csrf_failed"
-	RowDenied              Code = "row_denied"
-	PathInvalid            Code = "path_invalid"
-	HostUnknown            Code = "host_unknown"
-	RouteUnknown           Code = "route_unknown"
-	MethodNotAllowed       Code = "method_not_allowed"
-	UpstreamUnavailable    Code = "upstream_unavailable"
-	UpstreamTimeout        Code = "upstream_timeout"
-	ResponseUnmaskable     Code = "response_unmaskable"
-	PolicyError            Code = "policy_error"
-	Overloaded             Code = "overloaded"
-	AuthenticationDegraded Code = "authentication_unavailable"
-	InternalError          Code = "internal_error"
+	TokenMissing              Code = "token_missing"
+	TokenInvalid              Code = "token_invalid"
+	TokenExpired              Code = "token_expired"
+	SessionIdle               Code = "session_idle"
+	StepUpRequired            Code = "step_up_required"
+	Forbidden                 Code = "forbidden"
+	RateLimited               Code = "rate_limited"
+	AddressBlocked            Code = "address_blocked"
+	BodyTooLarge              Code = "body_too_large"
+	BodyMalformed             Code = "body_malformed"
+	BodyTimeout               Code = "body_timeout"
+	MediaTypeUnsupported      Code = "media_type_unsupported"
+	InputRejected             Code = "input_rejected"
+	UploadRejected            Code = "upload_rejected"
+	CSRFFailed                Code = "csrf_failed"
+	RowDenied                 Code = "row_denied"
+	PathInvalid               Code = "path_invalid"
+	HostUnknown               Code = "host_unknown"
+	RouteUnknown              Code = "route_unknown"
+	MethodNotAllowed          Code = "method_not_allowed"
+	UpstreamUnavailable       Code = "upstream_unavailable"
+	UpstreamTimeout           Code = "upstream_timeout"
+	ResponseUnmaskable        Code = "response_unmaskable"
+	PolicyError               Code = "policy_error"
+	Overloaded                Code = "overloaded"
+	AuthenticationUnavailable Code = "authentication_unavailable"
+	InternalError             Code = "internal_error"
 )
 
 // CodeInfo describes a code for the table in the README.
@@ -71,7 +71,7 @@ func Codes() []CodeInfo {
 		{ResponseUnmaskable, http.StatusBadGateway, "the backend's answer cannot be masked as the policy demands, so it is withheld"},
 		{PolicyError, http.StatusInternalServerError, "the policy could not decide; nothing was sent to the backend"},
 		{Overloaded, http.StatusServiceUnavailable, "the gateway has no room for this request now"},
-		{AuthenticationDegraded, http.StatusServiceUnavailable, "the issuer's keys are not available, so no token can be checked"},
+		{AuthenticationUnavailable, http.StatusServiceUnavailable, "the issuer's keys are not available, so no token can be checked"},
 		{InternalError, http.StatusInternalServerError, "a fault in the gateway itself"},
 	}
 }

@@ -159,7 +159,7 @@ func refusal(err error) *middleware.Refusal {
 		return middleware.Refuse(name, middleware.TokenMissing, "a bearer token is required").
 			With(err).Set("WWW-Authenticate", challenge)
 	case errors.Is(err, errUnavailable):
-		return middleware.Refuse(name, middleware.AuthenticationDegraded, "tokens cannot be checked at the moment").
+		return middleware.Refuse(name, middleware.AuthenticationUnavailable, "tokens cannot be checked at the moment").
 			With(err).Set("Retry-After", "5")
 	case errors.Is(err, errExpired):
 		return middleware.Refuse(name, middleware.TokenExpired, "the token has expired").

@@ -24,7 +24,7 @@ import (
 
 const (
 	invalid     = string(middleware.TokenInvalid)
-	unavailable = string(middleware.AuthenticationDegraded)
+	unavailable = string(middleware.AuthenticationUnavailable)
 )
 
 // idp is an issuer's web server. It serves whatever it is told to.
