@@ -32,10 +32,10 @@ import (
 //
 // The gateway (script_gateway_test.go):
 //
-//	gateway FILE                 `gatehouse serve -c FILE`, until the scenario ends or says stop
+//	gateway FILE                 `gatehouse serve -c FILE`, until the scenario ends or says shutdown
 //	hangup                       SIGHUP, and wait for the reload to end
 //	terminate                    SIGTERM, and go on
-//	stop                         SIGTERM, and the gateway must end well
+//	shutdown                     SIGTERM, and the gateway must end well
 //	exits CODE gatehouse ARG…    another verb, and how it ends; then stdout, stderr as in testscript
 //
 // Requests (script_request_test.go, script_tls_test.go):
@@ -125,7 +125,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 func scriptCommands() map[string]command {
 	cmds := map[string]command{
 		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "form": form,
-		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "stop": stopGateway, "exits": exits,
+		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "shutdown": stopGateway, "exits": exits,
 		"as": setToken, "token": rawToken, "certificate": setCertificate, "handshake": handshake, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
 		"admin": askAdmin, "until": until,
 	}
