@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,6 +33,23 @@ func codeTable() string {
 func TestReadmeListsEveryCode(t *testing.T) {
 	if !strings.Contains(readme(t), codeTable()) {
 		t.Errorf("the README's table of refusals is not current; it must be\n%s", codeTable())
+	}
+}
+
+// TestReadmePolicyLoads loads the policy that the README shows.
+func TestReadmePolicyLoads(t *testing.T) {
+	_, rest, _ := strings.Cut(readme(t), "```rego\n")
+	policy, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("the README shows no policy")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "readme.rego"), []byte(policy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), &env{strings.NewReader(""), &out, &errs}, []string{"policy", "check", dir}); code != exitOK {
+		t.Errorf("exit %d: %s%s", code, &out, &errs)
 	}
 }
 

@@ -52,7 +52,7 @@ func open(ctx context.Context, name string, c *config.Issuer, dial dialer) (*Iss
 	i := &Issuer{name: name, config: c}
 	switch {
 	case c.Secret != "":
-		i.keys = fixed{&keySet{keys: []key{{algs: c.Algorithms, raw: []byte(c.Secret)}}}}
+		i.keys = secret{key{algs: c.Algorithms, raw: []byte(c.Secret)}}
 	case c.JWKSFile != "":
 		set, err := readKeySet(c.JWKSFile, c.Algorithms)
 		if err != nil {
@@ -173,6 +173,21 @@ func (i *Issuer) describe() string {
 }
 
 var errUnknownKey = errors.New("the token was signed with a key that is not known")
+
+// secret is the one key of an issuer that shares it. A token's kid is a hint
+// which of several keys to take (RFC 7515, section 4.1.4): with one there is
+// nothing to choose, whatever the token calls it.
+type secret struct{ key key }
+
+func (s secret) find(_ context.Context, _, alg string) (*key, error) {
+	if !slices.Contains(s.key.algs, alg) {
+		return nil, errUnknownKey
+	}
+	return &s.key, nil
+}
+
+func (secret) ready() error { return nil }
+func (secret) close()       {}
 
 // fixed are keys that were there from the start and stay.
 type fixed struct{ set *keySet }

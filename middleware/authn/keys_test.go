@@ -162,11 +162,22 @@ func fromURL(url string) func(*config.Issuer) {
 	return func(i *config.Issuer) { i.JWKSFile, i.JWKSURL = "", url }
 }
 
-func TestSecretHasNoName(t *testing.T) {
+// Issuers differ in whether they name the one secret they share.
+func TestSecretByAnyName(t *testing.T) {
 	k := keysOnce()
 	s := stageOf(t, issuerConfig(func(i *config.Issuer) { i.Algorithms, i.Secret = []string{"HS256"}, config.Secret(k.secret) }))
-	if _, err := ask(t, s, "Bearer "+sign(t, "HS256", k.secret, members{"kid": "k1"}, goodClaims())); middlewaretest.Code(err) != string(middleware.TokenInvalid) {
-		t.Errorf("a token that names a key: %v", err)
+	for _, header := range []members{nil, {"kid": "k1"}} {
+		if _, err := ask(t, s, "Bearer "+sign(t, "HS256", k.secret, header, goodClaims())); err != nil {
+			t.Errorf("%v: %v", header, err)
+		}
+	}
+	for _, wrong := range []string{
+		sign(t, "HS384", k.secret, members{"kid": "k1"}, goodClaims()),
+		sign(t, "HS256", []byte("another secret of thirty-two bytes"), members{"kid": "k1"}, goodClaims()),
+	} {
+		if _, err := ask(t, s, "Bearer "+wrong); middlewaretest.Code(err) != string(middleware.TokenInvalid) {
+			t.Errorf("accepted: %v", err)
+		}
 	}
 }
 
