@@ -10,6 +10,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"strings"
 )
 
 // Exit codes: fine, the thing checked is wrong, the call is wrong.
@@ -74,6 +75,6 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "gatehouse: an API gateway with policy enforcement")
 	fmt.Fprintln(w)
 	for _, v := range verbs() {
-		fmt.Fprintf(w, "  gatehouse %-46s %s\n", v.name+" "+v.args, v.summary)
+		fmt.Fprintf(w, "  gatehouse %s\n        %s\n", strings.TrimSpace(v.name+" "+v.args), v.summary)
 	}
 }
