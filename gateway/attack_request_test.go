@@ -1,12 +1,7 @@
 package gateway_test
 
 import (
-	"context"
-	"crypto/tls"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -208,26 +203,26 @@ func TestTokens(t *testing.T) {
 	}
 	const hs = `{"alg":"HS256","typ":"JWT"}`
 	for name, tok := range map[string]string{
-		"alg none":          sign(`{"alg":"none"}`, body(`"role":"staff","tenant":"acme"`)),
-		"no signature":      parts[0] + "." + parts[1] + ".",
-		"role twice":        sign(hs, body(`"role":"candidate","role":"staff","tenant":"acme"`)),
-		"role as a list":    sign(hs, body(`"role":["staff"],"tenant":"acme"`)),
-		"role as a number":  sign(hs, body(`"role":1,"tenant":"acme"`)),
-		"role upper":        sign(hs, body(`"role":"STAFF","tenant":"acme"`)),
-		"role space":        sign(hs, body(`"role":"staff ","tenant":"acme"`)),
-		"role empty":        sign(hs, body(`"role":"","tenant":"acme"`)),
-		"role missing":      sign(hs, body(`"tenant":"acme"`)),
-		"kid path":          sign(`{"alg":"HS256","kid":"../../dev/null"}`, body(`"role":"staff","tenant":"acme"`)),
-		"sub empty":         sign(hs, fmt.Sprintf(`{"iss":"https://auth.example","aud":"api","sub":"","exp":%d,"role":"staff","tenant":"acme"}`, now+600)),
-		"sub with newline":  sign(hs, fmt.Sprintf(`{"iss":"https://auth.example","aud":"api","sub":"a\nb","exp":%d,"role":"staff","tenant":"acme"}`, now+600)),
-		"sub with umlaut":   sign(hs, fmt.Sprintf(`{"iss":"https://auth.example","aud":"api","sub":"ä","exp":%d,"role":"staff","tenant":"acme"}`, now+600)),
-		"exp as a text":     sign(hs, fmt.Sprintf(`{"iss":"https://auth.example","aud":"api","sub":"e2","exp":"%d","role":"staff","tenant":"acme"}`, now+600)),
-		"tenant as a list":  sign(hs, body(`"role":"staff","tenant":["acme"]`)),
-		"roles text":        sign(hs, body(`"roles":"hrx","tenant":"acme"`)),
-		"payload is a list": sign(hs, `[]`),
+		"alg none":             sign(`{"alg":"none"}`, body(`"role":"staff","tenant":"acme"`)),
+		"no signature":         parts[0] + "." + parts[1] + ".",
+		"role twice":           sign(hs, body(`"role":"candidate","role":"staff","tenant":"acme"`)),
+		"role as a list":       sign(hs, body(`"role":["staff"],"tenant":"acme"`)),
+		"role as a number":     sign(hs, body(`"role":1,"tenant":"acme"`)),
+		"role upper":           sign(hs, body(`"role":"STAFF","tenant":"acme"`)),
+		"role space":           sign(hs, body(`"role":"staff ","tenant":"acme"`)),
+		"role empty":           sign(hs, body(`"role":"","tenant":"acme"`)),
+		"role missing":         sign(hs, body(`"tenant":"acme"`)),
+		"kid of an empty file": signWith("", `{"alg":"HS256","kid":"../../dev/null"}`, body(`"role":"staff","tenant":"acme"`)),
+		"sub empty":            sign(hs, fmt.Sprintf(`{"iss":"https://auth.example","aud":"api","sub":"","exp":%d,"role":"staff","tenant":"acme"}`, now+600)),
+		"sub with newline":     sign(hs, fmt.Sprintf(`{"iss":"https://auth.example","aud":"api","sub":"a\nb","exp":%d,"role":"staff","tenant":"acme"}`, now+600)),
+		"sub with umlaut":      sign(hs, fmt.Sprintf(`{"iss":"https://auth.example","aud":"api","sub":"ä","exp":%d,"role":"staff","tenant":"acme"}`, now+600)),
+		"exp as a text":        sign(hs, fmt.Sprintf(`{"iss":"https://auth.example","aud":"api","sub":"e2","exp":"%d","role":"staff","tenant":"acme"}`, now+600)),
+		"tenant as a list":     sign(hs, body(`"role":"staff","tenant":["acme"]`)),
+		"roles text":           sign(hs, body(`"roles":"hrx","tenant":"acme"`)),
+		"payload is a list":    sign(hs, `[]`),
 	} {
 		status, _, text := a.get(t, "/api/employees/e1", tok)
-		if n := a.seen(); status < 400 || name != "kid path" && len(n) > 0 {
+		if n := a.seen(); status < 400 || len(n) > 0 {
 			t.Errorf("%s: %d, %d requests: %s", name, status, len(n), text)
 		}
 	}
@@ -253,11 +248,3 @@ func TestTokens(t *testing.T) {
 		}
 	}
 }
-
-var (
-	_ = context.Background
-	_ tls.Config
-	_ net.Conn
-	_ io.Reader
-	_ http.Header
-)

@@ -304,10 +304,12 @@ func token(claims map[string]any) string {
 	return sign(`{"alg":"HS256","typ":"JWT"}`, string(text))
 }
 
-func sign(header, claims string) string {
+func sign(header, claims string) string { return signWith(attackSecret, header, claims) }
+
+func signWith(secret, header, claims string) string {
 	enc := base64.RawURLEncoding.EncodeToString
 	signed := enc([]byte(header)) + "." + enc([]byte(claims))
-	mac := hmac.New(sha256.New, []byte(attackSecret))
+	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(signed))
 	return signed + "." + enc(mac.Sum(nil))
 }
