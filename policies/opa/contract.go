@@ -93,7 +93,7 @@ func checkValueRule(r *reader, rule *ast.Rule, name string, m *Mistakes) {
 		v := b.Head.Value
 		switch name {
 		case "region":
-			r.text(v, name)
+			r.region(v)
 		case "audit":
 			r.word(v, "audit level", auditLevels())
 		default:

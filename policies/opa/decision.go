@@ -50,7 +50,7 @@ func (r *reader) rule(d *policies.Decision, name string, v *ast.Term) {
 	case "all_rows":
 		d.AllRows = r.boolean(v, name)
 	case "region":
-		d.Region, _ = r.text(v, name)
+		d.Region = r.region(v)
 	case "audit":
 		d.Audit = r.word(v, "audit level", auditLevels())
 	case "deny":

@@ -88,6 +88,7 @@ func TestMistakesInRules(t *testing.T) {
 		"open default":    {`default all_rows := true`, "p.rego:5:1: the default of all_rows is false"},
 		"no boolean":      {`all_fields := "yes"`, "p.rego:5:15: all_fields: all_fields is true or false, not a string"},
 		"no text":         {`region := 7`, "region is a string, not a number"},
+		"no region":       {`region := ""`, "region is empty"},
 		"audit level":     {`audit := "metdata"`, `p.rego:5:10: audit: there is no audit level "metdata": did you mean "metadata"?`},
 		"audit else":      {"audit := \"none\" if {\n\tinput.subject\n} else := \"full\"", `there is no audit level "full"`},
 

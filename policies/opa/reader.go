@@ -110,6 +110,16 @@ func (r *reader) word(t *ast.Term, what string, valid []string) string {
 	return s
 }
 
+// region reads a region. An empty one is a fault: it would be no region at all,
+// and any endpoint could serve.
+func (r *reader) region(t *ast.Term) string {
+	s, ok := r.text(t, "region")
+	if ok && s == "" {
+		r.fault(t, "region is empty: leave the rule undefined where any region will do")
+	}
+	return s
+}
+
 func (r *reader) boolean(t *ast.Term, what string) bool {
 	if r.open(t) {
 		return false

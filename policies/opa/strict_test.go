@@ -39,6 +39,7 @@ func TestComputedAnswersAreJudged(t *testing.T) {
 		"rows field":     {set("rows"), `[{"path": "$", "where": [{"field": "a[*]", "op": "eq", "value": 1}]}]`, "field"},
 		"allow":          {"all_rows := data.x\n", `"true"`, "all_rows is true or false, not a string"},
 		"region":         {"region := data.x\n", `["eu"]`, "region is a string, not a list"},
+		"region empty":   {"region := data.x\n", `""`, "region is empty"},
 		"audit":          {"audit := data.x\n", `"all"`, `no audit level "all"`},
 		"header type":    {"headers[\"X-A\"] := data.x\n", `7`, "a header's value"},
 		"header break":   {"headers[\"X-A\"] := data.x\n", `"a\nSet-Cookie: b"`, "it has not at byte 1"},
