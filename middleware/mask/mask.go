@@ -74,7 +74,11 @@ func (s *Stage) Describe() string {
 // that a demand that cannot be met costs nothing, and masks the answer.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
 	d := x.Decision
-	if d == nil || len(d.Mask) == 0 && len(d.Rows) == 0 && len(d.Expose) == 0 {
+	if d == nil {
+		return nil, middleware.Refuse(stageName, middleware.PolicyError, "the policy has not decided").
+			With(errors.New("mask stands on a route without authz"))
+	}
+	if len(d.Mask) == 0 && len(d.Rows) == 0 && len(d.Expose) == 0 {
 		return next(x)
 	}
 	plan, err := s.compile(x)

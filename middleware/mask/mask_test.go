@@ -198,13 +198,23 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestWithoutDuty(t *testing.T) {
-	for name, d := range map[string]*policies.Decision{"no decision": nil, "nothing to enforce": {Allow: true, AllFields: true}} {
-		u := middlewaretest.NewUpstream(t, 206, "text/html", "<p>")
-		x := exchange(t, d, middlewaretest.Header("Range", "bytes=0-2"))
-		res, got, err := middlewaretest.Run(t, newStage(t, 0), x, u.Handle)
-		if err != nil || got != "<p>" || x.Request.Header.Get("Range") == "" || res.Header.Get("Cache-Control") != "" {
-			t.Errorf("%s: not passed through: %q, %v", name, got, err)
-		}
+	u := middlewaretest.NewUpstream(t, 206, "text/html", "<p>")
+	x := exchange(t, &policies.Decision{Allow: true, AllFields: true}, middlewaretest.Header("Range", "bytes=0-2"))
+	res, got, err := middlewaretest.Run(t, newStage(t, 0), x, u.Handle)
+	if err != nil || got != "<p>" || x.Request.Header.Get("Range") == "" || res.Header.Get("Cache-Control") != "" {
+		t.Errorf("not passed through: %q, %v", got, err)
+	}
+}
+
+// No decision is not a decision that demands nothing.
+func TestWithoutDecision(t *testing.T) {
+	x := exchange(t, nil)
+	_, err := newStage(t, 0).Handle(x, func(*middleware.Exchange) (*http.Response, error) {
+		t.Error("the upstream was asked")
+		return nil, errors.New("asked")
+	})
+	if middlewaretest.Code(err) != string(middleware.PolicyError) {
+		t.Errorf("got %v, want policy_error", err)
 	}
 }
 
