@@ -19,8 +19,9 @@
 // username, email or login (login.go). Which of them the upstream goes by is
 // not known, so failures count for each; a name that is made up beside the real
 // one hides nothing. Attempts whose body names nobody, or cannot be read, count
-// together for their address, as if they were one name. Names are kept as a keyed digest with a key made
-// at start, and appear in no record.
+// together for their address, as if they were one name that never succeeds.
+// Names are kept as a keyed digest with a key made at start, and appear in no
+// record.
 //
 // Attempts on one username from one address at the same time are let in only as
 // many as could fail without exceeding the threshold; the others are refused

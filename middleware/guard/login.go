@@ -37,7 +37,7 @@ func (g *Guard) attempt(x *middleware.Exchange) (attempt, error) {
 		return attempt{}, err
 	}
 	net := network(x.Client)
-	a := attempt{clear: len(names) <= 1}
+	a := attempt{clear: len(names) == 1}
 	if len(names) > 0 {
 		a.user = g.digest(names...)
 	}

@@ -92,8 +92,11 @@ func TestDecoys(t *testing.T) {
 		var got []string
 		for i := range 4 {
 			got = append(got, post(s, 401, tt.mediaType, strings.ReplaceAll(tt.body, "#", strconv.Itoa(i))))
-			if strings.Contains(tt.name, "member") {
+			switch {
+			case strings.Contains(tt.name, "member"):
 				post(s, 200, tt.mediaType, `{"username":"mallory","email":"victim"}`)
+			case i < 3: // the own account, named as unreadably as the victim's
+				post(s, 200, tt.mediaType, strings.ReplaceAll(tt.body, "victim", "mallory"))
 			}
 		}
 		if d := cmp.Diff([]string{"", "", "", "address_blocked"}, got); d != "" {
