@@ -156,26 +156,33 @@ func byMethod(found []*pipeline, r *http.Request, preflight bool) *pipeline {
 	if preflight {
 		method = r.Header.Get("Access-Control-Request-Method")
 	}
-	var wide *pipeline
-	for _, p := range found {
-		if len(p.route.Match.Methods) == 0 {
-			wide = p
-		}
-		if serves(p.route, method) {
+	if p := naming(found, method); p != nil {
+		return p
+	}
+	if method == http.MethodHead { // GET answers it too (RFC 9110, section 9.3.2)
+		if p := naming(found, http.MethodGet); p != nil {
 			return p
 		}
 	}
-	if wide == nil && preflight {
+	for _, p := range found {
+		if len(p.route.Match.Methods) == 0 {
+			return p
+		}
+	}
+	if preflight {
 		return found[0]
 	}
-	return wide
+	return nil
 }
 
-// serves reports whether a route names the method; one that names GET also
-// answers HEAD (RFC 9110, section 9.3.2).
-func serves(r *config.Route, method string) bool {
-	return slices.Contains(r.Match.Methods, method) ||
-		method == http.MethodHead && slices.Contains(r.Match.Methods, http.MethodGet)
+// naming gives the route that names the method; there is one at most.
+func naming(found []*pipeline, method string) *pipeline {
+	for _, p := range found {
+		if slices.Contains(p.route.Match.Methods, method) {
+			return p
+		}
+	}
+	return nil
 }
 
 func allowed(found []*pipeline) []string {

@@ -47,6 +47,8 @@ func TestRouter(t *testing.T) {
 		"POST * /api/employees/me/photo",
 		"GET * /only",
 		"PUT * /only",
+		"GET * /report",
+		"HEAD * /report",
 		"* hr.example.com /api/employees/",
 		"GET hr.example.com,HR2.example.com. /only",
 		"* [2001:db8::1]:8443 /v6",
@@ -80,6 +82,8 @@ func TestRouter(t *testing.T) {
 		{"PUT", "hr2.example.com", "/only", "405 GET"},
 		{"GET", "2001:db8::1", "/v6", "* [2001:db8::1]:8443 /v6"},
 		{"GET", "", "/v6", "* * /"},
+		{"GET", "a", "/report", "GET * /report"},
+		{"HEAD", "a", "/report", "HEAD * /report"}, // whatever the order of the file
 		{"TRACE", "a", "/", "405"},
 		{"CONNECT", "a", "/api/employees/me", "405"},
 	} {
