@@ -103,19 +103,15 @@ func (r *router) match(host, path string, req *http.Request, preflight bool) (ma
 		return matched{}, middleware.Refuse("router", middleware.MethodNotAllowed, "this method is not served")
 	}
 	segments := strings.Split(path[1:], "/")
-	tree, known := r.hosts[host]
-	var found []*pipeline
-	if known {
-		found = tree.find(segments)
-	}
+	found := r.find(host, segments)
 	if found == nil {
-		found = r.any.find(segments)
-	}
-	if found == nil {
-		if !known && len(r.hosts) > 0 && r.any.empty() {
+		if r.hosts[host] == nil && len(r.hosts) > 0 && r.any.empty() {
 			return matched{}, middleware.Refuse("router", middleware.HostUnknown, "no route serves this host")
 		}
 		return matched{}, middleware.Refuse("router", middleware.RouteUnknown, "no route serves this path")
+	}
+	if strings.Contains(path, ";") && !slices.Equal(found, r.find(host, withoutParameters(segments))) {
+		return matched{}, middleware.Refuse("router", middleware.PathInvalid, "what stands behind a semicolon hides where the path leads")
 	}
 	p := byMethod(found, req, preflight)
 	if p == nil {
@@ -123,6 +119,27 @@ func (r *router) match(host, path string, req *http.Request, preflight bool) (ma
 			Set("Allow", strings.Join(allowed(found), ", "))
 	}
 	return matched{p, params(p.route, segments)}, nil
+}
+
+// find gives the routes of a path on a host.
+func (r *router) find(host string, segments []string) []*pipeline {
+	if tree := r.hosts[host]; tree != nil {
+		if found := tree.find(segments); found != nil {
+			return found
+		}
+	}
+	return r.any.find(segments)
+}
+
+// withoutParameters gives the segments as servers see them that take what
+// stands behind a semicolon for a parameter: to them /pay;v=1/ is /pay/, which
+// may be another route here, with a stricter list of stages.
+func withoutParameters(segments []string) []string {
+	out := make([]string, len(segments))
+	for i, s := range segments {
+		out[i], _, _ = strings.Cut(s, ";")
+	}
+	return out
 }
 
 func (n *node) empty() bool {
