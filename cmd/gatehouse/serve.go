@@ -31,7 +31,6 @@ func serveVerb(ctx context.Context, e *env, args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	ratelimit.QuietClient()
 	if err := serve(ctx, e, file, nil); err != nil {
 		fmt.Fprintln(e.stderr, err)
 		return exitWrong
@@ -73,6 +72,10 @@ func serve(ctx context.Context, e *env, file string, ready func(*instance)) erro
 		server.Close()
 		return err
 	}
+	// Before anybody is told that we are ready: until then SIGHUP ends the process.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	for _, name := range slices.Sorted(maps.Keys(server.Addresses())) {
 		fmt.Fprintf(e.stderr, "gatehouse: listener %s ready on %s\n", name, server.Addresses()[name])
 	}
@@ -80,19 +83,19 @@ func serve(ctx context.Context, e *env, file string, ready func(*instance)) erro
 	if ready != nil {
 		ready(&instance{server.Addresses(), ops.Address(), reloader})
 	}
-	return runUntil(ctx, server, ops, reloader)
+	return runUntil(ctx, server, ops, reloader, hangup)
 }
 
 // runUntil runs the parts of a gateway and waits for all of them. The admin
 // listener stops last, so that readiness tells of the drain.
-func runUntil(ctx context.Context, server *gateway.Server, ops *admin.Admin, reloader *gateway.Reloader) error {
+func runUntil(ctx context.Context, server *gateway.Server, ops *admin.Admin, reloader *gateway.Reloader, hangup <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	opsCtx, stopOps := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopOps()
 	var wg sync.WaitGroup
 	wg.Go(func() { reloader.Watch(ctx, pollSources) })
-	wg.Go(func() { reloadOnHangup(ctx, reloader) })
+	wg.Go(func() { reloadOnHangup(ctx, reloader, hangup) })
 	var opsErr error
 	wg.Go(func() {
 		if opsErr = ops.Serve(opsCtx); opsErr != nil {
@@ -108,10 +111,7 @@ func runUntil(ctx context.Context, server *gateway.Server, ops *admin.Admin, rel
 
 // reloadOnHangup reloads on every SIGHUP. A refused reload is told by log,
 // metric and readiness.
-func reloadOnHangup(ctx context.Context, r *gateway.Reloader) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+func reloadOnHangup(ctx context.Context, r *gateway.Reloader, hangup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
