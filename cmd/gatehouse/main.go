@@ -10,6 +10,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -37,9 +38,9 @@ func verbs() []verb {
 		{"serve", "-c FILE", "serve; SIGHUP reloads, SIGTERM drains", serveVerb},
 		{"check", "-c FILE [--strict] [--json]", "load and compile everything, print every mistake", checkVerb},
 		{"explain", "-c FILE METHOD URL [--claims JSON] [--json]", "tell what would be done with a request", explainVerb},
-		{"demo", "[--check]", "run the gateway in front of a sample company", demoVerb},
-		{"certs", "dev DIR", "make a local authority and a server certificate", certsVerb},
-		{"policy", "test|check|cases [-c FILE] [--data DIR] [DIR…]", "test policies, check them as serve does, ask an auditor's cases", policyVerb},
+		{"demo", "[--check] [--address HOST:PORT] [--admin HOST:PORT]", "run the gateway in front of a sample company", demoVerb},
+		{"certs", "dev [-client NAME] DIR [HOST…]", "make a local authority and a server certificate", certsVerb},
+		{"policy", "test|check|cases [-c FILE] [--data DIR] [--json] …", "test policies, check them as serve does, ask an auditor's cases", policyVerb},
 		{"version", "", "print the version, Go and the policy engine", versionVerb},
 	}
 }
@@ -59,10 +60,10 @@ func run(ctx context.Context, e *env, args []string) int {
 	}
 	for _, v := range verbs() {
 		if v.name == args[0] {
-			return v.run(ctx, e, args[1:])
+			return v.call(ctx, e, args[1:])
 		}
 	}
-	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	if args[0] == "help" || isHelp(args[0]) {
 		usage(e.stdout)
 		return exitOK
 	}
@@ -70,6 +71,20 @@ func run(ctx context.Context, e *env, args []string) int {
 	usage(e.stderr)
 	return exitUsage
 }
+
+// call runs the verb. Whoever asks how to call it has not called it wrongly, and
+// gets the answer where answers go.
+func (v verb) call(ctx context.Context, e *env, args []string) int {
+	if !slices.ContainsFunc(args, isHelp) {
+		return v.run(ctx, e, args)
+	}
+	if code := v.run(ctx, &env{e.stdin, e.stdout, e.stdout}, args); code != exitUsage {
+		return code
+	}
+	return exitOK
+}
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "gatehouse: an API gateway with policy enforcement")

@@ -26,7 +26,9 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 		case "cases":
 			return policyCases(ctx, e, args[1:])
 		}
-		fmt.Fprintf(e.stderr, "gatehouse policy: there is no verb %q\n", args[0])
+		if !isHelp(args[0]) {
+			fmt.Fprintf(e.stderr, "gatehouse policy: there is no verb %q\n", args[0])
+		}
 	}
 	fmt.Fprintln(e.stderr, policyUsage)
 	fmt.Fprintln(e.stderr, casesUsage)
@@ -53,8 +55,8 @@ func policyCall(ctx context.Context, e *env, args []string, run func(context.Con
 	dirs, err := parseMixed(flags, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(e.stdout, policyUsage)
-		return exitOK
+		fmt.Fprintln(e.stderr, policyUsage)
+		return exitUsage
 	case err != nil:
 	case *file == "" && len(dirs) == 0:
 		err = errors.New("name a folder of policies, or a configuration with -c")
