@@ -1,5 +1,10 @@
 package policies
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Decision is the answer to an [Input]. Nothing in it belongs to one request:
 // a Decision may be shared by many exchanges and must not be changed.
 type Decision struct {
@@ -111,6 +116,21 @@ type Require struct {
 	AMR []string `json:"amr,omitempty"`
 	// MaxAge is how old the authentication may be, in seconds; 0 is no bound.
 	MaxAge int64 `json:"max_age,omitempty"`
+}
+
+// String says it in a few words: "acr gold, amr otp pwd, max_age 3600".
+func (q Require) String() string {
+	var words []string
+	if q.ACR != "" {
+		words = append(words, "acr "+q.ACR)
+	}
+	if len(q.AMR) > 0 {
+		words = append(words, "amr "+strings.Join(q.AMR, " "))
+	}
+	if q.MaxAge > 0 {
+		words = append(words, "max_age "+strconv.FormatInt(q.MaxAge, 10))
+	}
+	return strings.Join(words, ", ")
 }
 
 // Value is the value of an upstream header: a literal text, or the name of a

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -102,18 +103,22 @@ func printDecision(w io.Writer, d *policies.Decision) {
 	for _, p := range d.Protect {
 		fmt.Fprintf(w, "  protect %-10s %s\n", p.Action, p.Path)
 	}
-	names := make([]string, 0, len(d.Headers))
-	for n := range d.Headers {
-		names = append(names, n)
+	for _, q := range d.Require {
+		fmt.Fprintf(w, "  require %s\n", q)
 	}
-	slices.Sort(names)
-	for _, n := range names {
+	for _, n := range slices.Sorted(maps.Keys(d.Headers)) {
 		v := d.Headers[n]
 		if v.Input != "" {
 			fmt.Fprintf(w, "  header  %s: <%s>\n", n, v.Input)
 			continue
 		}
 		fmt.Fprintf(w, "  header  %s: %s\n", n, v.Text)
+	}
+	if d.Region != "" {
+		fmt.Fprintf(w, "  region  %s\n", d.Region)
+	}
+	if d.Audit != "" {
+		fmt.Fprintf(w, "  audit   %s\n", d.Audit)
 	}
 	if d.AllFields {
 		fmt.Fprintln(w, "  all_fields")

@@ -31,8 +31,14 @@ func obligations(d *policies.Decision) []string {
 	for _, p := range d.Protect {
 		add("protect", p.Action, p.Path)
 	}
+	for _, q := range d.Require {
+		add("require", q.String())
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.Headers)) {
 		add("header", name, named(d.Headers[name].Input))
+	}
+	if d.Region != "" {
+		add("region", d.Region)
 	}
 	if d.AllFields {
 		add("all_fields")

@@ -19,11 +19,12 @@ func TestObligationsAreOnRecordInDetail(t *testing.T) {
 		Rows:    []policies.Row{{Path: "$", Where: []policies.Condition{{Field: "tenant", Op: "eq", Input: "subject.tenant"}, {Field: "owner", Op: "eq", Value: "ann@example.com"}}}},
 		Protect: []policies.Protect{{Path: "$.pay", Action: "drop"}},
 		Headers: map[string]policies.Value{"X-User-Id": {Input: "subject.id"}, "X-Mail": {Text: "ann@example.com"}},
-		AllRows: true, AllFields: true,
+		Require: []policies.Require{{ACR: "gold", AMR: []string{"otp", "pwd"}, MaxAge: 3600}},
+		Region:  "eu", AllRows: true, AllFields: true,
 	}
 	want := []string{
 		"deny late", "mask redact $..ssn", "expose $.name", "rows $ tenant eq <subject.tenant>", "rows $ owner eq <value>",
-		"protect drop $.pay", "header X-Mail <value>", "header X-User-Id <subject.id>", "all_fields", "all_rows",
+		"protect drop $.pay", "require acr gold, amr otp pwd, max_age 3600", "header X-Mail <value>", "header X-User-Id <subject.id>", "region eu", "all_fields", "all_rows",
 	}
 	for _, tt := range []struct {
 		level, policy string
