@@ -51,7 +51,8 @@ type Config struct {
 	Issuers map[string]*Issuer `yaml:"issuers"`
 	// Upstreams are the backend services, by name.
 	Upstreams map[string]*Upstream `yaml:"upstreams"`
-	// Store is where state shared by replicas lives. Default: in memory.
+	// Store is where the counts of rate limits live that replicas share.
+	// Default: in memory.
 	Store Store `yaml:"store"`
 	// RateLimits are the limits that routes refer to, by name.
 	RateLimits map[string]*RateLimit `yaml:"rate_limits"`

@@ -24,8 +24,8 @@ type Issuer struct {
 	// CA is a PEM file with the authorities that vouch for jwks_url.
 	// Default: the system's.
 	CA string `yaml:"ca" is:"file"`
-	// Leeway allows for clocks that differ, on exp, nbf and iat. At most 60s.
-	// Default: 30s.
+	// Leeway allows for clocks that differ, on exp, nbf, iat and auth_time. At
+	// most 60s. Default: 30s.
 	Leeway Duration `yaml:"leeway"`
 	// Claims says which claim feeds which field of the subject. A dot enters
 	// an object.

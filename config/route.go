@@ -51,7 +51,9 @@ type Route struct {
 type Match struct {
 	// Hosts that match exactly; empty matches any.
 	Hosts []string `yaml:"hosts"`
-	// Path: one that ends in / is a prefix; {id} names one segment. Required.
+	// Path: one that ends in / is a prefix; {id} names one segment. Case and a
+	// final slash count: where the upstream takes /pay and /pay/ for one, a
+	// route for /pay alone leaves /pay/ to a wider route. Required.
 	Path string `yaml:"path" is:"required"`
 	// Methods that match; empty matches any.
 	Methods []string `yaml:"methods" oneof:"GET HEAD POST PUT PATCH DELETE OPTIONS"`
@@ -109,7 +111,7 @@ type Policy struct {
 	// Default: false.
 	Body bool `yaml:"body"`
 	// Masks is required or optional. Required: a decision with neither a mask
-	// nor all_fields is refused. Default: optional.
+	// nor expose nor all_fields is refused. Default: optional.
 	Masks string `yaml:"masks" oneof:"required optional"`
 	// Rows is required or optional. Required: a decision with neither a row
 	// filter nor all_rows is refused. Default: optional.

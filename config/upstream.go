@@ -24,10 +24,10 @@ type Health struct {
 	Interval Duration `yaml:"interval" is:"positive"`
 }
 
-// Store is where state shared by all replicas lives: rate limits, sessions,
-// blocks.
+// Store is where the counts of rate limits live that all replicas share.
+// Sessions, failed logins and blocks are kept by each replica for itself.
 type Store struct {
-	// Redis is a Redis server. Absent: state is in memory, per replica.
+	// Redis is a Redis server. Absent: counts are in memory, per replica.
 	Redis *Redis `yaml:"redis"`
 }
 

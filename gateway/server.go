@@ -75,7 +75,7 @@ func (g *Gateway) server(p *Plan, name string) *http.Server {
 	return srv
 }
 
-// Addresses tells where each listener listens, as "public 127.0.0.1:8443 (https)".
+// Addresses tells where each listener listens, by its name.
 func (s *Server) Addresses() map[string]net.Addr {
 	out := map[string]net.Addr{}
 	for i, l := range s.open {
