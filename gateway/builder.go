@@ -220,7 +220,7 @@ func (b *builder) openUpstreams() {
 			Content  string
 		}{name, *c, fileDigest(c.CA)}
 		u, err := hold(b.plan.lease, "upstream", settings, func() (*upstream.Upstream, error) {
-			return upstream.Open(name, c)
+			return upstream.Open(c)
 		})
 		if err != nil {
 			b.mistake("upstreams."+name, err)

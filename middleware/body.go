@@ -171,15 +171,9 @@ var errCut = errors.New("the body was closed before its end")
 
 // OnClose makes f run once, when the body of the response is closed, with the
 // number of bytes that were read from it and an error where it was not read to
-// its end. A body that is also an io.Writer (an
-// upgraded connection) keeps being one.
+// its end.
 func OnClose(res *http.Response, f func(n int64, err error)) {
-	c := &closer{ReadCloser: res.Body, f: f, err: errCut}
-	if w, ok := res.Body.(io.Writer); ok {
-		res.Body = &duplex{closer: c, w: w}
-		return
-	}
-	res.Body = c
+	res.Body = &closer{ReadCloser: res.Body, f: f, err: errCut}
 }
 
 type closer struct {
@@ -210,13 +204,6 @@ func (c *closer) Close() error {
 	}
 	return err
 }
-
-type duplex struct {
-	*closer
-	w io.Writer
-}
-
-func (d *duplex) Write(p []byte) (int, error) { return d.w.Write(p) }
 
 // ReplaceBody puts data in place of the response's body, which it closes, and
 // makes the headers agree.

@@ -41,7 +41,6 @@ const (
 
 // Upstream is a backend service.
 type Upstream struct {
-	name      string
 	endpoints []*endpoint
 	next      atomic.Uint64
 	transport *http.Transport
@@ -66,8 +65,8 @@ type Endpoint struct {
 // Open makes an upstream of its settings and starts its health checks. The
 // errors are [certs.FileError]s, whose Field is relative to the settings: ca,
 // endpoints[0]. Whoever opens an upstream closes it.
-func Open(name string, c *config.Upstream) (*Upstream, error) {
-	u := &Upstream{name: name}
+func Open(c *config.Upstream) (*Upstream, error) {
+	u := &Upstream{}
 	for i, text := range c.Endpoints {
 		target, err := parse(text)
 		if err != nil {
@@ -103,9 +102,6 @@ func (u *Upstream) Close() error {
 	u.transport.CloseIdleConnections()
 	return nil
 }
-
-// Name of the upstream in the configuration.
-func (u *Upstream) Name() string { return u.name }
 
 // Endpoints tells what is known of each endpoint, in the order of the
 // configuration.

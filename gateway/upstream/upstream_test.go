@@ -35,7 +35,7 @@ func open(t *testing.T, c *config.Upstream, endpoints ...string) *Upstream {
 		c = &config.Upstream{}
 	}
 	c.Endpoints = endpoints
-	u, err := Open("hr", c)
+	u, err := Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		"ca":        {config.Upstream{Endpoints: []string{"https://a"}, CA: "/nowhere.pem"}, "ca"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open("hr", &tt.c)
+			_, err := Open(&tt.c)
 			var f *certs.FileError
 			if !errors.As(err, &f) || f.Field != tt.field {
 				t.Errorf("got %v, want an error of %s", err, tt.field)

@@ -70,15 +70,6 @@ func Open(c config.Guard) *Guard {
 	return g
 }
 
-// Reopen is [Open] for a new configuration. It gives g itself, with everything
-// it remembers, where the settings are the same. A nil guard can be reopened.
-func (g *Guard) Reopen(c config.Guard) *Guard {
-	if g != nil && c.AuthFailures != nil && withDefaults(*c.AuthFailures) == g.settings {
-		return g
-	}
-	return Open(c)
-}
-
 func withDefaults(c config.AuthFailures) config.AuthFailures {
 	if c.Threshold <= 0 {
 		c.Threshold = defaultThreshold

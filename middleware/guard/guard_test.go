@@ -253,22 +253,3 @@ func TestNew(t *testing.T) {
 		}
 	}
 }
-
-// A reload with the same settings keeps what is remembered.
-func TestReopen(t *testing.T) {
-	g := Open(settings(true))
-	spelled := config.Guard{AuthFailures: &config.AuthFailures{Threshold: 5, Window: config.Duration(15 * time.Minute), Block: config.Duration(time.Hour)}}
-	preset := Open(config.Guard{AuthFailures: &config.AuthFailures{}})
-	if g.Reopen(settings(true)) != g || preset.Reopen(spelled) != preset {
-		t.Error("the same settings made another guard")
-	}
-	if n := g.Reopen(settings(false)); n == g || n == nil {
-		t.Error("other settings did not make another guard")
-	}
-	if g.Reopen(config.Guard{}) != nil {
-		t.Error("a detector that is off is on")
-	}
-	if (*Guard)(nil).Reopen(settings(true)) == nil {
-		t.Error("a detector that was off cannot be turned on")
-	}
-}

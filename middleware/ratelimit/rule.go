@@ -111,9 +111,6 @@ func check(c *config.RateLimit, algorithm, onError string) error {
 	return nil
 }
 
-// Name of the rule in the configuration.
-func (r *Rule) Name() string { return r.name }
-
 // String describes the rule: "per-user 600/1m by subject.id".
 func (r *Rule) String() string {
 	s := r.name + " " + r.spec.rate.Formatted + " by " + strings.Join(r.spec.key, "+")
