@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/audit"
 )
@@ -85,8 +86,9 @@ func (l *Log) std() *log.Logger {
 	return std
 }
 
-// access writes the one line of an exchange.
-func (l *Log) access(r *audit.Record) {
+// access writes the one line of an exchange. The trace is what joins it to the
+// records of backends, which get the same id.
+func (l *Log) access(r *audit.Record, trace string) {
 	f := make([]zap.Field, 0, 28)
 	f = append(f,
 		zap.String("request_id", r.ID), zap.String("client", r.Client.String()), zap.String("listener", r.Listener),
@@ -94,6 +96,7 @@ func (l *Log) access(r *audit.Record) {
 		zap.String("route", r.Route), zap.Int("status", r.Status), zap.Int64("bytes", r.Bytes), zap.Duration("duration_ms", r.Duration),
 	)
 	for _, s := range []struct{ key, value string }{
+		{"trace_id", trace},
 		{"forward_path", r.Forward},
 		{"upstream", r.Upstream},
 		{"refused_by", r.Stage},
@@ -122,7 +125,7 @@ func (l *Log) access(r *audit.Record) {
 
 // record logs an exchange and counts it.
 func (b *builder) record(x *middleware.Exchange, r *audit.Record) {
-	b.plan.log.access(r)
+	b.plan.log.access(r, telemetry.TraceID(x.Request.Context()))
 	b.deps.Metrics.Exchange(x, r.Status, r.Bytes, r.Duration)
 }
 
