@@ -244,6 +244,7 @@ func (b *builder) openState() {
 		b.mistake("store.redis", err)
 		return
 	}
+	b.plan.store = b.store
 	b.limits = map[string]*ratelimit.Rule{}
 	for name, c := range b.config.RateLimits {
 		rule, err := ratelimit.Open(name, c, b.store)

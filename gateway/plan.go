@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
@@ -31,6 +32,7 @@ type Plan struct {
 	decider   policies.Decider
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
+	store     *ratelimit.Store
 	memory    *middleware.Budget
 	log       *Log
 	errorLog  *log.Logger
@@ -120,10 +122,18 @@ type Condition struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Conditions tells what the plan needs from others and whether it is there.
-// Shared stores are not among them: limits have their own way to go on.
-func (p *Plan) Conditions() []Condition {
+// Conditions tells what the plan needs from others and whether it is there. A
+// shared store that fails is told and makes nothing unready: each limit has its
+// own way to go on.
+func (p *Plan) Conditions(ctx context.Context) []Condition {
 	var out []Condition
+	if p.config.Store.Redis != nil {
+		c := Condition{Name: "store", OK: true}
+		if err := p.store.Ready(ctx); err != nil {
+			c.Detail = "fails, so each rate limit does what its on_store_error says: " + err.Error()
+		}
+		out = append(out, c)
+	}
 	for name, i := range p.issuers {
 		c := Condition{Name: "issuer/" + name, OK: true}
 		if err := i.Ready(); err != nil {

@@ -144,8 +144,8 @@ func bearer(r *http.Request, token string) bool {
 
 // ready answers 200 where requests can be served. A refused reload does not
 // make a gateway unready, since the last good plan serves, but it is told here.
-func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) {
-	conditions := a.g.Plan().Conditions()
+func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
+	conditions := a.g.Plan().Conditions(r.Context())
 	last := a.reloader.Last()
 	config := gateway.Condition{Name: "config", OK: true}
 	if !last.OK {
