@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,15 +73,30 @@ func (r *Reloader) Reload(ctx context.Context) error {
 	return err
 }
 
-// compile makes a plan. It notes the sources before it reads them, so that what
-// changes meanwhile counts as a change.
+// load reads the file. It notes the sources before it reads them, so that what
+// changes meanwhile counts as a change. Which they are only the file says: one
+// that names others is read once more.
+func (r *Reloader) load() (c *config.Config, err error) {
+	for range 2 {
+		r.seen = sources(r.from)
+		if c, err = config.Load(r.file); err != nil {
+			return nil, err
+		}
+		before := r.from
+		r.from = c
+		if slices.Equal(before.Files(), c.Files()) && before.Policies.Path == c.Policies.Path && before.Policies.Data == c.Policies.Data {
+			break
+		}
+	}
+	return c, nil
+}
+
+// compile makes a plan.
 func (r *Reloader) compile(ctx context.Context, old *Plan) (*Plan, error) {
-	r.seen = sources(r.from)
-	c, err := config.Load(r.file)
+	c, err := r.load()
 	if err != nil {
 		return nil, err
 	}
-	r.from, r.seen = c, sources(c)
 	if m := fixed(old.config, c); len(m) > 0 {
 		return nil, m
 	}
