@@ -254,13 +254,18 @@ func (b *builder) openState() {
 		}
 		b.limits[name] = rule
 	}
-	// Opening either of these cannot fail.
-	b.guard, _ = hold(b.plan.lease, "guard", b.config.Guard, func() (*guard.Guard, error) {
+	b.guard, err = hold(b.plan.lease, "guard", b.config.Guard, func() (*guard.Guard, error) {
 		return guard.Open(b.config.Guard), nil
 	})
-	b.sessions, _ = hold(b.plan.lease, "sessions", nil, func() (*session.Store, error) {
+	if err != nil {
+		b.mistake("guard", err)
+	}
+	b.sessions, err = hold(b.plan.lease, "sessions", nil, func() (*session.Store, error) {
 		return session.NewStore(maxSessions), nil
 	})
+	if err != nil {
+		b.mistake("routes", err)
+	}
 }
 
 func (b *builder) rules(r *config.Route) []*ratelimit.Rule {
