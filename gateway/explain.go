@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/authz"
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa"
 )
 
 // Explanation tells what would be done with a request, without doing it.
@@ -23,6 +25,9 @@ type Explanation struct {
 	Stages   []StageInfo        `json:"stages,omitempty"`
 	Subject  *policies.Subject  `json:"subject,omitempty"`
 	Decision *policies.Decision `json:"decision,omitempty"`
+	// Rules are those that held, and so made the decision; their files are
+	// relative to the folder of policies.
+	Rules []opa.FiredRule `json:"rules,omitempty"`
 	// Refused is why the request would not pass; nil where it would.
 	Refused *RefusalInfo `json:"refused,omitempty"`
 }
@@ -116,11 +121,29 @@ func (p *Plan) decide(e *Explanation, x *middleware.Exchange, claims map[string]
 	_, err := stage.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
 		return nil, errPasses
 	})
-	e.Decision = x.Decision
+	e.Decision, e.Rules = x.Decision, p.fired(x)
 	if errors.Is(err, errPasses) {
 		return nil
 	}
 	return err
+}
+
+// fired asks which rules held. Without a decision there is nothing to account for.
+func (p *Plan) fired(x *middleware.Exchange) []opa.FiredRule {
+	engine, ok := p.decider.(*opa.Engine)
+	if !ok || x.Decision == nil {
+		return nil
+	}
+	rules, err := engine.Explain(x.Request.Context(), x.Input)
+	if err != nil {
+		return nil // what was decided stands; only its reasons are missing
+	}
+	for i := range rules {
+		if rel, err := filepath.Rel(p.config.Policies.Path, rules[i].File); err == nil {
+			rules[i].File = filepath.ToSlash(rel)
+		}
+	}
+	return rules
 }
 
 // errPasses stands for the upstream when a request is only explained.

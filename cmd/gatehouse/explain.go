@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa"
 )
 
 // explainVerb tells what the gateway would do with a request, from the same
@@ -69,6 +70,7 @@ func printExplanation(w io.Writer, x *gateway.Explanation) {
 	}
 	if d := x.Decision; d != nil {
 		printDecision(w, d)
+		printRules(w, x.Rules)
 	}
 	if r := x.Refused; r != nil {
 		fmt.Fprintf(w, "refused   %d %s by %s: %s\n", r.Status, r.Code, r.Stage, r.Detail)
@@ -125,6 +127,25 @@ func printDecision(w io.Writer, d *policies.Decision) {
 	}
 	if d.AllRows {
 		fmt.Fprintln(w, "  all_rows")
+	}
+}
+
+// printRules tells where the rules stand that made the decision. One that held
+// for several values is told once.
+func printRules(w io.Writer, rules []opa.FiredRule) {
+	told := map[string]bool{}
+	for _, r := range rules {
+		line := fmt.Sprintf("%-23s %s:%d", r.Name, r.File, r.Line)
+		if id := r.Labels["id"]; id != "" {
+			line += " " + id
+		}
+		if r.Title != "" {
+			line += " " + r.Title
+		}
+		if !told[line] {
+			told[line] = true
+			fmt.Fprintf(w, "  by      %s\n", line)
+		}
 	}
 }
 

@@ -57,10 +57,10 @@ func (t *firedTracer) TraceEvent(e topdown.Event) {
 	}
 	f := FiredRule{Name: rule.Head.Ref().String(), File: rule.Location.File, Line: rule.Location.Row}
 	switch {
-	case rule.Head.Key != nil:
-		f.Entry = e.Plug(rule.Head.Key).String()
 	case rule.Head.Value != nil:
 		f.Entry = e.Plug(rule.Head.Value).String()
+	case rule.Head.Key != nil: // of a set
+		f.Entry = e.Plug(rule.Head.Key).String()
 	}
 	for _, a := range t.annotations.GetRuleScope(rule) {
 		if a.Title != "" {
