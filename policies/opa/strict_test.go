@@ -43,6 +43,7 @@ func TestComputedAnswersAreJudged(t *testing.T) {
 		"audit":          {"audit := data.x\n", `"all"`, `no audit level "all"`},
 		"header type":    {"headers[\"X-A\"] := data.x\n", `7`, "a header's value"},
 		"header break":   {"headers[\"X-A\"] := data.x\n", `"a\nSet-Cookie: b"`, "it has not at byte 1"},
+		"header tab":     {"headers[\"X-A\"] := data.x\n", `"a\tb"`, "it has not at byte 1"},
 		"header null":    {"headers[\"X-A\"] := data.x\n", `"\u0000"`, "it has not at byte 0"},
 		"header name":    {"headers[\"X-A\"] := data.x\n", `{"input": "subject.nothing"}`, "names no value of the caller"},
 		"header members": {"headers[\"X-A\"] := data.x\n", `{"input": "subject.id", "default": "x"}`, `no member "default"`},
