@@ -19,6 +19,8 @@ package policies
 import (
 	"context"
 	"embed"
+	"strings"
+	"time"
 )
 
 // Samples are the sample policies and their data, the tree under rego/. The
@@ -50,15 +52,27 @@ type Subject struct {
 	ID       string   `json:"id"`
 	Issuer   string   `json:"issuer"` // name of the issuer in the configuration, not its URL
 	Role     string   `json:"role"`
-	Roles    []string `json:"roles"` // never nil; holds Role when the token names only one
+	Roles    []string `json:"roles"` // never nil; see [OneAndAll]
 	Tenant   string   `json:"tenant"`
 	Branch   string   `json:"branch"`
-	Branches []string `json:"branches"` // never nil; holds Branch when the token names only one
+	Branches []string `json:"branches"` // never nil; see [OneAndAll]
 	ACR      string   `json:"acr"`
 	AMR      []string `json:"amr"` // never nil
 	AuthTime int64    `json:"auth_time"`
 	// Claims are all claims of the token, numbers as json.Number.
 	Claims map[string]any `json:"claims"`
+}
+
+// OneAndAll fills the single value from the list or the list from the single
+// value, whichever is not said: a token may name a role, its roles or both.
+func OneAndAll(one string, all []string) (string, []string) {
+	switch {
+	case one == "" && len(all) > 0:
+		return all[0], all
+	case one != "" && len(all) == 0:
+		return one, []string{one}
+	}
+	return one, all
 }
 
 // Action is what is to be done.
@@ -96,6 +110,15 @@ type Resource struct {
 	Query    map[string][]string `json:"query"`
 }
 
+// Segments splits a path; the empty piece after a final slash is no segment.
+func Segments(path string) []string {
+	path = strings.Trim(path, "/")
+	if path == "" {
+		return []string{}
+	}
+	return strings.Split(path, "/")
+}
+
 // Context is everything else that may matter to a decision.
 type Context struct {
 	Time          Time   `json:"time"`
@@ -115,6 +138,12 @@ type Time struct {
 	Hour    int    `json:"hour"`
 	Weekday string `json:"weekday"` // lower case: monday
 	Date    string `json:"date"`    // 2026-11-22
+}
+
+// Moment splits a time into its parts.
+func Moment(t time.Time) Time {
+	t = t.UTC()
+	return Time{Hour: t.Hour(), Weekday: strings.ToLower(t.Weekday().String()), Date: t.Format(time.DateOnly)}
 }
 
 // A Decider answers questions. An error means deny: nothing is sent upstream

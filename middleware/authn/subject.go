@@ -51,25 +51,13 @@ func Subject(name string, c *config.Issuer, claims map[string]any) (*policies.Su
 	if s.ID == "" {
 		return nil, fmt.Errorf("the claim %q, the caller's id, is missing", c.Claims.Subject)
 	}
-	s.Role, s.Roles = oneAndAll(s.Role, s.Roles)
-	s.Branch, s.Branches = oneAndAll(s.Branch, s.Branches)
+	s.Role, s.Roles = policies.OneAndAll(s.Role, s.Roles)
+	s.Branch, s.Branches = policies.OneAndAll(s.Branch, s.Branches)
 	at, there, err := moment(claims, "auth_time")
 	if there && err == nil {
 		s.AuthTime = at.Unix()
 	}
 	return s, err
-}
-
-// oneAndAll fills the single value from the list or the list from the single
-// value, whichever the token left out.
-func oneAndAll(one string, all []string) (string, []string) {
-	switch {
-	case one == "" && len(all) > 0:
-		return all[0], all
-	case one != "" && len(all) == 0:
-		return one, []string{one}
-	}
-	return one, all
 }
 
 // text gives the claim at path, "" where there is none.

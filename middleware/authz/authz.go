@@ -49,7 +49,7 @@ func (s *Stage) Describe() string {
 
 // Handle decides and, where the request may pass, lets it.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
-	in, err := s.Question(x)
+	in, err := s.question(x)
 	if err != nil {
 		return nil, err
 	}

@@ -4,15 +4,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
-// Question makes the question of an exchange. The error is a refusal: a body
+// question makes the question of an exchange. The error is a refusal: a body
 // that the policy is to see cannot be read.
-func (s *Stage) Question(x *middleware.Exchange) (*policies.Input, error) {
+func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 	// The gateway has refused queries that do not parse.
 	query, err := url.ParseQuery(x.Request.URL.RawQuery)
 	if err != nil {
@@ -23,10 +22,10 @@ func (s *Stage) Question(x *middleware.Exchange) (*policies.Input, error) {
 		Subject: x.Subject,
 		Action:  policies.Action{Method: method, Name: policies.ActionName(method)},
 		Resource: policies.Resource{
-			Route: x.Route.Name, Host: x.Host, Path: x.Path, Segments: Segments(x.Path), Params: x.Params, Query: query,
+			Route: x.Route.Name, Host: x.Host, Path: x.Path, Segments: policies.Segments(x.Path), Params: x.Params, Query: query,
 		},
 		Context: policies.Context{
-			Time: Moment(x.Start), ClientAddress: x.Client.String(), Listener: x.Listener, TLS: x.TLS,
+			Time: policies.Moment(x.Start), ClientAddress: x.Client.String(), Listener: x.Listener, TLS: x.TLS,
 			Headers: s.readable(x), RequestID: x.ID,
 		},
 	}
@@ -51,19 +50,4 @@ func (s *Stage) readable(x *middleware.Exchange) map[string][]string {
 		}
 	}
 	return out
-}
-
-// Segments splits a path; the empty piece after a final slash is no segment.
-func Segments(path string) []string {
-	path = strings.Trim(path, "/")
-	if path == "" {
-		return []string{}
-	}
-	return strings.Split(path, "/")
-}
-
-// Moment splits a time into the parts a policy may depend on, in UTC.
-func Moment(t time.Time) policies.Time {
-	t = t.UTC()
-	return policies.Time{Hour: t.Hour(), Weekday: strings.ToLower(t.Weekday().String()), Date: t.Format(time.DateOnly)}
 }

@@ -194,7 +194,7 @@ func TestQuestion(t *testing.T) {
 	want := &policies.Input{
 		Subject: &policies.Subject{
 			ID: "e2", Issuer: "auth-service", Role: "staff", Roles: []string{"staff"}, Tenant: "acme",
-			Branches: []string{"lagos", "abuja"}, ACR: "gold", AMR: []string{"pwd", "otp"},
+			Branch: "lagos", Branches: []string{"lagos", "abuja"}, ACR: "gold", AMR: []string{"pwd", "otp"},
 			AuthTime: 1795389600, Claims: map[string]any{"level": d.asked.Subject.Claims["level"]},
 		},
 		Action: policies.Action{Method: "PATCH", Name: "update"},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +70,7 @@ func parseDoes(does string) (policies.Action, policies.Resource, error) {
 	return policies.Action{Method: method, Name: policies.ActionName(method)}, policies.Resource{
 		Host:     cmp.Or(u.Host, defaultHost),
 		Path:     u.Path,
-		Segments: strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' }),
+		Segments: policies.Segments(u.Path),
 		Params:   map[string]string{},
 		Query:    u.Query(),
 	}, nil
@@ -84,11 +83,7 @@ func circumstances(moment time.Time, headers map[string]string) policies.Context
 		read[name] = append(read[name], value)
 	}
 	return policies.Context{
-		Time: policies.Time{
-			Hour:    moment.Hour(),
-			Weekday: strings.ToLower(moment.Weekday().String()),
-			Date:    moment.Format(time.DateOnly),
-		},
+		Time:          policies.Moment(moment),
 		ClientAddress: "192.0.2.1",
 		Listener:      "public",
 		TLS:           "1.3",
@@ -143,15 +138,15 @@ func (p *Person) over(model *Person) *Person {
 func (p *Person) subject(moment time.Time) (*policies.Subject, error) {
 	s := &policies.Subject{
 		ID: value(p.ID), Issuer: cmp.Or(value(p.Issuer), defaultIssuer), Tenant: value(p.Tenant),
-		Role: value(p.Role), Roles: slices.Clone(p.Roles),
-		Branch: value(p.Branch), Branches: slices.Clone(p.Branches),
+		Role: value(p.Role), Roles: append([]string{}, p.Roles...),
+		Branch: value(p.Branch), Branches: append([]string{}, p.Branches...),
 		ACR: value(p.ACR), AMR: append([]string{}, p.AMR...), Claims: p.Claims,
 	}
 	if s.Claims == nil {
 		s.Claims = map[string]any{}
 	}
-	s.Roles = listOr(s.Roles, s.Role)
-	s.Branches = listOr(s.Branches, s.Branch)
+	s.Role, s.Roles = policies.OneAndAll(s.Role, s.Roles)
+	s.Branch, s.Branches = policies.OneAndAll(s.Branch, s.Branches)
 	if p.AuthAge != nil {
 		age, err := time.ParseDuration(*p.AuthAge)
 		if err != nil || age < 0 {
@@ -160,14 +155,6 @@ func (p *Person) subject(moment time.Time) (*policies.Subject, error) {
 		s.AuthTime = moment.Add(-age).Unix()
 	}
 	return s, nil
-}
-
-// listOr gives the list, or one of the single value where there is no list.
-func listOr(list []string, single string) []string {
-	if list == nil && single != "" {
-		return []string{single}
-	}
-	return append([]string{}, list...)
 }
 
 func value(s *string) string {
