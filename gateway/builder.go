@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
@@ -95,7 +97,11 @@ func (b *builder) observed(stages []middleware.Stage) []middleware.Stage {
 
 func (b *builder) openLog() {
 	l, err := hold(b.plan.lease, "log", b.config.Log, func() (*Log, error) {
-		return OpenLog(b.config.Log, os.Stdout, os.Stderr)
+		c := b.config.Log
+		if b.deps.Rehearsal && absent(c.Output) {
+			return OpenLog(config.Log{Level: c.Level, Format: c.Format}, io.Discard, io.Discard)
+		}
+		return OpenLog(c, os.Stdout, os.Stderr)
 	})
 	if err == nil {
 		err = l.Reopen() // a reload is how log rotation tells us
@@ -105,6 +111,16 @@ func (b *builder) openLog() {
 		return
 	}
 	b.plan.log, b.plan.errorLog = l, l.std()
+}
+
+// absent reports whether the output of a log is a file that is not there.
+func absent(output string) bool {
+	switch output {
+	case "", "stdout", "stderr":
+		return false
+	}
+	_, err := os.Stat(output)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (b *builder) openTracing() {

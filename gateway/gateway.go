@@ -20,6 +20,9 @@ type Deps struct {
 	Metrics *telemetry.Metrics
 	// Shared holds what plans hand on to each other.
 	Shared Shared
+	// Rehearsal says that plans are made to be looked at and never serve: then
+	// no log file is created, which whoever serves might not be able to open.
+	Rehearsal bool
 }
 
 // Gateway answers requests by the current plan. A request keeps the plan it

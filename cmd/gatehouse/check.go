@@ -43,7 +43,7 @@ func compile(ctx context.Context, file string) (*config.Config, *gateway.Plan, e
 	if err != nil {
 		return nil, nil, err
 	}
-	plan, err := gateway.Compile(ctx, c, &gateway.Deps{Metrics: telemetry.New()})
+	plan, err := gateway.Compile(ctx, c, &gateway.Deps{Metrics: telemetry.New(), Rehearsal: true})
 	if err != nil {
 		return nil, nil, err
 	}
