@@ -64,18 +64,21 @@ const (
 	stars    = "****"
 )
 
-// appendScalar appends what stands in place of the scalar raw.
-func (r *rule) appendScalar(dst, raw []byte, limit int) []byte {
+// appendScalar appends what stands in place of a scalar that starts with head.
+// Its text is needed under the actions weaker than redact, and nil where it is
+// too long for them.
+func (r *rule) appendScalar(dst []byte, head byte, raw []byte, buf *scratch) []byte {
 	switch {
-	case r.action == Null, raw[0] == 'n' && r.action < Redact:
+	case r.action == Null, head == 'n' && r.action < Redact:
 		return append(dst, "null"...)
-	case r.action >= Redact, len(raw) > limit, raw[0] == 't', raw[0] == 'f':
+	case r.action >= Redact, raw == nil, head == 't', head == 'f':
 		return append(dst, redacted...)
 	}
 	text, ok := raw, true
-	isText := raw[0] == '"'
+	isText := head == '"'
 	if isText {
-		text, ok = unquote(nil, raw)
+		text, ok = unquote(buf.buf[:0], raw)
+		buf.buf = text
 	}
 	if !ok {
 		return append(dst, redacted...)
@@ -99,7 +102,8 @@ func appendPartial(dst, text []byte, isText bool) []byte {
 	}
 	if domain, ok := emailDomain(text); ok && isText {
 		_, n := utf8.DecodeRune(text)
-		return appendQuoted(dst, append(append(append([]byte{}, text[:n]...), "***@"...), domain...))
+		dst = appendInQuotes(append(dst, '"'), text[:n])
+		return append(append(append(dst, "***@"...), domain...), '"')
 	}
 	if utf8.RuneCount(text) < 8 {
 		return append(dst, redacted...)
@@ -109,7 +113,8 @@ func appendPartial(dst, text []byte, isText bool) []byte {
 		_, n := utf8.DecodeLastRune(text[:i])
 		i -= n
 	}
-	return appendQuoted(dst, append([]byte(stars), text[i:]...))
+	dst = append(append(dst, '"'), stars...)
+	return append(appendInQuotes(dst, text[i:]), '"')
 }
 
 // emailDomain gives the domain of what looks like an e-mail address.
@@ -140,7 +145,7 @@ func appendGeneral(dst, text []byte, isText bool, bucket *big.Rat) []byte {
 		}
 		return append(dst, redacted...)
 	}
-	d, ok := parseDecimal(text)
+	d, ok := parseDecimal(nil, text)
 	if !ok || len(d.digits) > maxGeneralDigits || d.exp > maxGeneralExp || d.exp < -maxGeneralDigits {
 		return append(dst, redacted...)
 	}

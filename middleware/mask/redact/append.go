@@ -1,7 +1,5 @@
 package redact
 
-import "bytes"
-
 // Limits bound what a text may cost. Zero fields mean the defaults.
 type Limits struct {
 	// Depth is how deeply arrays and objects may be nested. Default: 1000.
@@ -13,6 +11,18 @@ type Limits struct {
 	// tokenize work on and that conditions compare. A longer one is redacted,
 	// and undefined in a condition. Default: 32 KiB.
 	Scalar int
+	// Element is how many bytes of the result may be held back until it is
+	// known whether they may be sent: a row before its filters are judged, or a
+	// masked container in which something may be shown. It bounds what a
+	// [Reader] holds; [Append], which holds everything, does not ask. Default:
+	// 1 MiB.
+	Element int
+	// Window is how much of the text a [Reader] holds at a time, in bytes. It
+	// grows only for names and values within the limits above. Default: 16 KiB.
+	Window int
+	// Pointers is how many places a [Report] lists. Negative: none.
+	// Default: 32.
+	Pointers int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -24,6 +34,15 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Scalar <= 0 {
 		l.Scalar = 32 << 10
+	}
+	if l.Element <= 0 {
+		l.Element = 1 << 20
+	}
+	if l.Window <= 0 {
+		l.Window = 16 << 10
+	}
+	if l.Pointers == 0 {
+		l.Pointers = maxPointers
 	}
 	return l
 }
@@ -40,7 +59,7 @@ type Report struct {
 	Pointers []string
 }
 
-// Bounds of Report.Pointers: how many, and bytes of each.
+// Bounds of Report.Pointers: how many by default, and bytes of each.
 const (
 	maxPointers = 32
 	maxPointer  = 1 << 10
@@ -50,54 +69,32 @@ const (
 // order mark in front is removed. On an error nothing is appended: what the
 // error is about must not be sent. The error is an [*Error].
 func Append(dst, src []byte, plan *Plan, limits Limits) ([]byte, Report, error) {
-	r := newRun(dst, plan, limits)
-	start := 0
-	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) {
-		start = 3
-	}
-	f, err := r.document(src, start)
-	switch {
-	case err != nil:
-	case f == denied:
-		err = &Error{ErrRowDenied, start}
-	case !r.rowsFound && len(plan.filters) > 0 && !plan.optionalRows:
-		err = &Error{ErrRowsAbsent, start}
-	default:
-		return r.out, r.Report, nil
-	}
-	return dst, Report{}, err
+	return appendAll(dst, src, plan, limits, false)
 }
 
 // AppendLines is [Append] for a sequence of documents, each on a line of its
 // own (NDJSON). A document that a row filter or a mask removes is removed with
 // its line. Empty lines pass. Pointers are those within a line.
 func AppendLines(dst, src []byte, plan *Plan, limits Limits) ([]byte, Report, error) {
-	r := newRun(dst, plan, limits)
-	documents := 0
-	for start := 0; start < len(src); {
-		end := len(src)
-		if i := bytes.IndexByte(src[start:], '\n'); i >= 0 {
-			end = start + i + 1
-		}
-		line := src[start:end]
-		if skipSpace(line, 0) == len(line) {
-			r.out = append(r.out, line...)
-			start = end
+	return appendAll(dst, src, plan, limits, true)
+}
+
+func appendAll(dst, src []byte, plan *Plan, limits Limits, lines bool) ([]byte, Report, error) {
+	limits.Element = never
+	e := newEngine(plan, limits, lines)
+	defer e.release()
+	e.text, e.out = src, dst
+	e.done = -len(dst)
+	for {
+		err := e.advance()
+		if err == errMore {
 			continue
 		}
-		documents++
-		before := len(r.out)
-		f, err := r.document(src[:end], start)
+		out := e.out
+		e.out = nil
 		if err != nil {
 			return dst, Report{}, err
 		}
-		if f != kept {
-			r.out = r.out[:before]
-		}
-		start = end
+		return out, e.report(), nil
 	}
-	if documents > 0 && !r.rowsFound && len(plan.filters) > 0 && !plan.optionalRows {
-		return dst, Report{}, &Error{ErrRowsAbsent, 0}
-	}
-	return r.out, r.Report, nil
 }

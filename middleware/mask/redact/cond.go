@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,7 +73,7 @@ type cond struct {
 // with - for every number and t for both booleans.
 type literal struct {
 	kind   byte
-	text   string
+	text   []byte
 	number decimal
 }
 
@@ -131,9 +132,9 @@ func literalOf(v any) (literal, error) {
 	case nil:
 		return literal{kind: 'n'}, nil
 	case string:
-		return literal{kind: '"', text: v}, nil
+		return literal{kind: '"', text: []byte(v)}, nil
 	case bool:
-		return literal{kind: 't', text: strconv.FormatBool(v)}, nil
+		return literal{kind: 't', text: strconv.AppendBool(nil, v)}, nil
 	case json.Number:
 		text = v.String()
 	case float64:
@@ -145,45 +146,46 @@ func literalOf(v any) (literal, error) {
 	default:
 		return literal{}, fmt.Errorf("a %T cannot be compared with", v)
 	}
-	if end, err := scanNumber([]byte(text), 0); err != nil || end != len(text) {
+	if !isNumber(text) {
 		return literal{}, fmt.Errorf("%q is not a number", text)
 	}
-	d, ok := parseDecimal([]byte(text))
+	d, ok := parseDecimal(nil, []byte(text))
 	if !ok {
 		return literal{}, fmt.Errorf("%q is too large a number", text)
 	}
 	return literal{kind: '-', number: d}, nil
 }
 
-// literalAt reads a scalar of the text. It reports false for what cannot be
-// compared: containers, half a surrogate pair, an absurd exponent.
-func literalAt(raw []byte) (literal, bool) {
+// scratch is room for the decoded form of one value, used again and again.
+type scratch struct{ buf []byte }
+
+// literalAt reads a scalar of the text; what it gives is valid until the next
+// use of buf. It reports false for what cannot be compared: containers, half a
+// surrogate pair, an absurd exponent.
+func literalAt(raw []byte, buf *scratch) (literal, bool) {
+	ok := true
 	switch raw[0] {
 	case '{', '[':
 		return literal{}, false
 	case 'n':
 		return literal{kind: 'n'}, true
 	case 't', 'f':
-		return literal{kind: 't', text: string(raw)}, true
+		return literal{kind: 't', text: raw}, true
 	case '"':
-		text, ok := unquote(nil, raw)
-		return literal{kind: '"', text: string(text)}, ok
+		if bytes.IndexByte(raw, '\\') < 0 {
+			return literal{kind: '"', text: raw[1 : len(raw)-1]}, true
+		}
+		buf.buf, ok = unquote(buf.buf[:0], raw)
+		return literal{kind: '"', text: buf.buf}, ok
 	}
-	d, ok := parseDecimal(raw)
+	buf.buf = slices.Grow(buf.buf[:0], len(raw))
+	d, ok := parseDecimal(buf.buf, raw)
 	return literal{kind: '-', number: d}, ok
 }
 
-// holds judges the field as it was found in src.
-func (c *cond) holds(src []byte, f *capture, limit int) truth {
-	switch {
-	case c.never || f.ambiguous:
-		return undefined
-	case c.op == opExists:
-		return truthOf(f.found == (c.values[0].text != "false"))
-	case !f.found || f.end-f.start > limit:
-		return undefined
-	}
-	v, ok := literalAt(src[f.start:f.end])
+// compares judges the scalar that the field is. A container is undefined.
+func (c *cond) compares(raw []byte, buf *scratch) truth {
+	v, ok := literalAt(raw, buf)
 	if !ok {
 		return undefined
 	}
@@ -222,7 +224,7 @@ func (l literal) equals(want literal) truth {
 	case l.kind == '-':
 		return truthOf(l.number.compare(want.number) == 0)
 	}
-	return truthOf(l.text == want.text)
+	return truthOf(bytes.Equal(l.text, want.text))
 }
 
 // isIn is the "or" of the comparisons: true beats undefined beats false.
@@ -247,13 +249,7 @@ func (l literal) compare(want literal) (int, bool) {
 	case l.kind == '-':
 		return l.number.compare(want.number), true
 	case l.kind == '"':
-		switch {
-		case l.text < want.text:
-			return -1, true
-		case l.text > want.text:
-			return 1, true
-		}
-		return 0, true
+		return bytes.Compare(l.text, want.text), true
 	}
 	return 0, false
 }

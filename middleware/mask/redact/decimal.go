@@ -14,9 +14,10 @@ type decimal struct {
 	exp    int64
 }
 
-// parseDecimal reads a JSON number. It reports false where the exponent is so
-// large that it cannot be told apart from another.
-func parseDecimal(text []byte) (decimal, bool) {
+// parseDecimal reads a JSON number; the digits are stored in buf if they fit.
+// It reports false where the exponent is so large that it cannot be told apart
+// from another.
+func parseDecimal(buf, text []byte) (decimal, bool) {
 	var d decimal
 	mantissa, exponent := text, []byte(nil)
 	if i := bytes.IndexAny(text, "eE"); i >= 0 {
@@ -31,7 +32,7 @@ func parseDecimal(text []byte) (decimal, bool) {
 	}
 	mantissa, d.neg = bytes.CutPrefix(mantissa, []byte("-"))
 	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
-	d.digits = append(append(make([]byte, 0, len(mantissa)), whole...), fraction...)
+	d.digits = append(append(buf[:0], whole...), fraction...)
 	d.exp += int64(len(whole))
 	n := len(d.digits)
 	d.digits = bytes.TrimLeft(d.digits, "0")

@@ -2,8 +2,8 @@
 // path, removes rows that a filter does not let through, and lets only exposed
 // paths pass. It knows nothing of HTTP.
 //
-// A [Spec] is compiled once into an immutable [Plan]; [Append] and
-// [AppendLines] apply a plan to a text in one pass. What a plan does not touch
+// A [Spec] is compiled once into an immutable [Plan]; [Append], [AppendLines]
+// and [Reader] apply a plan to a text in one pass. What a plan does not touch
 // stays byte for byte as it was: spelling of numbers, order of members,
 // spacing. The grammar is RFC 8259 to the letter, in valid UTF-8; a text that
 // is anything else is an error and nothing of it is to be sent.

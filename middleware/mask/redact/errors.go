@@ -13,8 +13,9 @@ var (
 	ErrUTF8 = errors.New("not valid UTF-8")
 	// ErrDepth: arrays and objects are nested deeper than [Limits].Depth.
 	ErrDepth = errors.New("nested too deeply")
-	// ErrTooLarge: a name is longer than [Limits].Key.
-	ErrTooLarge = errors.New("name too long")
+	// ErrTooLarge: a name is longer than [Limits].Key, or more would have to be
+	// held back than [Limits].Element.
+	ErrTooLarge = errors.New("name or element too large")
 	// ErrRowDenied: the row filters do not let the document as a whole pass.
 	ErrRowDenied = errors.New("row denied")
 	// ErrRowsAbsent: the path of no row filter exists in the text, so that it

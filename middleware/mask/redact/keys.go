@@ -111,7 +111,7 @@ func tag(isText bool) byte {
 func (s *sealer) appendHash(dst, text []byte, isText bool) []byte {
 	mac := hmac.New(sha256.New, s.hashKey)
 	mac.Write([]byte{tag(isText)})
-	if d, ok := parseDecimal(text); ok && !isText {
+	if d, ok := parseDecimal(nil, text); ok && !isText {
 		text = []byte(d.canonical())
 	}
 	mac.Write(text)

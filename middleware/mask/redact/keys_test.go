@@ -22,7 +22,7 @@ func maskOne(t testing.TB, keys *Keyring, tenant, path string, a Action, value s
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, err := Append(nil, []byte(`{"v":`+value+`}`), p, Limits{})
+	out, _, err := appendBoth(t, nil, []byte(`{"v":`+value+`}`), p, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestPartialAndGeneralize(t *testing.T) {
 		}
 	}
 	p := compile(t, Spec{Rules: []Rule{{Path: "$", Action: Generalize, Bucket: 0.1}}})
-	if got, _, _ := Append(nil, []byte(`0.3`), p, Limits{}); string(got) != "0.3" {
+	if got, _, _ := appendBoth(t, nil, []byte(`0.3`), p, Limits{}); string(got) != "0.3" {
 		t.Errorf("0.3 in buckets of 0.1 is %s", got)
 	}
 }

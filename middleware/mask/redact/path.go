@@ -127,7 +127,7 @@ func parseQuoted(s string, i int) (string, int, error) {
 			if text = append(text, '"'); !strings.HasPrefix(s[j+1:], "]") {
 				return "", 0, fmt.Errorf("path %q: expected ] at byte %d", s, j+1)
 			}
-			if end, err := scanString(text, 0); err != nil || end != len(text) {
+			if !isString(text) {
 				return "", 0, fmt.Errorf("path %q: bad name at byte %d", s, i)
 			}
 			name, ok := unquote(nil, text)

@@ -53,6 +53,7 @@ type Plan struct {
 	filters              []filter // beside the patterns of rows
 	redact               verdict  // what objects get under actions that have no form for them
 	optionalRows         bool
+	machine              *machine
 }
 
 type rule struct {
@@ -117,6 +118,7 @@ func Compile(spec Spec, opts Options) (*Plan, error) {
 			return nil, fmt.Errorf("row filter of %q: %w", f.Path, err)
 		}
 	}
+	p.machine = newMachine(p)
 	return p, nil
 }
 

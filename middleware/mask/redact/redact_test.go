@@ -100,7 +100,7 @@ func TestMasks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := compile(t, Spec{Rules: rules(t, tt.rules...), Expose: tt.expose})
-			got, _, err := Append([]byte("before "), []byte(tt.in), p, Limits{})
+			got, _, err := appendBoth(t, []byte("before "), []byte(tt.in), p, Limits{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +118,7 @@ func TestReport(t *testing.T) {
 		Expose: []string{"$.data"},
 	})
 	in := `{"data":[{"ok":true,"ssn":1,"p":{"q":1}},{"ok":false,"ssn":2}],"a/~b":1}`
-	_, rep, err := Append(nil, []byte(in), p, Limits{})
+	_, rep, err := appendBoth(t, nil, []byte(in), p, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestReport(t *testing.T) {
 func TestPointersAreBounded(t *testing.T) {
 	name := strings.Repeat("n", 400)
 	in := strings.Repeat(`{"`+name+`":`, 900) + `[` + strings.Repeat(`{"ssn":1},`, 99) + `{"ssn":1}]` + strings.Repeat("}", 900)
-	_, rep, err := Append(nil, []byte(in), compile(t, Spec{Rules: rules(t, "$..ssn redact")}), Limits{})
+	_, rep, err := appendBoth(t, nil, []byte(in), compile(t, Spec{Rules: rules(t, "$..ssn redact")}), Limits{})
 	if err != nil || rep.Masked != 100 || len(rep.Pointers) != maxPointers {
 		t.Fatalf("%d masked, %d pointers, %v", rep.Masked, len(rep.Pointers), err)
 	}
@@ -159,7 +159,7 @@ func TestAppendLines(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _, err := AppendLines(nil, []byte(tt.in), compile(t, tt.spec), Limits{})
+			got, _, err := linesBoth(t, nil, []byte(tt.in), compile(t, tt.spec), Limits{})
 			if !errors.Is(err, tt.err) || string(got) != tt.want {
 				t.Errorf("got %q, %v; want %q, %v", got, err, tt.want, tt.err)
 			}
@@ -191,7 +191,7 @@ func TestLimits(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _, err := Append(nil, []byte(tt.in), p, tt.limits)
+			got, _, err := appendBoth(t, nil, []byte(tt.in), p, tt.limits)
 			if !errors.Is(err, tt.err) || string(got) != tt.want {
 				t.Fatalf("got %q, %v; want %q, %v", got, err, tt.want, tt.err)
 			}

@@ -1,113 +1,109 @@
 package redact
 
-// capture is where a field of one row was found.
+// row is a value that row filters judge, while it is read.
+type row struct {
+	depth    int // of the value: 1 is the root
+	filters  []int
+	captures int // where its fields are among the captures
+}
+
+// capture is what has been found of one field of one row.
 type capture struct {
-	field []segment
 	// seen has a bit for every segment whose name was met.
-	seen       uint64
-	ambiguous  bool
-	found      bool
-	start, end int
+	seen uint64
+	// ambiguous says that there is more than one way to read it: the backend
+	// and the gateway might read different values.
+	ambiguous bool
+	found     bool
+	holds     truth // of the condition, on the value
 }
 
-// aim is a capture some segments before its field.
-type aim struct {
-	capture *capture
-	behind  int // segments that lead to the value at hand
-}
-
-// follow gives the aims of the member n of an object. A name that is met twice,
-// or that equals the wanted one only loosely, makes the field ambiguous: the
-// backend and the gateway might read different values.
-func follow(aims []aim, n *name) []aim {
-	var next []aim
-	for _, a := range aims {
-		if a.behind == len(a.capture.field) || !n.ok {
-			continue
-		}
-		seg := &a.capture.field[a.behind]
-		if string(n.fold) != seg.fold {
-			continue
-		}
-		bit := uint64(1) << a.behind
-		if a.capture.seen&bit != 0 || string(n.text) != seg.name {
-			a.capture.ambiguous = true
-			continue
-		}
-		a.capture.seen |= bit
-		next = append(next, aim{a.capture, a.behind + 1})
-	}
-	return next
-}
-
-// land gives the captures whose field is the value at hand. A field behind an
-// array could be in any of its elements, so it is ambiguous.
-func land(aims []aim, array bool) []*capture {
-	var landed []*capture
-	for _, a := range aims {
-		switch {
-		case a.behind == len(a.capture.field):
-			a.capture.found = true
-			landed = append(landed, a.capture)
-		case array:
-			a.capture.ambiguous = true
-		}
-	}
-	return landed
-}
-
-// judgeRows finds the row filters that judge the value, aims at the fields
-// they ask for, and leaves in sc.each those that judge its elements.
-func (r *run) judgeRows(sc *scope, v int, array bool) *trial {
-	here := sc.each
-	sc.each = nil
-	base := r.plan.masks + r.plan.shows + r.plan.expose
-	for i := range r.plan.filters {
-		p, s := &r.plan.patterns[base+i], sc.states[base+i]
-		empty := array && at(r.src, skipSpace(r.src, v+1)) == ']'
-		switch {
-		case !p.accepts(s, array):
-			// No element, no row: an empty array on the way is as good as one
-			// at the end.
-			r.rowsFound = r.rowsFound || empty && p.awaitsElements(s)
-			continue
-		case array && !p.literalEnd():
-			sc.each = append(sc.each, i)
-		default:
-			here = append(here[:len(here):len(here)], i)
-		}
-		r.rowsFound = true
-	}
-	if len(here) == 0 {
-		return nil
-	}
-	return r.newTrial(sc, here)
-}
-
-func (r *run) newTrial(sc *scope, filters []int) *trial {
-	t := &trial{filters: filters}
-	aims := sc.aims[:len(sc.aims):len(sc.aims)]
+// openRow begins a row at the value that is about to be read.
+func (e *engine) openRow(filters []int) {
+	e.rows = append(e.rows, row{len(e.frames), filters, len(e.captures)})
 	for _, i := range filters {
-		var fields []*capture
-		for _, c := range r.plan.filters[i].conds {
-			f := &capture{field: c.field}
-			fields = append(fields, f)
-			aims = append(aims, aim{f, 0})
+		for range e.m.plan.filters[i].conds {
+			e.captures = append(e.captures, capture{})
 		}
-		t.fields = append(t.fields, fields)
 	}
-	sc.aims = aims
-	return t
 }
 
-// passes reports whether every condition of every filter is true.
-func (r *run) passes(t *trial) bool {
-	for n, i := range t.filters {
-		for k, c := range r.plan.filters[i].conds {
-			if c.holds(r.src, t.fields[n][k], r.limits.Scalar) != yes {
-				return false
+// closeRow ends the innermost row, and reports whether every condition of
+// every filter is true.
+func (e *engine) closeRow() bool {
+	row := e.rows[len(e.rows)-1]
+	captures := e.captures[row.captures:]
+	passes := true
+	for _, i := range row.filters {
+		conds := e.m.plan.filters[i].conds
+		for k, c := range conds {
+			passes = passes && c.holds(&captures[k]) == yes
+		}
+		captures = captures[len(conds):]
+	}
+	e.captures = e.captures[:row.captures]
+	e.rows = e.rows[:len(e.rows)-1]
+	return passes
+}
+
+func (c *cond) holds(f *capture) truth {
+	switch {
+	case c.never || f.ambiguous:
+		return undefined
+	case c.op == opExists:
+		return truthOf(f.found == (string(c.values[0].text) != "false"))
+	case !f.found:
+		return undefined
+	}
+	return f.holds
+}
+
+// capture gives what is known of a field of the row that began so many names
+// ago.
+func (e *engine) capture(field, behind int) *capture {
+	f := &e.m.fields[field]
+	for i := len(e.rows) - 1; i >= 0; i-- {
+		if r := &e.rows[i]; r.depth == len(e.frames)-behind {
+			at := r.captures
+			for _, filter := range r.filters {
+				if filter == f.filter {
+					return &e.captures[at+f.cond]
+				}
+				at += len(e.m.plan.filters[filter].conds)
 			}
 		}
 	}
-	return true
+	// The automaton reaches a position of a field only from a row of its filter,
+	// and rows are closed with their value.
+	panic("redact: field without a row")
+}
+
+// meet notes that a name has been met on the way to fields. One that is met
+// twice, or in another spelling, makes the field ambiguous.
+func (e *engine) meet(s *state) {
+	for _, f := range s.seen {
+		c := e.capture(f.field, f.behind)
+		bit := uint64(1) << (f.behind - 1)
+		c.ambiguous = c.ambiguous || c.seen&bit != 0
+		c.seen |= bit
+	}
+	for _, f := range s.blurred {
+		e.capture(f.field, f.behind).ambiguous = true
+	}
+}
+
+// land notes that the value at hand is a field; raw is nil where it is a
+// container or longer than what is compared.
+func (e *engine) land(j *judged, raw []byte) {
+	for _, i := range j.landed {
+		f := &e.m.fields[i]
+		c := e.capture(i, len(f.path))
+		c.found = true
+		if cond := e.m.plan.filters[f.filter].conds[f.cond]; raw != nil && !cond.never && cond.op != opExists {
+			c.holds = cond.compares(raw, &e.scratch)
+		}
+	}
+	for _, f := range j.blurred {
+		e.capture(f.field, f.behind).ambiguous = true
+	}
 }

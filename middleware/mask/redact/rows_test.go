@@ -100,7 +100,7 @@ func TestConditions(t *testing.T) {
 			Rules: rules(t, "$.rows[*].* redact"),
 			Rows:  []RowFilter{{Path: "$.rows[*]", Where: []Cond{{Field: tt.field, Op: tt.op, Value: tt.value}}}},
 		})
-		got, rep, err := Append(nil, []byte(`{"rows":[`+tt.row+`]}`), p, Limits{})
+		got, rep, err := appendBoth(t, nil, []byte(`{"rows":[`+tt.row+`]}`), p, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,12 +140,12 @@ func TestRowPaths(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := compile(t, Spec{Rows: []RowFilter{{Path: tt.path, Where: where}}})
-			got, _, err := Append(nil, []byte(tt.in), p, Limits{})
+			got, _, err := appendBoth(t, nil, []byte(tt.in), p, Limits{})
 			if !errors.Is(err, tt.err) || string(got) != tt.want {
 				t.Fatalf("got %s, %v; want %s, %v", got, err, tt.want, tt.err)
 			}
 			if tt.err == ErrRowsAbsent {
-				if got, _, err := Append(nil, []byte(tt.in), p.OptionalRows(), Limits{}); err != nil || string(got) != tt.in {
+				if got, _, err := appendBoth(t, nil, []byte(tt.in), p.OptionalRows(), Limits{}); err != nil || string(got) != tt.in {
 					t.Errorf("where rows are optional: %s, %v", got, err)
 				}
 			}
@@ -177,7 +177,7 @@ func TestRowsMeetMasks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := compile(t, Spec{Rules: rules(t, tt.rules...), Rows: tt.rows, Expose: tt.expo})
-			got, _, err := Append(nil, []byte(tt.in), p, Limits{})
+			got, _, err := appendBoth(t, nil, []byte(tt.in), p, Limits{})
 			if err != nil || string(got) != tt.want {
 				t.Errorf("got %s, %v; want %s", got, err, tt.want)
 			}
@@ -189,7 +189,7 @@ func TestMissingNeverHolds(t *testing.T) {
 	for _, op := range []string{"eq", "ne", "in", "not_in", "lt", "le", "gt", "ge", "exists"} {
 		p := compile(t, Spec{Rows: []RowFilter{{Path: "$", Where: []Cond{{Field: "a", Op: op, Missing: true}}}}})
 		for _, in := range []string{`{"a":1}`, `{"a":null}`, `{}`} {
-			if _, _, err := Append(nil, []byte(in), p, Limits{}); !errors.Is(err, ErrRowDenied) {
+			if _, _, err := appendBoth(t, nil, []byte(in), p, Limits{}); !errors.Is(err, ErrRowDenied) {
 				t.Errorf("%s of %s: %v", op, in, err)
 			}
 		}

@@ -1,199 +1,166 @@
 package redact
 
 import (
-	"bytes"
-	"unicode/utf16"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
-// at gives the byte at i, or 0, which no JSON text holds, behind the end.
-func at(src []byte, i int) byte {
-	if i < len(src) {
-		return src[i]
-	}
-	return 0
-}
+// The scanners read a window in which padding bytes of value 0 stand behind
+// what has been read of the text. Zero is part of no token, so every loop
+// stops there by itself and none asks where the window ends; the caller asks,
+// once, when a scanner has stopped for another reason than the end of a token.
 
-func skipSpace(src []byte, i int) int {
-	for i < len(src) && (src[i] == ' ' || src[i] == '\n' || src[i] == '\r' || src[i] == '\t') {
-		i++
-	}
-	return i
-}
+// padding is how far behind the end of the text a scanner may look.
+const padding = 32
 
-// scanString checks the string whose opening quote is at i and gives the
-// offset behind its closing quote.
-func scanString(src []byte, i int) (int, error) {
-	for i++; i < len(src); {
-		switch c := src[i]; {
-		case c == '"':
-			return i + 1, nil
-		case c < 0x20:
-			return i, &Error{ErrSyntax, i}
-		case c == '\\':
-			n := escapeLen(src[i:])
-			if n == 0 {
-				return i, &Error{ErrSyntax, i}
-			}
-			i += n
-		case c < utf8.RuneSelf:
-			i++
-		default:
-			r, n := utf8.DecodeRune(src[i:])
-			if r == utf8.RuneError && n == 1 {
-				return i, &Error{ErrUTF8, i}
-			}
-			i += n
-		}
-	}
-	return i, &Error{ErrSyntax, i}
-}
+// stop is why a scanner of strings has stopped.
+type stop uint8
 
-// escapeLen is the length of the escape that s begins with, 0 if it is none.
-func escapeLen(s []byte) int {
-	switch at(s, 1) {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if _, ok := hex4(s); ok {
-			return 6
-		}
-	}
-	return 0
-}
+const (
+	stopEnd     stop = iota // behind the closing quote
+	stopControl             // at a control character, or where the window ends
+	stopEscape              // at what is no escape, or not all of one
+	stopUTF8                // at what is not UTF-8, or not all of a character
+)
 
-// hex4 reads the four digits of the escape \uXXXX that s begins with.
-func hex4(s []byte) (rune, bool) {
-	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
-		return 0, false
-	}
-	var r rune
-	for _, c := range s[2:6] {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
-}
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
 
-// scanNumber checks the number at i and gives the offset behind it.
-func scanNumber(src []byte, i int) (int, error) {
-	if at(src, i) == '-' {
-		i++
-	}
-	end := skipDigits(src, i)
-	if end == i || src[i] == '0' && end > i+1 {
-		return i, &Error{ErrSyntax, i}
-	}
-	i = end
-	if at(src, i) == '.' {
-		if end = skipDigits(src, i+1); end == i+1 {
-			return end, &Error{ErrSyntax, end}
-		}
-		i = end
-	}
-	if c := at(src, i); c == 'e' || c == 'E' {
-		i++
-		if c := at(src, i); c == '+' || c == '-' {
-			i++
-		}
-		if end = skipDigits(src, i); end == i {
-			return i, &Error{ErrSyntax, i}
-		}
-		i = end
-	}
-	return i, nil
-}
+func load8(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
 
-func skipDigits(src []byte, i int) int {
-	for i < len(src) && '0' <= src[i] && src[i] <= '9' {
-		i++
-	}
-	return i
-}
-
-// scanScalar checks the string, number or literal at i.
-func scanScalar(src []byte, i int) (int, error) {
-	switch c := at(src, i); {
-	case c == '"':
-		return scanString(src, i)
-	case c == '-' || '0' <= c && c <= '9':
-		return scanNumber(src, i)
-	}
-	for _, lit := range []string{"true", "false", "null"} {
-		if bytes.HasPrefix(src[min(i, len(src)):], []byte(lit)) {
-			return i + len(lit), nil
-		}
-	}
-	return i, &Error{ErrSyntax, i}
-}
-
-// unquote appends the text of a string that [scanString] has passed. It
-// reports false where half of a surrogate pair stands alone: that is valid
-// JSON, but not text.
-func unquote(dst, quoted []byte) ([]byte, bool) {
-	s := quoted[1 : len(quoted)-1]
-	for len(s) > 0 {
-		i := bytes.IndexByte(s, '\\')
-		if i < 0 {
-			return append(dst, s...), true
-		}
-		dst, s = append(dst, s[:i]...), s[i:]
-		if s[1] != 'u' {
-			dst, s = append(dst, unescaped(s[1])), s[2:]
+// scanString goes on in a string at i, behind its opening quote or between two
+// of its characters, eight bytes at a time. The lowest bit of the mask is
+// exact: a borrow can only come from a byte that is in the mask itself.
+func scanString(b []byte, i int) (int, stop) {
+	for {
+		x := load8(b, i)
+		m := ((x - 0x20*ones) | ((x ^ 0x22*ones) - ones) | ((x ^ 0x5c*ones) - ones) | x) & highs
+		if m == 0 {
+			i += 8
 			continue
 		}
-		r, _ := hex4(s)
-		s = s[6:]
-		if utf16.IsSurrogate(r) {
-			low, _ := hex4(s)
-			if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-				return dst, false
+		i += bits.TrailingZeros64(m) >> 3
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, stopEnd
+		case c == '\\':
+			n := escapeLen(b[i:])
+			if n == 0 {
+				return i, stopEscape
 			}
-			s = s[6:]
-		}
-		dst = utf8.AppendRune(dst, r)
-	}
-	return dst, true
-}
-
-func unescaped(c byte) byte {
-	switch c {
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
-	}
-	return c
-}
-
-// appendQuoted appends text, which is valid UTF-8, as a JSON string.
-func appendQuoted(dst, text []byte) []byte {
-	const digits = "0123456789abcdef"
-	dst = append(dst, '"')
-	for _, c := range text {
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+			i += n
+		case c >= utf8.RuneSelf:
+			end := scanText(b, i)
+			if !utf8.Valid(b[i:end]) {
+				return i + validPrefix(b[i:end]), stopUTF8
+			}
+			i = end
 		default:
-			dst = append(dst, c)
+			return i, stopControl
 		}
 	}
-	return append(dst, '"')
+}
+
+// scanText gives the offset of the next quote, backslash or control character,
+// passing over everything else in 7 and 8 bits. Bytes from 0x80 up are turned
+// into 0x7f first, because a borrow from them would run into the next byte.
+func scanText(b []byte, i int) int {
+	for {
+		x := load8(b, i)
+		h := x & highs
+		x = (x | (h - h>>7)) &^ highs
+		m := ((x - 0x20*ones) | ((x ^ 0x22*ones) - ones) | ((x ^ 0x5c*ones) - ones)) & highs
+		if m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+		i += 8
+	}
+}
+
+// validPrefix is the length of what is valid UTF-8 in front of what is not.
+func validPrefix(s []byte) int {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRune(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(s)
+}
+
+// scanNumber gives the offset behind the number at i, or reports false and
+// where it is none. Behind the end of the window it may yet become one.
+func scanNumber(b []byte, i int) (int, bool) {
+	if b[i] == '-' {
+		i++
+	}
+	end := scanDigits(b, i)
+	if end == i || b[i] == '0' && end > i+1 {
+		return i, false
+	}
+	i = end
+	if b[i] == '.' {
+		if end = scanDigits(b, i+1); end == i+1 {
+			return end, false
+		}
+		i = end
+	}
+	if c := b[i]; c == 'e' || c == 'E' {
+		i++
+		if c := b[i]; c == '+' || c == '-' {
+			i++
+		}
+		if end = scanDigits(b, i); end == i {
+			return i, false
+		}
+		i = end
+	}
+	return i, true
+}
+
+func scanDigits(b []byte, i int) int {
+	for b[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}
+
+// skipSpace gives the offset of the first byte from i on that is not space.
+func skipSpace(b []byte, i int) int {
+	for b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t' {
+		i++
+	}
+	return i
+}
+
+// scanLiteral gives the offset behind true, false or null at i, or 0.
+func scanLiteral(b []byte, i int) int {
+	switch x := load8(b, i); {
+	case uint32(x) == 't'|'r'<<8|'u'<<16|'e'<<24, uint32(x) == 'n'|'u'<<8|'l'<<16|'l'<<24:
+		return i + 4
+	case b[i] == 'f' && uint32(x>>8) == 'a'|'l'<<8|'s'<<16|'e'<<24:
+		return i + 5
+	}
+	return 0
+}
+
+// padded gives a copy of s as the scanners want it.
+func padded[T string | []byte](s T) []byte {
+	return append(append(make([]byte, 0, len(s)+padding), s...), make([]byte, padding)...)
+}
+
+// isNumber reports whether s is a JSON number.
+func isNumber(s string) bool {
+	end, ok := scanNumber(padded(s), 0)
+	return ok && end == len(s)
+}
+
+// isString reports whether s, which starts with a quote, is a JSON string.
+func isString(s []byte) bool {
+	end, why := scanString(padded(s), 1)
+	return why == stopEnd && end == len(s)
 }

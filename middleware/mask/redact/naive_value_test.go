@@ -1,26 +1,16 @@
 package redact
 
-// fate is what becomes of a value.
-type fate uint8
-
-const (
-	kept    fate = iota // it stays, perhaps replaced
-	dropped             // a mask removed it
-	hidden              // it is not exposed
-	denied              // a row filter removed it
-)
-
-// trial is one row before its filters: the fields are captured while the row
+// naiveTrial is one row before its filters: the fields are captured while the row
 // is read, and judged at its end.
-type trial struct {
+type naiveTrial struct {
 	filters []int
-	fields  [][]*capture // per filter, per condition
+	fields  [][]*naiveCapture // per filter, per condition
 }
 
 // value reads the value at v and decides what becomes of it. If it vanishes,
 // everything from hold on goes with it: its name and one comma.
 func (r *run) value(hold, v int, sc *scope) (int, fate, error) {
-	before := r.tally
+	before := r.naiveTally
 	array := at(r.src, v) == '['
 	lifted := r.judgeMasks(sc, array)
 	if !sc.open && r.accepted(sc, array) {
@@ -56,11 +46,11 @@ func (r *run) value(hold, v int, sc *scope) (int, fate, error) {
 }
 
 // undo takes back what was copied and counted since then.
-func (r *run) undo(mark int, before tally, end int) {
+func (r *run) undo(mark int, before naiveTally, end int) {
 	if r.muted == 0 {
 		r.out = r.out[:mark]
 	}
-	r.tally = before
+	r.naiveTally = before
 	r.span = end
 }
 
@@ -158,7 +148,11 @@ func (r *run) settle(v int, sc *scope, lifted bool) (int, fate, error) {
 func (r *run) maskScalar(v, end int, mask verdict) {
 	r.flush(v)
 	if r.muted == 0 {
-		r.out = r.plan.rules[mask.rule].appendScalar(r.out, r.src[v:end], r.limits.Scalar)
+		raw := r.src[v:end]
+		if len(raw) > r.limits.Scalar {
+			raw = nil
+		}
+		r.out = r.plan.rules[mask.rule].appendScalar(r.out, r.src[v], raw, new(scratch))
 	}
 	r.span = end
 	r.Masked++
@@ -177,7 +171,7 @@ func (r *run) container(v int, sc *scope, lifted, named bool) (int, fate, error)
 	if whole {
 		r.flush(v)
 	}
-	before, mark := r.tally, len(r.out)
+	before, mark := r.naiveTally, len(r.out)
 	read := r.read
 	if whole && r.plan.shows == 0 {
 		read = r.mute

@@ -1,0 +1,243 @@
+package redact
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+// fate is what becomes of a value.
+type fate uint8
+
+const (
+	kept    fate = iota // it stays, perhaps replaced
+	dropped             // a mask removed it
+	hidden              // it is not exposed
+	denied              // a row filter removed it
+)
+
+// deed is what is done to a scalar.
+type deed uint8
+
+const (
+	copyIt deed = iota
+	maskIt
+	nullIt // it is not exposed, and stands where a container was expected
+	dropIt // by a mask
+	hideIt // because it is not exposed
+)
+
+// judged is what a state means for a value of one type.
+type judged struct {
+	// For what is inside: positions, mask, whether it is exposed, and whether
+	// it is not sent.
+	at, firm set
+	mask     verdict
+	open     bool
+	muted    bool
+
+	plain bool // a scalar is copied, a container entered, and that is all
+	dead  bool // nothing inside a container can be of interest
+
+	deed deed // what is done to a scalar
+	raw  bool // its text is needed for that, or for a condition
+
+	lifted  bool // a show matches
+	shows   bool // and what it matches is exposed
+	exposes bool // an exposed path matches
+	hides   bool // nothing exposed can be inside
+	named   bool // if something were to be exposed, this is named on the way to it
+	whole   bool // a container is replaced, unless something inside is shown
+	tried   bool // what becomes of a container turns out at its end
+	removes bool // then it may have to be taken back
+
+	found   bool // a row filter selects the value, or elements of it
+	awaits  bool // a row filter selects elements that may not be there
+	filters []int
+	landed  []int     // fields that the value is
+	blurred []fieldAt // fields that are somewhere behind this array
+}
+
+// judge works out what a state means.
+func (m *machine) judge(s *state) {
+	for i := range m.fields {
+		f := &m.fields[i]
+		for at := s.at.next(f.at+1, f.last()+1); at >= 0; at = s.at.next(at+1, f.last()+1) {
+			if at <= f.end() {
+				s.seen = append(s.seen, fieldAt{i, at - f.at})
+			} else {
+				s.blurred = append(s.blurred, fieldAt{i, at - f.end()})
+				s.at.remove(at)
+			}
+		}
+	}
+	s.fields = len(s.seen)+len(s.blurred) > 0
+	s.scalar = m.judgeKind(s, '"')
+	s.object = m.judgeKind(s, '{')
+	s.array = m.judgeKind(s, '[')
+	m.judgeScalar(s)
+	m.judgeContainer(&s.object, true)
+	m.judgeContainer(&s.array, false)
+	if !s.object.dead {
+		s.member = make([]atomic.Pointer[state], len(m.match))
+	}
+}
+
+// judgeKind judges a value that starts with c.
+func (m *machine) judgeKind(s *state, c byte) judged {
+	v := m.allot(2)
+	j := judged{at: v[0], firm: v[1], mask: s.mask, open: s.open, muted: s.mute, named: true}
+	copy(j.at, s.at)
+	copy(j.firm, s.firm)
+	array := c == '['
+	if !s.mute {
+		m.judgeMasks(s, &j, array)
+		if !j.open && m.accepts(s.at, m.expose, array) >= 0 {
+			j.open, j.exposes = true, true
+		}
+		if j.shows = j.lifted && j.open; !j.open {
+			m.judgeWay(s, &j)
+		}
+	}
+	m.judgeRows(s, &j, array)
+	return j
+}
+
+// accepts gives the position at which a path of the range matches the value,
+// the first if there are several, or -1.
+func (a *automaton) accepts(at set, r span, array bool) int {
+	for i := at.next(r.from, r.to); i >= 0; i = at.next(i+1, r.to) {
+		if a.final.has(i) || !array && a.ends.has(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// judgeMasks adds the masks of the value to those of its containers, unless a
+// show lifts them all. The rules are sorted, so the first is the strictest.
+func (m *machine) judgeMasks(s *state, j *judged, array bool) {
+	if i := m.accepts(s.at, m.masks, array); i >= 0 {
+		rule := int(m.owner[i])
+		j.mask = j.mask.stricter(verdict{m.plan.rules[rule].action, rule})
+	}
+	if m.accepts(s.at, m.shows, array) >= 0 {
+		j.mask, j.lifted = verdict{}, true
+	}
+}
+
+// judgeWay finds out whether a value that is not exposed is on the way to one
+// that is.
+func (m *machine) judgeWay(s *state, j *judged) {
+	j.hides, j.named = true, false
+	for i := s.at.next(m.expose.from, m.expose.to); i >= 0; i = s.at.next(i+1, m.expose.to) {
+		if m.final.has(i) {
+			continue
+		}
+		j.hides = false
+		path := m.owner[i]
+		if s.firm.next(m.first[path], m.first[path+1]) >= 0 {
+			j.named = true
+			return
+		}
+	}
+}
+
+// judgeRows finds the row filters that judge the value, and the fields of
+// conditions that it is.
+func (m *machine) judgeRows(s *state, j *judged, array bool) {
+	j.awaits = array && s.at.meets(m.elems)
+	for i := range m.plan.filters {
+		path := m.plan.masks + m.plan.shows + m.plan.expose + i
+		here := s.at.has(m.each + i)
+		j.at.remove(m.each + i)
+		if m.accepts(s.at, span{m.first[path], m.first[path+1]}, true) >= 0 {
+			j.found = true
+			if array && !m.plan.patterns[path].literalEnd() {
+				j.at.add(m.each + i)
+			} else {
+				here = true
+			}
+		}
+		if here && !s.mute {
+			j.filters = append(j.filters, i)
+		}
+	}
+	for i := range m.fields {
+		f := &m.fields[i]
+		if slices.Contains(j.filters, f.filter) {
+			j.at.add(f.at)
+		}
+		for at := j.at.next(f.at, f.end()+1); at >= 0; at = j.at.next(at+1, f.end()+1) {
+			switch {
+			case at == f.end():
+				j.landed = append(j.landed, i)
+			case array:
+				j.blurred = append(j.blurred, fieldAt{i, at - f.at})
+			}
+		}
+	}
+}
+
+func (m *machine) judgeScalar(s *state) {
+	j := &s.scalar
+	switch {
+	case j.muted:
+	case j.hides:
+		j.deed = hideIt
+	case j.mask.action == Drop:
+		j.deed = dropIt
+	case !j.named:
+		j.deed = hideIt
+	case !j.open && j.mask.action == noAction:
+		j.deed = nullIt
+	case !j.open: // the weaker actions would let a part of it through
+		j.deed, j.mask = maskIt, m.plan.redact.stricter(j.mask)
+	case j.mask.action != noAction:
+		j.deed = maskIt
+	}
+	j.raw = len(j.landed) > 0 || j.deed == maskIt && j.mask.action < Redact
+	j.plain = j.deed == copyIt && !j.raw && !j.shows && !j.exposes && !j.found && len(j.filters) == 0
+}
+
+func (m *machine) judgeContainer(j *judged, object bool) {
+	if act := j.mask.action; object && act != noAction && act < Redact {
+		j.mask = m.plan.redact
+	}
+	if !j.muted {
+		j.whole = j.mask.action >= Redact
+		j.muted = j.hides || j.whole && !m.showsInside(j)
+		j.removes = len(j.filters) > 0 || j.whole || j.hides || !j.named
+		j.tried = j.removes || !j.open && j.lifted
+	}
+	j.plain = !j.tried && !j.shows && !j.exposes && !j.found && !j.awaits && len(j.landed) == 0 && len(j.blurred) == 0
+	j.dead = m.dies(j, object)
+}
+
+// showsInside reports whether a show could match inside.
+func (m *machine) showsInside(j *judged) bool {
+	for i := j.at.next(m.shows.from, m.shows.to); i >= 0; i = j.at.next(i+1, m.shows.to) {
+		if !m.final.has(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// dies reports whether nothing inside can be changed, found or compared. Where
+// no mask holds, nothing depends on a show.
+func (m *machine) dies(j *judged, object bool) bool {
+	if !j.muted && (!j.open || j.mask.action != noAction) {
+		return false
+	}
+	live := slices.Clone(j.at)
+	live.clear(m.shows)
+	if j.muted {
+		live.clear(m.masks)
+		live.clear(m.expose)
+		live.clear(span{m.each, m.each + len(m.plan.filters)})
+	}
+	if object {
+		return !live.meets(m.deep) && !live.meets(m.members)
+	}
+	return !live.meets(m.deep) && !live.meets(m.through) && !live.meets(m.match[symElem])
+}

@@ -1,0 +1,204 @@
+package redact
+
+// trial is a container of which it is not known yet what becomes of it.
+type trial struct {
+	judged *judged
+	object bool
+	row    bool
+	mutes  bool // its inside is not copied
+	// removes says that it may have to be taken back. It is revoked as soon as
+	// something inside is found for the sake of which it stays.
+	removes bool
+	start   int    // its place
+	hold    int    // the place from which on it goes if it vanishes
+	before  counts // without it
+	inside  counts // when its inside begins
+}
+
+// open begins the container at p that is not simply kept. It reports whether a
+// trial has begun.
+func (e *engine) open(j *judged, p int, object bool) bool {
+	before := e.counts
+	e.found = e.found || j.found
+	if j.exposes {
+		e.exposed++
+	}
+	if j.shows {
+		e.shown++
+	}
+	row := j.tried && len(j.filters) > 0
+	if row {
+		e.openRow(j.filters)
+	}
+	e.land(j, nil)
+	if !j.tried {
+		e.settle()
+		return false
+	}
+	hold := e.frames[len(e.frames)-1].hold
+	t := trial{j, object, row, j.muted, j.removes, e.place(p), hold, before, e.counts}
+	if t.mutes {
+		e.flush(p)
+		e.lost = true
+	}
+	if t.removes && e.first == never {
+		e.first, e.undecided = hold, len(e.trials)
+	}
+	e.trials = append(e.trials, t)
+	e.settle()
+	return true
+}
+
+// stays reports whether what was found inside keeps the container from being
+// removed or replaced. Rows are another question.
+func (t *trial) stays(now *counts) bool {
+	gone := t.judged.whole && now.shown == t.inside.shown
+	return !gone && !t.judged.hides && (t.judged.open || t.judged.named || now.exposed > t.inside.exposed)
+}
+
+// settle looks which trials have been decided by what was found last, so that
+// their output need not be held until they end. A row is decided at its end
+// only, and with it everything outside that depends on what is in it.
+func (e *engine) settle() {
+	for i := len(e.trials) - 1; i >= e.undecided && e.first != never; i-- {
+		t := &e.trials[i]
+		if t.row || t.removes && !t.stays(&e.counts) {
+			return
+		}
+		t.removes = false
+		if i == e.undecided {
+			e.first = never
+		}
+	}
+}
+
+// close ends the innermost trial, whose container ends in front of end, and
+// reports whether it stays.
+func (e *engine) close(end int) bool {
+	t := e.trials[len(e.trials)-1]
+	e.trials = e.trials[:len(e.trials)-1]
+	if len(e.trials) == e.undecided {
+		e.first = never
+	}
+	j := t.judged
+	if t.mutes {
+		e.lost, e.span = false, end
+	}
+	f := kept
+	gone := j.whole && e.shown == t.inside.shown
+	exposed := e.exposed > t.inside.exposed && !gone
+	switch {
+	case j.hides:
+		f = hidden
+	case gone && j.mask.action == Drop:
+		f = dropped
+	case !j.open && !j.named && !exposed:
+		f = hidden
+	case gone:
+		e.counts = t.inside
+		e.rollback(t.start, end)
+		if j.mask.action == Null {
+			e.out = append(e.out, "null"...)
+		} else {
+			e.out = append(e.out, redacted...)
+		}
+		e.masked++
+		e.changed()
+	case !j.open && j.lifted && exposed:
+		e.shown++
+	}
+	if t.row && !e.closeRow() {
+		f = denied
+	}
+	if f != kept {
+		e.remove(f, t.hold, end, t.before)
+	}
+	e.settle()
+	return f == kept
+}
+
+// remove takes a value back.
+func (e *engine) remove(f fate, hold, end int, before counts) {
+	e.rollback(hold, end)
+	e.counts = before
+	switch f {
+	case dropped:
+		e.masked++
+	case hidden:
+		e.hidden++
+	case denied:
+		e.counts.dropped++
+	}
+	e.changed()
+	if len(e.frames) == 1 {
+		e.rootFate = f
+	}
+}
+
+// begin prepares for the scalar at p, which starts with c, if it is not simply
+// copied.
+func (e *engine) begin(j *judged, p int, c byte) {
+	e.head, e.token = c, -1
+	if j.raw {
+		e.token = p
+	}
+	if j.deed != copyIt {
+		e.flush(p)
+		e.lost = true
+	}
+}
+
+// finish ends the scalar in front of end, and reports whether it stays.
+func (e *engine) finish(j *judged, end int) bool {
+	before := e.counts
+	e.found = e.found || j.found
+	if j.exposes {
+		e.exposed++
+	}
+	if j.shows {
+		e.shown++
+	}
+	var raw []byte
+	if e.token >= 0 && end-e.token <= e.limits.Scalar {
+		raw = e.buf[e.token:end]
+	}
+	row := !j.muted && len(j.filters) > 0
+	if row {
+		e.openRow(j.filters)
+	}
+	e.land(j, raw)
+	f := e.do(j, raw, end)
+	if row && !e.closeRow() {
+		f = denied
+	}
+	e.token = -1
+	if f != kept {
+		e.remove(f, e.frames[len(e.frames)-1].hold, end, before)
+	}
+	if j.exposes || j.shows {
+		e.settle()
+	}
+	return f == kept
+}
+
+// do does what a scalar is to suffer.
+func (e *engine) do(j *judged, raw []byte, end int) fate {
+	if j.deed == copyIt {
+		return kept
+	}
+	e.lost, e.span = false, end
+	switch j.deed {
+	case dropIt:
+		return dropped
+	case hideIt:
+		return hidden
+	case nullIt:
+		e.out = append(e.out, "null"...)
+		e.hidden++
+	case maskIt:
+		e.out = e.m.plan.rules[j.mask.rule].appendScalar(e.out, e.head, raw, &e.scratch)
+		e.masked++
+	}
+	e.changed()
+	return kept
+}

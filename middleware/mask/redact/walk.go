@@ -1,0 +1,244 @@
+package redact
+
+// phase is what the engine reads next.
+type phase uint8
+
+const (
+	atValue  phase = iota
+	inString       // the rest of a string that is a value
+	inNumber       // the rest of a number
+	atFirst        // a value or a name, or the end of a container
+	atName
+	inName
+	atColon
+	atNext // a comma, or the end of a container or of the text
+	inDead // the rest of a dead container
+	atLine // a line, perhaps an empty one
+	atStart
+	atEnd
+)
+
+// walk reads the document on, to its end or to that of the window.
+//
+// It is one function so that what is needed for every token stays in
+// registers, and one of gotos because it is an automaton: after every token it
+// is known what may come.
+func (e *engine) walk() error {
+	var (
+		b    = e.buf
+		p    = e.p
+		f    = &e.frames[len(e.frames)-1]
+		cur  = e.cur
+		ph   phase
+		j    *judged
+		c    byte
+		i    int
+		ok   bool
+		why  stop
+		keep bool
+		err  error
+	)
+	switch e.phase {
+	case inString:
+		goto inString
+	case inNumber:
+		goto inNumber
+	case atFirst:
+		goto first
+	case atName:
+		goto name
+	case inName:
+		goto inName
+	case atColon:
+		goto colon
+	case atNext:
+		goto next
+	case inDead:
+		goto dead
+	}
+
+value:
+	if c = b[p]; c <= ' ' {
+		p = skipSpace(b, p)
+		c = b[p]
+	}
+	if c == '{' || c == '[' {
+		goto container
+	}
+	if !cur.scalar.plain && c != 0 {
+		e.begin(&cur.scalar, p, c)
+	}
+	switch {
+	case c == '"':
+		p++
+		goto inString
+	case c-'0' <= 9 || c == '-':
+		if i, ok = scanNumber(b, p); i < e.end || e.last {
+			if !ok {
+				return e.fail(ErrSyntax, i, 0)
+			}
+			p = i
+			goto scalar
+		}
+		e.number = numStart
+		goto inNumber
+	}
+	if i = scanLiteral(b, p); i == 0 {
+		ph, err = atValue, e.fail(ErrSyntax, p, 5)
+		goto leave
+	}
+	p = i
+	goto scalar
+
+inString:
+	if p, why = scanString(b, p); why == stopEnd {
+		goto scalar
+	}
+	ph, err = inString, e.broken(p, why)
+	goto leave
+
+inNumber:
+	if p, ok = e.scanOn(p); !ok {
+		ph, err = inNumber, e.fail(ErrSyntax, p, 0)
+		goto leave
+	}
+
+scalar:
+	if cur.scalar.plain || e.finish(&cur.scalar, p) {
+		f.emitted = true
+	}
+
+next:
+	if c = b[p]; c <= ' ' {
+		p = skipSpace(b, p)
+		c = b[p]
+	}
+	if c == ',' && f.closing != 0 {
+		if f.emitted {
+			f.hold = e.place(p)
+		} else {
+			e.rollback(f.hold, p+1)
+		}
+		p++
+		if f.closing == ']' {
+			f.index++
+			cur = f.state
+			goto value
+		}
+		goto name
+	}
+	if c == 0 && f.closing == 0 && p >= e.end && e.last {
+		e.p = p
+		return nil
+	}
+	if c != f.closing || c == 0 {
+		ph, err = atNext, e.fail(ErrSyntax, p, 0)
+		goto leave
+	}
+	if !f.emitted {
+		e.rollback(f.hold, p)
+	}
+
+pop:
+	p++
+	keep = f.tried
+	e.frames = e.frames[:len(e.frames)-1]
+	f = &e.frames[len(e.frames)-1]
+	if !keep || e.close(p) {
+		f.emitted = true
+	}
+	goto next
+
+container:
+	if len(e.frames) > e.limits.Depth {
+		return &Error{ErrDepth, e.base + p}
+	}
+	j = &cur.array
+	if c == '{' {
+		j = &cur.object
+	}
+	keep = !j.plain && e.open(j, p, c == '{')
+	if j.dead {
+		e.closes = keep
+		goto dead
+	}
+	p++
+	e.frames = append(e.frames, frame{
+		state: cur, hold: e.place(p), closing: c + 2, // in ASCII
+		emitted: j.muted, tried: keep, awaits: j.awaits,
+	})
+	f = &e.frames[len(e.frames)-1]
+	if c == '[' {
+		f.state = e.m.elem(cur)
+	}
+
+first:
+	if c = b[p]; c <= ' ' {
+		p = skipSpace(b, p)
+		c = b[p]
+	}
+	switch {
+	case c == f.closing:
+		e.found = e.found || f.awaits
+		goto pop
+	case c == 0:
+		ph, err = atFirst, e.fail(ErrSyntax, p, 0)
+		goto leave
+	case f.closing == ']':
+		cur = f.state
+		goto value
+	}
+
+name:
+	if c = b[p]; c <= ' ' {
+		p = skipSpace(b, p)
+		c = b[p]
+	}
+	if c != '"' {
+		ph, err = atName, e.fail(ErrSyntax, p, 0)
+		goto leave
+	}
+	e.token = p
+	e.name = e.base + p
+	p++
+
+inName:
+	if p, why = scanString(b, p); why != stopEnd {
+		ph, err = inName, e.broken(p, why)
+		goto leave
+	}
+	if e.base+p-e.name-2 > e.limits.Key {
+		return &Error{ErrTooLarge, e.name}
+	}
+	f.saved, f.name = false, span{e.name, e.base + p}
+	cur = e.enter(f.state, b, e.token, p)
+	e.token = -1
+	if cur.fields {
+		e.meet(cur)
+	}
+
+colon:
+	if c = b[p]; c != ':' {
+		p = skipSpace(b, p)
+		if b[p] != ':' {
+			ph, err = atColon, e.fail(ErrSyntax, p, 0)
+			goto leave
+		}
+	}
+	p++
+	goto value
+
+dead:
+	if p, err = e.skip(p); err != nil {
+		ph = inDead
+		goto leave
+	}
+	if !e.closes || e.close(p) {
+		f.emitted = true
+	}
+	goto next
+
+leave:
+	e.p, e.cur, e.phase = p, cur, ph
+	return err
+}
