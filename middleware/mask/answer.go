@@ -167,7 +167,7 @@ func (a *answer) rewrite(src []byte) ([]byte, redact.Report, error) {
 	if mediaKind(a.res.Header) == jsonLines {
 		rewrite = redact.AppendLines
 	}
-	out, report, err := rewrite(make([]byte, 0, size), src, plan, redact.Limits{})
+	out, report, err := rewrite(make([]byte, 0, size), src, plan, redact.Limits{Pointers: -1})
 	if err != nil {
 		return nil, report, err
 	}
