@@ -10,7 +10,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/config"
 )
 
+// Some rotations leave no file behind, some leave a new one.
 func TestLogFileIsReopenedAfterARotation(t *testing.T) {
+	for what, created := range map[string]bool{"moved away": false, "moved away, a new one made": true} {
+		t.Run(what, func(t *testing.T) { rotate(t, created) })
+	}
+}
+
+func rotate(t *testing.T, created bool) {
 	name := filepath.Join(t.TempDir(), "access.log")
 	l, err := OpenLog(config.Log{Level: "info", Output: name}, io.Discard, io.Discard)
 	if err != nil {
@@ -19,6 +26,11 @@ func TestLogFileIsReopenedAfterARotation(t *testing.T) {
 	l.Info("one")
 	if err := os.Rename(name, name+".1"); err != nil {
 		t.Fatal(err)
+	}
+	if created {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	l.Info("two") // still to the old file: nothing is lost in between
 	for range 2 { // the second time there is nothing to do
