@@ -82,7 +82,6 @@ func AppendLines(dst, src []byte, plan *Plan, limits Limits) ([]byte, Report, er
 func appendAll(dst, src []byte, plan *Plan, limits Limits, lines bool) ([]byte, Report, error) {
 	limits.Element = never
 	e := newEngine(plan, limits, lines)
-	defer e.release()
 	e.text, e.out = src, dst
 	e.done = -len(dst)
 	for {
@@ -90,11 +89,13 @@ func appendAll(dst, src []byte, plan *Plan, limits Limits, lines bool) ([]byte, 
 		if err == errMore {
 			continue
 		}
-		out := e.out
+		out, report := e.out, e.report()
 		e.out = nil
+		// Not deferred: an engine that has panicked is not used again.
+		e.release()
 		if err != nil {
 			return dst, Report{}, err
 		}
-		return out, e.report(), nil
+		return out, report, nil
 	}
 }
