@@ -26,6 +26,7 @@ func (k *checker) masking() {
 			k.mistake(join("masking.keys", id), "key %q has %d bytes; it needs at least 32", id, n)
 		}
 	}
+	k.nationalIDs("masking.national_ids", m.NationalIDs)
 	switch {
 	case k.unread("masking.keys") || k.unread("masking.primary"):
 	case m.Primary == "" && len(ids) > 1:

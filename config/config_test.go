@@ -30,9 +30,12 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	want.Upstreams = map[string]*Upstream{"echo": {Endpoints: []string{"http://127.0.0.1:9080"}}}
 	want.Routes = []*Route{{
 		Name: "all", Match: Match{Path: "/"}, Upstream: "echo", Public: true,
-		CSRF:     CSRF{Mode: "auto"},
-		Policy:   Policy{Off: true, Stated: true, Masks: "optional", Rows: "optional"},
-		Mask:     Mask{Max: 8 << 20},
+		CSRF:   CSRF{Mode: "auto"},
+		Policy: Policy{Off: true, Stated: true, Masks: "optional", Rows: "optional"},
+		Mask: Mask{Buffer: "stream", Max: 8 << 20, Unclassified: "off", OracleParameters: []string{
+			"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
+			"include", "exclude", "expand", "filter", "group_by", "distinct",
+		}},
 		Timeouts: want.Timeouts, Limits: want.Limits, Audit: "metadata",
 	}}
 	c.source = source{}
@@ -122,14 +125,14 @@ func TestPathsAreAbsolute(t *testing.T) {
 func TestMistake(t *testing.T) {
 	c := load(t, "testdata/full.good.yaml")
 	for path, want := range map[string]string{
-		"routes[0].upstream":                         "64:15",
-		"routes[1].upstream":                         "90:15",
-		"routes[1].session.idle":                     "88:5", // the route, which says nothing of it
+		"routes[0].upstream":                         "65:15",
+		"routes[1].upstream":                         "97:15",
+		"routes[1].session.idle":                     "95:5", // the route, which says nothing of it
 		"issuers.filed.jwks_file":                    "35:72",
 		"listeners.public.tls.certificates[0].cert":  "9:17",
 		"listeners.public.tls.certificates":          "8:7",
 		"listeners.public.tls.certificates[7].cert":  "8:7",
-		"routes[0].sanitize.fields./people/*/a.b~1c": "79:35",
+		"routes[0].sanitize.fields./people/*/a.b~1c": "80:35",
 		"nothing.like.it":                            "2:1",
 	} {
 		m := c.Mistake(path, "is %s", "wrong")

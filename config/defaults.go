@@ -52,6 +52,7 @@ func defaults(t reflect.Type) reflect.Value {
 			},
 		},
 		Upload{FileBytes: 2 << 20, Files: 10},
+		GraphQL{Batch: 1, Depth: 20, Selections: 2000},
 	} {
 		if reflect.TypeOf(v) == t {
 			return reflect.ValueOf(v)
@@ -64,8 +65,14 @@ func defaultRoute() Route {
 	return Route{
 		CSRF:   CSRF{Mode: "auto"},
 		Policy: Policy{Masks: "optional", Rows: "optional"},
-		Mask:   Mask{Max: 8 << 20},
-		Audit:  "metadata",
+		Mask: Mask{
+			Buffer: "stream", Max: 8 << 20, Unclassified: "off",
+			OracleParameters: []string{
+				"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
+				"include", "exclude", "expand", "filter", "group_by", "distinct",
+			},
+		},
+		Audit: "metadata",
 	}
 }
 

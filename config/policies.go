@@ -15,7 +15,8 @@ type Policies struct {
 	Headers []string `yaml:"headers"`
 }
 
-// Masking holds the keys of the mask actions hash and tokenize.
+// Masking holds the keys of the mask actions hash and tokenize, and what else
+// holds for the masks of all routes.
 type Masking struct {
 	// Keys are secrets of at least 32 bytes by key id. Without any, a policy
 	// that says hash or tokenize is refused.
@@ -23,4 +24,8 @@ type Masking struct {
 	// Primary is the id of the key that new values are made with. Required
 	// where there is more than one key.
 	Primary string `yaml:"primary"`
+	// NationalIDs are regular expressions (RE2) by name that find national
+	// identifiers, for routes with `unclassified`. They are matched against
+	// whole values. Default: none.
+	NationalIDs map[string]string `yaml:"national_ids"`
 }

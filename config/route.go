@@ -120,9 +120,49 @@ type Policy struct {
 
 // Mask says how answers are masked.
 type Mask struct {
-	// Max is the largest answer that is masked; a larger one is refused with
-	// 502 response_unmaskable. Default: 8MiB.
+	// Buffer is stream or full. Stream sends what has been masked while the
+	// rest is read; a fault behind the first 64 KiB cuts the answer, so that
+	// the client sees a failure. Full holds an answer until all of it is known
+	// to be fine: all or nothing. Default: stream.
+	Buffer string `yaml:"buffer" oneof:"stream full"`
+	// Max is the largest masked answer that is held with `buffer: full`; a
+	// larger one is refused with 502 response_unmaskable. Default: 8MiB.
 	Max Size `yaml:"max" is:"positive"`
+	// PassthroughTypes are media types that pass as they are, whatever the
+	// decision masks or filters: "image/png" or "image/*". Types made of
+	// fields (JSON, XML, CSV, HTML, text) cannot be written. Default: none.
+	PassthroughTypes []string `yaml:"passthrough_types"`
+	// OracleParameters are query parameters that sort, select or filter by
+	// the names in their values; with such a name masked, a request is refused
+	// with 403. Parameters that are named like a masked field (salary,
+	// salary__gt, salary[gt], filter[salary]) are refused in any case.
+	// A $ in front does not count. Default: ordering, order, order_by, sort,
+	// sort_by, fields, select, include, exclude, expand, filter, group_by,
+	// distinct.
+	OracleParameters []string `yaml:"oracle_parameters"`
+	// Unclassified says what becomes of values that look like personal data
+	// under paths that neither a mask nor `classified` names: off, report
+	// (counted by route and path) or redact (masked as well). Default: off.
+	Unclassified string `yaml:"unclassified" oneof:"off report redact"`
+	// GraphQL says that the upstream speaks GraphQL here: paths of the
+	// decision are those of the schema (data and field names), whatever names
+	// a query gives them. Absent: the route is not GraphQL.
+	GraphQL *GraphQL `yaml:"graphql"`
+}
+
+// GraphQL says how queries of a route are read. Subscriptions are refused, and
+// what has no query to read: the answer could not be masked.
+type GraphQL struct {
+	// Persisted is a JSON file of queries by id or SHA-256, for requests that
+	// name a query instead of sending it. Default: none, and they are refused.
+	Persisted string `yaml:"persisted" is:"file"`
+	// Batch is how many operations one request may hold. Default: 1.
+	Batch int `yaml:"batch" is:"positive"`
+	// Depth is how deeply selections may be nested. Default: 20.
+	Depth int `yaml:"depth" is:"positive"`
+	// Selections is how many fields a query may select, fragments expanded.
+	// Default: 2000.
+	Selections int `yaml:"selections" is:"positive"`
 }
 
 // Rewrite changes the path towards the upstream. Policies judge the original

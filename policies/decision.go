@@ -20,6 +20,10 @@ type Decision struct {
 	// Expose, where it is not empty, lists the only paths of the response
 	// that pass.
 	Expose []string `json:"expose,omitempty"`
+	// Classified lists paths of the response whose values the policy knows
+	// about, masked or not. What looks like personal data at any other path is
+	// reported, where the route asks for it.
+	Classified []string `json:"classified,omitempty"`
 	// Protect lists the members of the request body the subject may not write.
 	Protect []Protect `json:"protect,omitempty"`
 	// Require lists what the authentication of the subject must have been
@@ -78,6 +82,9 @@ type Mask struct {
 	// Bucket is the width of the buckets of generalize on numbers; 0 means
 	// the engine's default.
 	Bucket float64 `json:"bucket,omitempty"`
+	// Class is what the values are ("pii", "phi", "pay"), for metrics and the
+	// record. It changes nothing.
+	Class string `json:"class,omitempty"`
 }
 
 // Row is one row filter: an element selected by Path survives if all
@@ -88,18 +95,29 @@ type Row struct {
 }
 
 // Condition compares one field of an element with a value or with a named
-// value of the caller. Exactly one of Value and Input is meaningful: Input
-// where it is not empty.
+// value of the caller, or combines other conditions. Exactly one of Value and
+// Input is meaningful: Input where it is not empty.
+//
+// A combination has exactly one of Any, All and Not, and neither Field nor Op.
+// Logic is three-valued (Kleene): a comparison with a field that is missing is
+// undefined, and so is its negation.
 type Condition struct {
-	Field string `json:"field"`
-	Op    string `json:"op"`
+	Field string `json:"field,omitempty"`
+	Op    string `json:"op,omitempty"`
 	Value any    `json:"value,omitempty"` // string, json.Number, bool, nil or a list of those
 	Input string `json:"input,omitempty"`
+
+	Any []Condition `json:"any,omitempty"`
+	All []Condition `json:"all,omitempty"`
+	Not *Condition  `json:"not,omitempty"`
 }
 
 // Ops lists the comparison operators of a [Condition].
 func Ops() []string {
-	return []string{"eq", "ne", "in", "not_in", "lt", "le", "gt", "ge", "exists"}
+	return []string{
+		"eq", "ne", "in", "not_in", "lt", "le", "gt", "ge", "exists",
+		"startswith", "endswith", "contains",
+	}
 }
 
 // Protect names members of the request body that may not be written.
