@@ -51,6 +51,7 @@ type Plan struct {
 	masks, shows, expose int
 	rules                []rule   // beside the patterns of masks
 	filters              []filter // beside the patterns of rows
+	leaves               int      // in all of them
 	redact               verdict  // what objects get under actions that have no form for them
 	optionalRows         bool
 	machine              *machine
@@ -62,7 +63,19 @@ type rule struct {
 	sealer *sealer
 }
 
-type filter struct{ conds []*cond }
+// filter is a row filter: all its conditions must hold. leaves are the
+// comparisons in them.
+type filter struct{ conds, leaves []*cond }
+
+// holds reports whether a row stays, given what the comparisons come to.
+func (f *filter) holds(leaf func(*cond) truth) bool {
+	for _, c := range f.conds {
+		if c.holds(leaf) != yes {
+			return false
+		}
+	}
+	return true
+}
 
 // verdict is the strictest mask that holds for a value; the zero value is
 // none.
@@ -173,12 +186,17 @@ func (p *Plan) addFilter(f RowFilter) error {
 		return fmt.Errorf("a row filter needs a condition")
 	}
 	var out filter
+	var all conds
 	for _, c := range f.Where {
-		compiled, err := compileCond(c)
+		compiled, err := all.compile(c, 1)
 		if err != nil {
 			return err
 		}
 		out.conds = append(out.conds, compiled)
+	}
+	out.leaves = all.leaves
+	if p.leaves += len(out.leaves); p.leaves > maxLeaves {
+		return fmt.Errorf("the row filters have more than %d comparisons", maxLeaves)
 	}
 	p.filters = append(p.filters, out)
 	p.patterns = append(p.patterns, pat)
