@@ -62,16 +62,20 @@ func (b bound) takes(n int) bool { return b.min <= n && n <= b.max }
 func boundOf(re *syntax.Regexp) bound {
 	switch re.Op {
 	case syntax.OpLiteral:
-		b := bound{min: len(re.Rune), max: utf8.UTFMax * len(re.Rune)}
+		b := bound{min: len(re.Rune)} // a byte that is not UTF-8 is read as U+FFFD
 		for _, r := range re.Rune {
+			if b.max += len(string(r)); re.Flags&syntax.FoldCase != 0 {
+				b.max = utf8.UTFMax * b.min
+			}
 			if '0' <= r && r <= '9' {
 				b.digits++
 			}
 		}
 		return b
 	case syntax.OpCharClass:
-		b := bound{min: 1, max: utf8.UTFMax, digits: 1}
+		b := bound{min: 1, digits: 1}
 		for i := 0; i < len(re.Rune); i += 2 {
+			b.max = len(string(re.Rune[i+1])) // the last range has the longest
 			if re.Rune[i] < '0' || re.Rune[i+1] > '9' {
 				b.digits = 0
 			}

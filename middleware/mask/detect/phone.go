@@ -28,6 +28,9 @@ const maxPhone = 15
 // a '+', with a 0 for the trunk and the parts set apart, or with the area code
 // of North America in parentheses.
 func isPhone(text []byte) bool {
+	if c := text[0]; c != '+' && c != '0' && c != '(' || len(text) > maxPhone+2*maxGroups {
+		return false
+	}
 	s, ok := readShape(text)
 	switch {
 	case !ok:
