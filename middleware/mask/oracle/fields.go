@@ -11,9 +11,9 @@ import (
 type Fields struct {
 	masked map[string]bool // folded
 	// odd are those of masked that hold something at which words are cut.
-	odd      []string
-	shortest int
-	all      bool // every name is masked
+	odd   []string
+	names []string // those of masked that are not empty
+	all   bool     // every name is masked
 	// exposed, where it is not nil, are the only names that are not hidden.
 	exposed map[string]bool // folded
 }
@@ -64,10 +64,12 @@ func FieldsOf(spec redact.Spec) Fields {
 }
 
 func (f *Fields) mask(name string) {
-	if len(f.masked) == 0 || len(name) < f.shortest {
-		f.shortest = len(name)
+	if f.masked[name] {
+		return
 	}
-	f.masked[name] = true
+	if f.masked[name] = true; name != "" {
+		f.names = append(f.names, name)
+	}
 	if strings.ContainsFunc(name, isCut) {
 		f.odd = append(f.odd, name)
 		if plain := joined(name); plain != "" {
@@ -82,6 +84,16 @@ func (f Fields) Masked(name string) bool { return f.isMasked(redact.Fold(name)) 
 // Exposed reports whether name is on an exposed path, or there is no list of
 // those.
 func (f Fields) Exposed(name string) bool { return f.exposed == nil || f.exposed[redact.Fold(name)] }
+
+// within reports whether a masked name is a part of folded.
+func (f *Fields) within(folded string) bool {
+	for _, name := range f.names {
+		if strings.Contains(folded, name) {
+			return true
+		}
+	}
+	return false
+}
 
 func (f *Fields) isMasked(folded string) bool { return f.all || f.masked[folded] }
 

@@ -27,7 +27,7 @@ func (g *Guard) names(folded string, hidden *Fields) bool {
 	switch {
 	case hidden.isMasked(folded):
 		return folded != "" || hidden.masked[""]
-	case len(hidden.masked) == 0 || len(folded) < hidden.shortest:
+	case !hidden.within(folded):
 		return false
 	}
 	var room, more [16]int
