@@ -5,8 +5,12 @@ import (
 	"strconv"
 )
 
-// MaxSegments is how many segments a path may have.
-const MaxSegments = maxSegments
+// Bounds of a spec: how many segments a path may have, and how many comparisons
+// there may be in the conditions of all row filters together.
+const (
+	MaxSegments    = maxSegments
+	MaxComparisons = maxLeaves
+)
 
 // Segment is one step of a path, for those who have to follow paths elsewhere
 // than in a text. The zero values of all fields but Name make a plain name.
