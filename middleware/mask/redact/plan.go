@@ -27,6 +27,9 @@ type Rule struct {
 	// Bucket is the width of the buckets of [Generalize] on numbers. 0 means
 	// [DefaultBucket].
 	Bucket float64
+	// Domain is what [Hash] and [Tokenize] call the field: values hash alike
+	// in the same domain only. Default: the last name of Path.
+	Domain string
 }
 
 // DefaultBucket is the width of a bucket where a rule does not say.
@@ -197,7 +200,7 @@ func (p *Plan) addRule(r Rule, origin int, opts Options) error {
 		if opts.Keys == nil {
 			return fmt.Errorf("%v needs a key and none is configured", r.Action)
 		}
-		if out.sealer, err = opts.Keys.sealer(opts.Keys.primary, opts.Tenant, fieldClass(pat.segs)); err != nil {
+		if out.sealer, err = opts.Keys.sealer(opts.Keys.primary, opts.Tenant, cmp.Or(foldString(r.Domain), fieldClass(pat.segs))); err != nil {
 			return err
 		}
 	default:

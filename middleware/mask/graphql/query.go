@@ -1,0 +1,125 @@
+package graphql
+
+import "github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
+
+// Query is what a request selects. It is immutable.
+type Query struct {
+	batch bool
+	// operations are the answers to what is asked for one by one, without what
+	// does not depend on it; root is the answer with all of them in one.
+	operations []*node
+	root       *node
+}
+
+// build makes the answer of its operations. Names see through arrays, so an
+// array of answers needs nothing more. The members errors and extensions are
+// called so whatever the query says.
+func (q *Query) build() {
+	q.root = &node{}
+	for _, op := range q.operations {
+		q.root.merge(op)
+	}
+	for _, name := range []string{"errors", "extensions"} {
+		m := q.root.member(name)
+		m.addName(name)
+		m.leaf = true
+	}
+}
+
+// maxPaths bounds the segments of all paths that a translation adds, and so
+// what a query can make a plan cost.
+const maxPaths = 16384
+
+// translation is a spec on its way to that for the answer.
+type translation struct {
+	query *Query
+	left  int // of maxPaths
+}
+
+// path makes a path of segments, of which the ones behind are the rest of a
+// path of the policy.
+func (t *translation) path(at, rest []redact.Segment) (string, error) {
+	n := len(at) + len(rest)
+	if n > redact.MaxSegments {
+		return "", refused("the query is nested too deeply")
+	}
+	if t.left -= n; t.left < 0 {
+		return "", refused("the query gives too many names to what the policy is about")
+	}
+	return string(redact.AppendPath(redact.AppendPath([]byte{'$'}, at...), rest...)), nil
+}
+
+// Translate gives the spec for the answer to the query, of a spec whose paths
+// are about the schema: "$.data", and then fields. It is an [*Error] of
+// [ErrRefused] where the query asks for nothing that the row filters are about
+// or for more than can be translated, and another error where the spec cannot
+// be carried out.
+func (q *Query) Translate(spec redact.Spec) (redact.Spec, error) {
+	t := &translation{query: q, left: maxPaths}
+	masks, shows, err := splitRules(spec.Rules)
+	if err != nil {
+		return redact.Spec{}, err
+	}
+	out := spec
+	if out.Rules, err = t.masks(masks); err != nil {
+		return redact.Spec{}, err
+	}
+	shown, err := t.grants(shows, false)
+	if err != nil {
+		return redact.Spec{}, err
+	}
+	for _, path := range shown {
+		out.Rules = append(out.Rules, redact.Rule{Path: path, Action: redact.Show})
+	}
+	if out.Expose, err = t.exposed(spec.Expose); err != nil {
+		return redact.Spec{}, err
+	}
+	if out.Rows, err = t.rows(spec.Rows); err != nil {
+		return redact.Spec{}, err
+	}
+	return out, nil
+}
+
+// splitRules tells masks from shows.
+func splitRules(rules []redact.Rule) (masks []redact.Rule, shows []*pattern, err error) {
+	for _, r := range rules {
+		if r.Action != redact.Show {
+			masks = append(masks, r)
+			continue
+		}
+		p, err := newPattern(r.Path)
+		if err != nil {
+			return nil, nil, err
+		}
+		shows = append(shows, p)
+	}
+	return masks, shows, nil
+}
+
+// nothing is a path that no answer holds: a name in GraphQL is a word.
+const nothing = "$.data['-']"
+
+// exposed translates a list of paths that are the only ones to pass. It stays
+// a list, for an empty one would let everything pass.
+func (t *translation) exposed(paths []string) ([]string, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	patterns := make([]*pattern, len(paths))
+	for i, path := range paths {
+		p, err := newPattern(path)
+		if err != nil {
+			return nil, err
+		}
+		// In front of what is exposed whole, [*] at the end means nothing.
+		for n := len(p.segs); n > 0 && p.segs[n-1].Elements && !p.segs[n-1].Deep; n-- {
+			p.segs = p.segs[:n-1]
+		}
+		patterns[i] = p
+	}
+	out, err := t.grants(patterns, true)
+	if err == nil && len(out) == 0 {
+		out = []string{nothing}
+	}
+	return out, err
+}
