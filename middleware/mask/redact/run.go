@@ -17,6 +17,7 @@ func newEngine(plan *Plan, limits Limits, lines bool) *engine {
 	e.phase = atStart
 	e.frames = append(e.frames, frame{})
 	e.first = never
+	e.tally.reset(plan.asked)
 	return e
 }
 
@@ -41,7 +42,7 @@ func (e *engine) release() {
 	*e = engine{
 		window: window{buf: e.buf}, out: e.out[:0], frames: e.frames[:0], nest: nest{bits: e.nest.bits},
 		pointers: pointers{e.pointers.text[:0], e.pointers.ends[:0], e.pointers.saved[:0]},
-		trials:   e.trials[:0], rows: e.rows[:0], captures: e.captures[:0],
+		trials:   e.trials[:0], rows: e.rows[:0], captures: e.captures[:0], tally: e.tally.spare(),
 		names: names{cache: e.names.cache, text: e.names.text, fold: e.names.fold}, scratch: e.scratch,
 	}
 	spare.Put(e)
@@ -176,5 +177,8 @@ func (e *engine) finishText() error {
 }
 
 func (e *engine) report() Report {
-	return Report{Masked: e.masked, Dropped: e.counts.dropped, Hidden: e.hidden, Pointers: e.list()}
+	return Report{
+		Masked: e.masked, Dropped: e.counts.dropped, Hidden: e.hidden,
+		Rules: append([]int(nil), e.tally.by[:e.plan.asked]...), Pointers: e.list(),
+	}
 }
