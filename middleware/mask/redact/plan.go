@@ -30,6 +30,9 @@ type Rule struct {
 	// Domain is what [Hash] and [Tokenize] call the field: values hash alike
 	// in the same domain only. Default: the last name of Path.
 	Domain string
+	// Class is what the values are, in the words of whoever wrote the rule. It
+	// changes nothing.
+	Class string
 }
 
 // DefaultBucket is the width of a bucket where a rule does not say.
