@@ -31,6 +31,9 @@ func (s *Stage) demand(x *middleware.Exchange) (*demand, error) {
 	if err != nil {
 		return nil, impossible(err)
 	}
+	if s.detector != nil {
+		spec.Known = x.Decision.Classified
+	}
 	var query *graphql.Query
 	if s.graphql != nil {
 		if query, err = s.query(x); err != nil {
@@ -75,7 +78,7 @@ func (s *Stage) compile(spec *redact.Spec, opts redact.Options) (*compiled, erro
 // caller's answer.
 func specOf(x *middleware.Exchange) (redact.Spec, error) {
 	d := x.Decision
-	spec := redact.Spec{Expose: d.Expose, Known: d.Classified}
+	spec := redact.Spec{Expose: d.Expose}
 	for _, m := range d.Mask {
 		action, err := redact.ParseAction(m.Action)
 		if err != nil {

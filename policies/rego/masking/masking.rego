@@ -57,8 +57,9 @@ mask contains {"path": "$..*", "action": "drop"} if not question.role
 #   it.
 # labels: {id: MASK-15}
 classified contains path if {
-	some names in data.company.fields[_]
-	some name in names[_]
+	some actions in data.company.fields
+	some names in actions
+	some name in names
 	path := concat("", ["$..", name])
 }
 
