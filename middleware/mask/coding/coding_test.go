@@ -22,15 +22,21 @@ type flusher interface {
 
 var codings = []string{"gzip", "zstd", "br"}
 
+// packer gives a writer with a small window, which makes it a fast one.
 func packer(t testing.TB, coding string, w io.Writer) flusher {
 	t.Helper()
 	switch coding {
 	case "gzip":
 		return gzip.NewWriter(w)
 	case "br":
-		return brotli.NewWriterLevel(w, 5)
+		return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: 2, LGWin: 16})
 	}
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	return zstdPacker(t, w, zstd.WithWindowSize(64<<10), zstd.WithEncoderLevel(zstd.SpeedFastest))
+}
+
+func zstdPacker(t testing.TB, w io.Writer, opts ...zstd.EOption) flusher {
+	t.Helper()
+	z, err := zstd.NewWriter(w, append(opts, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))...)
 	if err != nil {
 		t.Fatal(err)
 	}
