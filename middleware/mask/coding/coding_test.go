@@ -181,6 +181,31 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestCutHeader: the same for the headers of gzip, which have parts that end by
+// a byte and not by a length, and for those of a second member.
+func TestCutHeader(t *testing.T) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Name, w.Comment, w.Extra = "name", "comment", []byte("extra")
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := unpack(t, "gzip", bytes.NewReader(b.Bytes())); err != nil || got != text {
+		t.Fatalf("%q, %v", got, err)
+	}
+	for n := 1; n < b.Len(); n++ {
+		head := b.Bytes()[:n]
+		for _, body := range [][]byte{head, join(b.Bytes(), head)} {
+			if got, err := unpack(t, "gzip", bytes.NewReader(body)); !errors.Is(err, ErrCoding) {
+				t.Errorf("%d bytes: %q, %v", len(body), got, err)
+			}
+		}
+	}
+}
+
 // TestErrorOfBody: what a body ends with is passed on wherever that is, also
 // where the text would have been complete, and where the error is one that a
 // decoder takes for an end.
