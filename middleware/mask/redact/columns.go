@@ -75,8 +75,25 @@ func (c *Columns) Action(i int) Action {
 	return c.columns[i].mask.action
 }
 
-// Hidden reports whether column i is not exposed.
-func (c *Columns) Hidden(i int) bool { return c.columns[i].hidden }
+// Report tells what was changed in a table of which so many rows were kept and
+// so many dropped. Masked, Rules and Hidden count the texts of the rows that
+// were kept.
+func (c *Columns) Report(kept, dropped int) Report {
+	out := Report{Dropped: dropped}
+	if c.plan.asked > 0 {
+		out.Rules = make([]int, c.plan.asked)
+	}
+	for _, col := range c.columns {
+		switch {
+		case col.hidden:
+			out.Hidden += kept
+		case col.mask.action != noAction:
+			out.Masked += kept
+			out.Rules[c.plan.rules[col.mask.rule].origin] += kept
+		}
+	}
+	return out
+}
 
 // Append appends what stands in place of a text of column i, which is in valid
 // UTF-8. Null makes any text empty and redact makes any "***"; under the other

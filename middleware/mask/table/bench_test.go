@@ -14,7 +14,7 @@ import (
 // and writes them again: how many times as fast is x-csv. Rounds alternate, so
 // that both have the same share of a machine that does other things too.
 func BenchmarkReader(b *testing.B) {
-	text := exportOf(b, 5000)
+	text := exportOf(5000)
 	for name, spec := range exportSpecs(b) {
 		b.Run(name, func(b *testing.B) {
 			plan := compile(b, spec)

@@ -28,12 +28,6 @@ func (r *Reader) header() error {
 	r.plain = true
 	for i := range names {
 		r.plain = r.columns.Action(i) == 0 && r.plain
-		switch {
-		case r.columns.Hidden(i):
-			r.hidden++
-		case r.columns.Action(i) != 0:
-			r.masked++
-		}
 	}
 	r.prepare(len(names))
 	r.max, r.width, r.excess = r.limits.Element, len(names), ErrFields

@@ -51,15 +51,15 @@ func (r *Reader) write(header bool) {
 
 // mask writes what stands in place of a field.
 func (r *Reader) mask(i int) {
-	text := r.field(i)
-	r.written = r.columns.Append(r.written[:0], text, i)
-	if bytes.ContainsAny(r.written, "\",\r\n") {
-		r.out = appendQuoted(r.out, r.written)
-	} else {
-		r.out = append(r.out, r.written...)
+	start := len(r.out)
+	r.out = r.columns.Append(r.out, r.field(i), i)
+	if text := r.out[start:]; skipPlain(text, 0) < len(text) {
+		r.text = append(r.text[:0], text...)
+		r.out = appendQuoted(r.out[:start], r.text)
 	}
 }
 
+// appendQuoted appends text as a field in quotes.
 func appendQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for {
