@@ -17,7 +17,9 @@ import "slices"
 // $..name or $[*].name with the whole name of the column as it is spelled; and
 // for expose $, $.*, $..*, $[*] and $[*].*.
 //
-// Row filters judge every row, whatever their path.
+// Row filters judge every row, whatever their path. Personal data is looked for
+// in columns that neither a mask nor show nor expose speaks of by name, nor a
+// known path by a last name that the column's name is or ends in.
 type Columns struct {
 	plan    *Plan
 	limits  Limits
@@ -28,8 +30,11 @@ type Columns struct {
 }
 
 type column struct {
-	mask   verdict
-	hidden bool
+	name    string
+	mask    verdict
+	hidden  bool
+	watched bool // unless it is masked or hidden
+	found   []Finding
 }
 
 // Columns tells what the plan makes of a table whose columns have these names,
@@ -47,6 +52,7 @@ func (p *Plan) Columns(names []string, limits Limits) *Columns {
 		headings[i] = newHeading(name)
 		shows, expose := p.patterns[p.masks:][:p.shows], p.patterns[p.masks+p.shows:][:p.expose]
 		c.columns[i] = column{
+			name: name, watched: p.watches(name, headings[i]),
 			hidden: len(expose) > 0 && !slices.ContainsFunc(expose, func(pat pattern) bool { return pat.isAll() || pat.isColumn(name) }),
 		}
 		if !slices.ContainsFunc(shows, func(pat pattern) bool { return pat.isColumn(name) }) {
@@ -92,6 +98,8 @@ func (c *Columns) Report(kept, dropped int) Report {
 			out.Rules[c.plan.rules[col.mask.rule].origin] += kept
 		}
 	}
+	found, redacted := c.findings()
+	out.Found, out.Masked = found, out.Masked+redacted
 	return out
 }
 
