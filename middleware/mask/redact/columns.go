@@ -41,18 +41,14 @@ type column struct {
 // in valid UTF-8. Of the limits only Scalar matters.
 func (p *Plan) Columns(names []string, limits Limits) *Columns {
 	c := &Columns{plan: p, limits: limits.withDefaults(), columns: make([]column, len(names))}
-	masks := make([]*heading, p.masks)
-	for i := range masks {
-		if name, ok := lastName(p.patterns[i].segs); ok {
-			masks[i] = newHeading(name)
-		}
-	}
+	behind := p.patterns[p.masks:]
+	shows, expose := behind[:p.shows], behind[p.shows:][:p.expose]
+	masks, known := lastNames(p.patterns[:p.masks]), lastNames(behind[p.shows+p.expose+len(p.filters):][:p.known])
 	headings := make([]*heading, len(names))
 	for i, name := range names {
 		headings[i] = newHeading(name)
-		shows, expose := p.patterns[p.masks:][:p.shows], p.patterns[p.masks+p.shows:][:p.expose]
 		c.columns[i] = column{
-			name: name, watched: p.watches(name, headings[i]),
+			name: name, watched: p.watches(name, headings[i], known),
 			hidden: len(expose) > 0 && !slices.ContainsFunc(expose, func(pat pattern) bool { return pat.isAll() || pat.isColumn(name) }),
 		}
 		if !slices.ContainsFunc(shows, func(pat pattern) bool { return pat.isColumn(name) }) {

@@ -3,25 +3,17 @@ package redact
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // watches reports whether Detect is asked about the texts of a column that no
 // mask holds for. No show may name it and no exposed path, and no known path
 // may end in a name that its own name is or ends in; a known path without a
 // name holds for all columns.
-func (p *Plan) watches(name string, h *heading) bool {
+func (p *Plan) watches(name string, h *heading, known []*heading) bool {
 	isColumn := func(pat pattern) bool { return pat.isColumn(name) }
 	grants := p.patterns[p.masks:][:p.shows+p.expose]
-	if p.detect == nil || slices.ContainsFunc(grants, isColumn) {
-		return false
-	}
-	from := p.masks + p.shows + p.expose + len(p.filters)
-	return !slices.ContainsFunc(p.patterns[from:][:p.known], func(pat pattern) bool {
-		last, ok := lastName(pat.segs)
-		known := newHeading(last)
-		return !ok || h.is(known) || known.words != "" && strings.HasSuffix(h.words, known.words) && h.cutAt(len(h.words)-len(known.words))
-	})
+	return p.detect != nil && !slices.ContainsFunc(grants, isColumn) &&
+		!slices.ContainsFunc(known, func(last *heading) bool { return last == nil || h.endsIn(last) })
 }
 
 // Watched reports whether the texts of column i have to be given to

@@ -7,7 +7,8 @@
 // hold by the last name of their path, show and expose by the exact name of the
 // column, and row filters judge every record. A column that is dropped, or not
 // exposed, is removed with its name; where none remains the text is empty. A
-// null is an empty field.
+// null is an empty field. Where the plan looks for personal data, it does so in
+// the columns that nothing in it speaks of, and redacts it there if asked to.
 //
 // What a plan does not touch stays byte for byte, quotes and ends of lines
 // included. A field that is written anew is in quotes where it has to be; so is
