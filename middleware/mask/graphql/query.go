@@ -50,50 +50,50 @@ func (t *translation) path(at, rest []redact.Segment) (string, error) {
 }
 
 // Translate gives the spec for the answer to the query, of a spec whose paths
-// are about the schema: "$.data", and then fields. It is an [*Error] of
-// [ErrRefused] where the query asks for nothing that the row filters are about
-// or for more than can be translated, and another error where the spec cannot
-// be carried out.
-func (q *Query) Translate(spec redact.Spec) (redact.Spec, error) {
+// are about the schema: "$.data", and then fields. Rule i of it comes from rule
+// origin[i] of the spec. The error is an [*Error] of [ErrRefused] where the
+// query asks for nothing that the row filters are about or for more than can be
+// translated, and another one where the spec cannot be carried out.
+func (q *Query) Translate(spec redact.Spec) (out redact.Spec, origin []int, err error) {
 	t := &translation{query: q, left: maxPaths}
-	masks, shows, err := splitRules(spec.Rules)
-	if err != nil {
-		return redact.Spec{}, err
-	}
-	out := spec
-	if out.Rules, err = t.masks(masks); err != nil {
-		return redact.Spec{}, err
-	}
-	shown, err := t.grants(shows, false)
-	if err != nil {
-		return redact.Spec{}, err
-	}
-	for _, path := range shown {
-		out.Rules = append(out.Rules, redact.Rule{Path: path, Action: redact.Show})
+	out = spec
+	if out.Rules, origin, err = t.rules(spec.Rules); err != nil {
+		return redact.Spec{}, nil, err
 	}
 	if out.Expose, err = t.exposed(spec.Expose); err != nil {
-		return redact.Spec{}, err
+		return redact.Spec{}, nil, err
 	}
 	if out.Rows, err = t.rows(spec.Rows); err != nil {
-		return redact.Spec{}, err
+		return redact.Spec{}, nil, err
 	}
-	return out, nil
+	return out, origin, nil
 }
 
-// splitRules tells masks from shows.
-func splitRules(rules []redact.Rule) (masks []redact.Rule, shows []*pattern, err error) {
-	for _, r := range rules {
-		if r.Action != redact.Show {
-			masks = append(masks, r)
-			continue
-		}
+// rules translates masks and shows.
+func (t *translation) rules(rules []redact.Rule) (out []redact.Rule, origin []int, err error) {
+	w := &masker{translation: t}
+	var shows []*pattern
+	show := -1
+	for i, r := range rules {
 		p, err := newPattern(r.Path)
 		if err != nil {
 			return nil, nil, err
 		}
-		shows = append(shows, p)
+		if r.Action == redact.Show {
+			shows, show = append(shows, p), i
+			continue
+		}
+		w.add(i, r, p)
 	}
-	return masks, shows, nil
+	if err := w.run(); err != nil {
+		return nil, nil, err
+	}
+	shown, err := t.grants(shows, false)
+	for _, path := range shown {
+		// Which show it was is of no use to anyone.
+		w.out, w.origin = append(w.out, redact.Rule{Path: path, Action: redact.Show}), append(w.origin, show)
+	}
+	return w.out, w.origin, err
 }
 
 // nothing is a path that no answer holds: a name in GraphQL is a word.
