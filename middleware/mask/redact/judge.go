@@ -39,7 +39,11 @@ type judged struct {
 	dead  bool // nothing inside a container can be of interest
 
 	deed deed // what is done to a scalar
-	raw  bool // its text is needed for that, or for a condition
+	raw  bool // its text is needed for that, for a condition, or to be looked at
+
+	detects bool // a scalar is looked at
+	known   bool // nothing need be detected, here or inside
+	called  bool // an exposed path names the member whose value it is, or is an element of
 
 	lifted  bool // a show matches
 	shows   bool // and what it matches is exposed
@@ -96,6 +100,10 @@ func (m *machine) judgeKind(s *state, c byte) judged {
 		}
 		if j.shows = j.lifted && j.open; !j.open {
 			m.judgeWay(s, &j)
+		}
+		if m.plan.detect != nil {
+			j.known = s.known || j.lifted || m.accepts(s.at, m.knownAt, array) >= 0
+			j.called = s.named || m.accepts(s.at, m.namedAt, array) >= 0
 		}
 	}
 	m.judgeRows(s, &j, array)
@@ -195,7 +203,8 @@ func (m *machine) judgeScalar(s *state) {
 	case j.mask.action != noAction:
 		j.deed = maskIt
 	}
-	j.raw = len(j.landed) > 0 || j.deed == maskIt && j.mask.action < Redact
+	j.detects = m.plan.detect != nil && !j.muted && j.deed == copyIt && !j.known && !j.called
+	j.raw = j.detects || len(j.landed) > 0 || j.deed == maskIt && j.mask.action < Redact
 	j.plain = j.deed == copyIt && !j.raw && !j.shows && !j.exposes && !j.found && len(j.filters) == 0
 }
 
@@ -223,14 +232,16 @@ func (m *machine) showsInside(j *judged) bool {
 	return false
 }
 
-// dies reports whether nothing inside can be changed, found or compared. Where
+// dies reports whether nothing inside can be changed, found, looked at or
+// compared. Where
 // no mask holds, nothing depends on a show.
 func (m *machine) dies(j *judged, object bool) bool {
-	if !j.muted && (!j.open || j.mask.action != noAction) {
+	if !j.muted && (!j.open || j.mask.action != noAction || m.plan.detect != nil && !j.known) {
 		return false
 	}
 	live := slices.Clone(j.at)
 	live.clear(m.shows)
+	live.clear(span{m.knownAt.from, m.namedAt.to})
 	if j.muted {
 		live.clear(m.masks)
 		live.clear(m.expose)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // The model says what a plan means in the most direct way there is: the whole
@@ -19,6 +20,18 @@ type node struct {
 	text  string
 	names []string
 	kids  []*node
+	looks *Finding // what is found in it, if it is left
+}
+
+// found adds what is found in what is left.
+func (n *node) found(list []Finding) []Finding {
+	if n.looks != nil {
+		list = append(list, *n.looks)
+	}
+	for _, k := range n.kids {
+		list = k.found(list)
+	}
+	return list
 }
 
 func parseTree(text []byte) (*node, error) {
@@ -206,6 +219,33 @@ type modelSpec struct {
 	expose []modelPath
 	rows   []modelPath
 	conds  [][]modelCond // by row filter
+	known  []modelPath
+
+	detect, redactFound bool
+}
+
+// modelDetect finds e-mail addresses and one number.
+func modelDetect(text []byte, isString bool) string {
+	switch {
+	case isString && strings.Contains(string(text), "@"):
+		return "email"
+	case !isString && string(text) == "123456789012":
+		return "number"
+	}
+	return ""
+}
+
+func (m *modelSpec) compile(t testing.TB) *Plan {
+	t.Helper()
+	opts := Options{RedactFound: m.redactFound}
+	if m.detect {
+		opts.Detect = modelDetect
+	}
+	p, err := Compile(m.spec(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func (m *modelSpec) spec() Spec {
@@ -218,6 +258,9 @@ func (m *modelSpec) spec() Spec {
 	}
 	for _, p := range m.expose {
 		s.Expose = append(s.Expose, p.String())
+	}
+	for _, p := range m.known {
+		s.Known = append(s.Known, p.String())
 	}
 	for i, p := range m.rows {
 		f := RowFilter{Path: p.String()}
@@ -355,47 +398,105 @@ func (m *modelSpec) rowFails(n *node, way []place, parentIsArray bool) bool {
 	return false
 }
 
+// modelPlace is the way to a node and what is known from it.
+type modelPlace struct {
+	way     []place
+	element bool   // its container is an array
+	act     Action // of its containers
+	open    bool   // one of them is exposed
+	known   bool   // one of them is shown or known
+	named   bool   // it is in an array that an exposed path names
+}
+
+func (at modelPlace) step(n *node, i int) modelPlace {
+	step := place{elem: true}
+	if n.kind == '{' {
+		step, at.named = place{name: n.names[i]}, false
+	}
+	at.way, at.element = append(slices.Clone(at.way), step), step.elem
+	return at
+}
+
+// path is the place as it is reported.
+func (at modelPlace) path() string {
+	out := "$"
+	for _, s := range at.way {
+		switch {
+		case s.elem:
+			out += "[*]"
+		case strings.Contains(s.name, "@"):
+			out += ".*"
+		default:
+			out += naiveSegment(s.name)
+		}
+	}
+	return out
+}
+
+// names reports whether the path ends in a name, but for [*].
+func (p modelPath) names() bool {
+	for len(p) > 0 && p[len(p)-1].what == "[*]" && !p[len(p)-1].deep {
+		p = p[:len(p)-1]
+	}
+	return len(p) > 0 && p[len(p)-1].what != "*" && p[len(p)-1].what != "[*]"
+}
+
+// look finds personal data in a scalar that no one has spoken of.
+func (m *modelSpec) look(n *node, at modelPlace) *node {
+	if !m.detect || at.act != noAction || at.known || at.named || n.kind != '"' && n.kind != '-' {
+		return n
+	}
+	class := modelDetect([]byte(n.text), n.kind == '"')
+	if class == "" {
+		return n
+	}
+	left := *n
+	if m.redactFound {
+		left = node{kind: '"', text: "***"}
+	}
+	left.looks = &Finding{at.path(), class, 1}
+	return &left
+}
+
 // out gives what is left of the node, or nil, and whether something shown or
 // exposed is left.
-func (m *modelSpec) out(n *node, way []place, parentIsArray bool, act Action, open bool) (left *node, shown, exposed bool) {
-	if m.rowFails(n, way, parentIsArray) {
+func (m *modelSpec) out(n *node, at modelPlace) (left *node, shown, exposed bool) {
+	if m.rowFails(n, at.way, at.element) {
 		return nil, false, false
 	}
 	array := n.kind == '['
 	for i, p := range m.masks {
-		if p.matches(way, array, readMask) {
-			act = max(act, m.acts[i])
+		if p.matches(at.way, array, readMask) {
+			at.act = max(at.act, m.acts[i])
 		}
 	}
-	lifted := anyMatch(m.shows, way, array)
+	lifted := anyMatch(m.shows, at.way, array)
 	if lifted {
-		act = noAction
+		at.act = noAction
 	}
-	exposed = !open && anyMatch(m.expose, way, array)
-	open = open || exposed
-	named := open || slices.ContainsFunc(m.expose, func(p modelPath) bool { return p.leads(way, true) })
+	at.known = at.known || lifted || slices.ContainsFunc(m.known, func(p modelPath) bool { return p.matches(at.way, array, readMask) })
+	at.named = at.named || slices.ContainsFunc(m.expose, func(p modelPath) bool { return p.names() && p.matches(at.way, array, readGrant) })
+	exposed = !at.open && anyMatch(m.expose, at.way, array)
+	at.open = at.open || exposed
+	named := at.open || slices.ContainsFunc(m.expose, func(p modelPath) bool { return p.leads(at.way, true) })
 	if n.kind != '{' && n.kind != '[' {
 		switch {
-		case act == Drop, !named:
+		case at.act == Drop, !named:
 			return nil, false, false
-		case !open && act == noAction:
+		case !at.open && at.act == noAction:
 			return &node{kind: 'n'}, false, false
-		case !open:
-			return modelScalar(n, max(act, Redact)), false, false
+		case !at.open:
+			return modelScalar(n, max(at.act, Redact)), false, false
 		}
-		return modelScalar(n, act), lifted && open, exposed
+		return modelScalar(m.look(n, at), at.act), lifted && at.open, exposed
 	}
-	if n.kind == '{' && act != noAction && act < Redact {
-		act = Redact
+	if n.kind == '{' && at.act != noAction && at.act < Redact {
+		at.act = Redact
 	}
 	left = &node{kind: n.kind}
 	var inShown, inExposed bool
 	for i, kid := range n.kids {
-		step := place{elem: true}
-		if !array {
-			step = place{name: n.names[i]}
-		}
-		l, s, e := m.out(kid, append(slices.Clone(way), step), array, act, open)
+		l, s, e := m.out(kid, at.step(n, i))
 		if l == nil {
 			continue
 		}
@@ -405,14 +506,14 @@ func (m *modelSpec) out(n *node, way []place, parentIsArray bool, act Action, op
 		}
 		inShown, inExposed = inShown || s, inExposed || e
 	}
-	replaced := act >= Redact && !inShown
+	replaced := at.act >= Redact && !inShown
 	switch {
-	case replaced && act == Drop, !named && (replaced || !inExposed):
+	case replaced && at.act == Drop, !named && (replaced || !inExposed):
 		return nil, false, false
 	case replaced:
-		return modelScalar(&node{kind: '"'}, act), false, exposed
+		return modelScalar(&node{kind: '"'}, at.act), false, exposed
 	}
-	return left, inShown || lifted && (open || inExposed), exposed || inExposed
+	return left, inShown || lifted && (at.open || inExposed), exposed || inExposed
 }
 
 func modelScalar(n *node, act Action) *node {
@@ -442,7 +543,7 @@ func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
 func space(r *rand.Rand) string { return pick(r, "", "", "", " ", "\n\t", "\r\n  ") }
 
 func genName(r *rand.Rand) string {
-	return pick(r, `"a"`, `"a"`, `"b"`, `"b"`, `"c"`, `"A"`, `"_a"`, `"\u0062"`, `"B-"`, `"k"`, `"k"`, `"K"`, "\"\u212a\"", `""`, `"名前😀"`, `"a long name of 24 bytes!"`)
+	return pick(r, `"a"`, `"a"`, `"b"`, `"b"`, `"c"`, `"A"`, `"_a"`, `"\u0062"`, `"B-"`, `"k"`, `"k"`, `"K"`, "\"\u212a\"", `""`, `"名前😀"`, `"a long name of 24 bytes!"`, `"b"`, `"x@\u0061"`, `"it's \\"`)
 }
 
 func genDoc(r *rand.Rand, b *strings.Builder, depth int) {
@@ -464,7 +565,7 @@ func genDoc(r *rand.Rand, b *strings.Builder, depth int) {
 		b.WriteByte(map[bool]byte{true: '}', false: ']'}[object])
 		return
 	}
-	b.WriteString(pick(r, "1", "1.0", "2", "-0.5e1", "123456789012", "true", "null", `"x"`, `"\u0078"`, `"y"`, `""`, `"😀 \"#]"`,
+	b.WriteString(pick(r, "1", "1.0", "2", "-0.5e1", "123456789012", "true", "null", `"x@y"`, `"x\u0040"`, `"x"`, `"\u0078"`, `"y"`, `""`, `"😀 \"#]"`,
 		fmt.Sprintf(`"planted%06x"`, r.IntN(1<<24)), fmt.Sprintf(`"planted%06x"`, r.IntN(1<<24))))
 }
 
@@ -498,6 +599,9 @@ func genSpec(r *rand.Rand) *modelSpec {
 	}
 	if r.IntN(2) == 0 {
 		m.rows = genPaths(r, 2)
+	}
+	if m.detect = r.IntN(3) == 0; m.detect {
+		m.known, m.redactFound = genPaths(r, 2), r.IntN(2) == 0
 	}
 	for range m.rows {
 		list := []modelCond{genCond(r, 3)}

@@ -15,6 +15,9 @@ type Spec struct {
 	Rows  []RowFilter
 	// Expose, where it is not empty, lists the only paths that pass.
 	Expose []string
+	// Known lists paths that need no look from [Options].Detect. They are read
+	// as those of masks are, and hold for everything inside.
+	Known []string
 }
 
 // Rule is one mask.
@@ -43,15 +46,29 @@ type Options struct {
 	Keys *Keyring
 	// Tenant is whose keys are used for hash and tokenize.
 	Tenant string
+	// Detect, where it is not nil, gives the class of a text that looks like
+	// personal data, one of a few words, and "" for any other. It is asked about
+	// strings, decoded, and numbers of at most 256 bytes that are about to be
+	// sent and for which nothing in the [Spec] holds: no mask, no show at them or
+	// at a container, no known path, and no exposed path whose last name is
+	// theirs. It is asked about names as well, as strings, before they are
+	// reported. It must be safe for any number of goroutines, and neither keep
+	// nor change text.
+	Detect func(text []byte, isString bool) string
+	// RedactFound makes "***" of what Detect finds.
+	RedactFound bool
 }
 
 // Plan is a compiled [Spec]. It is immutable and safe for any number of
 // goroutines.
 type Plan struct {
-	// patterns are those of masks, shows, exposed paths and rows, in this
-	// order; the counts tell them apart.
+	// patterns are those of masks, shows, exposed paths, rows, known paths and
+	// exposed paths that name members, in this order; the counts tell them apart.
 	patterns             []pattern
 	masks, shows, expose int
+	known, named         int
+	detect               func(text []byte, isString bool) string
+	redactFound          bool
 	// rules stand beside the patterns of masks. Behind them stand as many more:
 	// what each of them is where it has no form for a value and redacts.
 	rules        []rule
@@ -142,6 +159,9 @@ func Compile(spec Spec, opts Options) (*Plan, error) {
 			return nil, fmt.Errorf("row filter of %q: %w", f.Path, err)
 		}
 	}
+	if err := p.addKnown(spec, opts); err != nil {
+		return nil, err
+	}
 	p.machine = newMachine(p)
 	return p, nil
 }
@@ -225,6 +245,31 @@ func (p *Plan) addFilter(f RowFilter) error {
 	}
 	p.filters = append(p.filters, out)
 	p.patterns = append(p.patterns, pat)
+	return nil
+}
+
+// addKnown adds the paths where nothing need be detected, if anything is to be.
+func (p *Plan) addKnown(spec Spec, opts Options) error {
+	var known, named []pattern
+	for _, path := range spec.Known {
+		pat, err := newPattern(path, readMask)
+		if err != nil {
+			return fmt.Errorf("known: %w", err)
+		}
+		known = append(known, pat)
+	}
+	if opts.Detect == nil {
+		return nil
+	}
+	from := p.masks + p.shows
+	for _, pat := range p.patterns[from : from+p.expose] {
+		if pat.names() {
+			named = append(named, pat)
+		}
+	}
+	p.detect, p.redactFound = opts.Detect, opts.RedactFound
+	p.known, p.named = len(known), len(named)
+	p.patterns = slices.Concat(p.patterns, known, named)
 	return nil
 }
 
