@@ -70,11 +70,11 @@ func (r *reach) cover(i int) {
 
 // takes reports whether a segment of a mask takes a name. In a mask [*] takes
 // the members of an object, too.
-func takes(s *redact.Segment, name string) bool {
-	return s.Any || s.Elements || s.NamesLoosely(name)
+func takes(s *redact.Segment, name label) bool {
+	return s.Any || s.Elements || s.NamesLoosely(name.fold)
 }
 
-func takesAny(s *redact.Segment, names []string) bool {
+func takesAny(s *redact.Segment, names []label) bool {
 	for _, name := range names {
 		if takes(s, name) {
 			return true
@@ -83,7 +83,7 @@ func takesAny(s *redact.Segment, names []string) bool {
 	return false
 }
 
-func takesAll(s *redact.Segment, names []string) bool {
+func takesAll(s *redact.Segment, names []label) bool {
 	for _, name := range names {
 		if !takes(s, name) {
 			return false
@@ -131,8 +131,8 @@ func (w *masker) members(n *node, from []reach, straight bool) error {
 		for i := range from {
 			to[i] = w.masks[i].step(&from[i], m)
 		}
-		w.at = append(w.at, redact.Segment{Name: m.key})
-		straight := straight && m.is(m.key)
+		w.at = append(w.at, redact.Segment{Name: m.key.name})
+		straight := straight && m.is(m.key.name)
 		if !straight {
 			if err := w.node(m, to); err != nil {
 				return err

@@ -20,10 +20,14 @@ func get(query string) Request { return Request{Method: "GET", RawQuery: query} 
 // outline writes what a query selects, as key=field|field{…}.
 func outline(n *node) string {
 	var b strings.Builder
-	if n.key != "" {
-		b.WriteString(n.key)
-		if !n.is(n.key) {
-			b.WriteString("=" + strings.Join(n.names, "|"))
+	if n.key.name != "" {
+		b.WriteString(n.key.name)
+	}
+	if n.key.name != "" && !n.is(n.key.name) {
+		sign := "="
+		for _, l := range n.names {
+			b.WriteString(sign + l.name)
+			sign = "|"
 		}
 	}
 	if len(n.members) > 0 {

@@ -1,6 +1,10 @@
 package graphql
 
-import "github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
+import (
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
+)
 
 // Query is what a request selects. It is immutable.
 type Query struct {
@@ -16,13 +20,17 @@ type Query struct {
 // called so whatever the query says.
 func (q *Query) build() {
 	q.root = &node{}
-	for _, op := range q.operations {
-		q.root.merge(op)
+	if len(q.operations) == 1 {
+		q.root.members = slices.Clone(q.operations[0].members)
+	} else {
+		for _, op := range q.operations {
+			q.root.merge(op)
+		}
 	}
 	for _, name := range []string{"errors", "extensions"} {
 		m := q.root.member(name)
 		m.addName(name)
-		m.leaf = true
+		m.leaf, m.fixed = true, true
 	}
 }
 
@@ -63,6 +71,10 @@ func (q *Query) Translate(spec redact.Spec) (out redact.Spec, origin []int, err 
 	if out.Expose, err = t.exposed(spec.Expose); err != nil {
 		return redact.Spec{}, nil, err
 	}
+	// Which paths are known is no grant, but what is not known is looked at.
+	if out.Known, err = t.wholes(spec.Known, loosely); err != nil {
+		return redact.Spec{}, nil, err
+	}
 	if out.Rows, err = t.rows(spec.Rows); err != nil {
 		return redact.Spec{}, nil, err
 	}
@@ -88,7 +100,7 @@ func (t *translation) rules(rules []redact.Rule) (out []redact.Rule, origin []in
 	if err := w.run(); err != nil {
 		return nil, nil, err
 	}
-	shown, err := t.grants(shows, false)
+	shown, err := t.grants(shows, false, exactly)
 	for _, path := range shown {
 		// Which show it was is of no use to anyone.
 		w.out, w.origin = append(w.out, redact.Rule{Path: path, Action: redact.Show}), append(w.origin, show)
@@ -99,27 +111,29 @@ func (t *translation) rules(rules []redact.Rule) (out []redact.Rule, origin []in
 // nothing is a path that no answer holds: a name in GraphQL is a word.
 const nothing = "$.data['-']"
 
-// exposed translates a list of paths that are the only ones to pass. It stays
+// exposed translates the list of paths that are the only ones to pass. It stays
 // a list, for an empty one would let everything pass.
 func (t *translation) exposed(paths []string) ([]string, error) {
-	if len(paths) == 0 {
-		return nil, nil
+	out, err := t.wholes(paths, exactly)
+	if err == nil && len(paths) > 0 && len(out) == 0 {
+		out = []string{nothing}
 	}
+	return out, err
+}
+
+// wholes translates paths that grant everything inside of what they select.
+func (t *translation) wholes(paths []string, names naming) ([]string, error) {
 	patterns := make([]*pattern, len(paths))
 	for i, path := range paths {
 		p, err := newPattern(path)
 		if err != nil {
 			return nil, err
 		}
-		// In front of what is exposed whole, [*] at the end means nothing.
-		for n := len(p.segs); n > 0 && p.segs[n-1].Elements && !p.segs[n-1].Deep; n-- {
+		// Behind what is granted whole, [*] says nothing.
+		for n := len(p.segs); n > 0 && isTail(p.segs[n-1:]); n-- {
 			p.segs = p.segs[:n-1]
 		}
 		patterns[i] = p
 	}
-	out, err := t.grants(patterns, true)
-	if err == nil && len(out) == 0 {
-		out = []string{nothing}
-	}
-	return out, err
+	return t.grants(patterns, true, names)
 }

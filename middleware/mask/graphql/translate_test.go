@@ -3,6 +3,7 @@ package graphql
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -133,37 +134,39 @@ func TestGrants(t *testing.T) {
 		grants      []string
 		expose      []string
 		show        []string
+		known       []string // where it is not expose
 	}{
-		{"nothing renamed", `{employees{name salary}}`, []string{name}, []string{name}, []string{name}},
-		{"alias", `{e: employees{n: name salary}}`, []string{name}, []string{"$.data.e.n"}, []string{"$.data.e.n"}},
-		{"another field under the name", `{employees{name: salary}}`, []string{name}, []string{nothing}, nil},
-		{"another container under the name", `{employees: bosses{name}}`, []string{name}, []string{nothing}, nil},
-		{"not asked for", `{employees{salary}}`, []string{name}, []string{nothing}, nil},
-		{"spelling counts", `{employees{Name n_ame}}`, []string{name}, []string{nothing}, nil},
-		{"two fields, one granted", `{employees{... on A {name: salary} ... on B {name}}}`, []string{name}, []string{nothing}, nil},
-		{"two fields, both granted", `{employees{... on A {x: salary} ... on B {x: name}}}`, []string{name, "$.data.employees.salary"}, []string{"$.data.employees.x"}, []string{"$.data.employees.x"}},
-		{"two containers, one granted", `{... on A {x: employees{name}} ... on B {x: bosses{name}}}`, []string{name}, []string{nothing}, nil},
-		{"two containers, both granted", `{... on A {x: employees{name}} ... on B {x: bosses{name}}}`, []string{"$.data.*.name"}, []string{"$.data.x.name"}, []string{"$.data.x.name"}},
-		{"two containers, granted in two ways", `{... on A {x: employees{name}} ... on B {x: bosses{name}}}`, []string{"$.data.employees", "$.data.bosses.name"}, []string{"$.data.x.name"}, nil},
-		{"too many containers", many + "}", manyPaths, []string{nothing}, nil},
-		{"as many containers as there may be", some + "}", manyPaths, []string{"$.data.n.name"}, []string{"$.data.n.name"}},
-		{"container", `{e: employees{n: name}}`, []string{"$.data.employees"}, []string{"$.data.e"}, []string{"$.data.e"}},
-		{"container, and inside", `{e: employees{n: name}}`, []string{"$.data.employees", name}, []string{"$.data.e"}, []string{"$.data.e", "$.data.e.n"}},
-		{"elements in the middle", `{e: employees{n: name}}`, []string{"$.data[*].employees[*].name"}, []string{"$.data.e.n"}, []string{"$.data.e.n"}},
-		{"elements at the end", `{t: tags}`, []string{"$.data.tags[*]"}, []string{"$.data.t"}, []string{"$.data.t[*]"}},
-		{"elements at any depth", `{e: employees{n: name}}`, []string{"$.data.employees..[*].name"}, []string{"$.data.e.n..[*].name"}, []string{"$.data.e.n..[*].name"}},
-		{"anywhere", `{e: employees{n: name b: boss{name}}}`, []string{"$.data..name"}, []string{"$.data.e.n..name", "$.data.e.n", "$.data.e.b.name..name", "$.data.e.b.name"}, []string{"$.data.e.n..name", "$.data.e.n", "$.data.e.b.name..name", "$.data.e.b.name"}},
-		{"all members", `{e: employees{n: name b: boss{name}}}`, []string{"$.data.employees.*"}, []string{"$.data.e.n", "$.data.e.b"}, []string{"$.data.e.n", "$.data.e.b"}},
-		{"inside of a leaf", `{m: meta}`, []string{"$.data.meta.ssn"}, []string{"$.data.m.ssn"}, []string{"$.data.m.ssn"}},
-		{"not inside of what is no leaf", `{m: meta{name: ssn}}`, []string{"$.data.meta.name"}, []string{nothing}, nil},
-		{"inside of two leaves", `{... on A {m: meta} ... on B {m: info}}`, []string{"$.data.meta.ssn"}, []string{nothing}, nil},
-		{"the whole", `{a: b}`, []string{"$"}, []string{"$"}, []string{"$"}},
-		{"errors", `{a: b}`, []string{"$.errors[*].message", "$.extensions"}, []string{"$.errors[*].message", "$.extensions"}, []string{"$.errors[*].message", "$.extensions"}},
-		{"errors among data", `{errors: b{message: c}}`, []string{"$.errors.message"}, []string{"$.errors.message"}, []string{"$.errors.message"}},
+		{"nothing renamed", `{employees{name salary}}`, []string{name}, []string{name}, []string{name}, nil},
+		{"alias", `{e: employees{n: name salary}}`, []string{name}, []string{"$.data.e.n"}, []string{"$.data.e.n"}, nil},
+		{"another field under the name", `{employees{name: salary}}`, []string{name}, []string{nothing}, nil, nil},
+		{"another container under the name", `{employees: bosses{name}}`, []string{name}, []string{nothing}, nil, nil},
+		{"not asked for", `{employees{salary}}`, []string{name}, []string{nothing}, nil, nil},
+		{"spelling counts", `{employees{Name n_ame}}`, []string{name}, []string{nothing}, nil, []string{"$.data.employees.Name", "$.data.employees.n_ame"}},
+		{"two fields, one granted", `{employees{... on A {name: salary} ... on B {name}}}`, []string{name}, []string{nothing}, nil, nil},
+		{"two fields, both granted", `{employees{... on A {x: salary} ... on B {x: name}}}`, []string{name, "$.data.employees.salary"}, []string{"$.data.employees.x"}, []string{"$.data.employees.x"}, nil},
+		{"two containers, one granted", `{... on A {x: employees{name}} ... on B {x: bosses{name}}}`, []string{name}, []string{nothing}, nil, nil},
+		{"two containers, both granted", `{... on A {x: employees{name}} ... on B {x: bosses{name}}}`, []string{"$.data.*.name"}, []string{"$.data.x.name"}, []string{"$.data.x.name"}, nil},
+		{"two containers, granted in two ways", `{... on A {x: employees{name}} ... on B {x: bosses{name}}}`, []string{"$.data.employees", "$.data.bosses.name"}, []string{"$.data.x.name"}, nil, nil},
+		{"too many containers", many + "}", manyPaths, []string{nothing}, nil, nil},
+		{"as many containers as there may be", some + "}", manyPaths, []string{"$.data.n.name"}, []string{"$.data.n.name"}, nil},
+		{"container", `{e: employees{n: name}}`, []string{"$.data.employees"}, []string{"$.data.e"}, []string{"$.data.e"}, nil},
+		{"container, and inside", `{e: employees{n: name}}`, []string{"$.data.employees", name}, []string{"$.data.e"}, []string{"$.data.e", "$.data.e.n"}, nil},
+		{"elements in the middle", `{e: employees{n: name}}`, []string{"$.data[*].employees[*].name"}, []string{"$.data.e.n"}, []string{"$.data.e.n"}, nil},
+		{"elements at the end", `{t: tags}`, []string{"$.data.tags[*]"}, []string{"$.data.t"}, []string{"$.data.t[*]"}, nil},
+		{"elements at any depth", `{e: employees{n: name}}`, []string{"$.data.employees..[*].name"}, []string{nothing}, nil, nil},
+		{"anywhere", `{e: employees{n: name b: boss{name}}}`, []string{"$.data..name"}, []string{"$.data.e.n", "$.data.e.b.name"}, []string{"$.data.e.n", "$.data.e.b.name"}, nil},
+		{"anywhere in a leaf", `{e: employees{m: meta}}`, []string{"$..meta..name", "$..meta..[*].x"}, []string{"$.data.e.m..name", "$.data.e.m..[*].x", "$.errors..meta..name", "$.errors..meta..[*].x", "$.extensions..meta..name", "$.extensions..meta..[*].x"}, []string{"$.data.e.m..name", "$.data.e.m..[*].x", "$.errors..meta..name", "$.errors..meta..[*].x", "$.extensions..meta..name", "$.extensions..meta..[*].x"}, nil},
+		{"all members", `{e: employees{n: name b: boss{name}}}`, []string{"$.data.employees.*"}, []string{"$.data.e.n", "$.data.e.b"}, []string{"$.data.e.n", "$.data.e.b"}, nil},
+		{"inside of a leaf", `{m: meta}`, []string{"$.data.meta.ssn"}, []string{"$.data.m.ssn"}, []string{"$.data.m.ssn"}, nil},
+		{"not inside of what is no leaf", `{m: meta{name: ssn}}`, []string{"$.data.meta.name"}, []string{nothing}, nil, nil},
+		{"inside of two leaves", `{... on A {m: meta} ... on B {m: info}}`, []string{"$.data.meta.ssn"}, []string{nothing}, nil, nil},
+		{"the whole", `{a: b}`, []string{"$"}, []string{"$"}, []string{"$"}, nil},
+		{"errors", `{a: b}`, []string{"$.errors[*].message", "$.extensions"}, []string{"$.errors[*].message", "$.extensions"}, []string{"$.errors[*].message", "$.extensions"}, nil},
+		{"errors among data", `{errors: b{message: c}}`, []string{"$.errors.message"}, []string{"$.errors.message"}, []string{"$.errors.message"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			spec := redact.Spec{Expose: tt.grants}
+			spec := redact.Spec{Expose: tt.grants, Known: tt.grants}
 			for _, g := range tt.grants {
 				spec.Rules = append(spec.Rules, redact.Rule{Path: g, Action: redact.Show})
 			}
@@ -181,8 +184,27 @@ func TestGrants(t *testing.T) {
 			if diff := cmp.Diff(tt.show, show); diff != "" {
 				t.Errorf("shown:\n%s", diff)
 			}
+			known := tt.known
+			if known == nil && tt.expose[0] != nothing {
+				known = tt.expose
+			}
+			if diff := cmp.Diff(known, got.Known); diff != "" {
+				t.Errorf("known:\n%s", diff)
+			}
 			compile(t, got)
 		})
+	}
+}
+
+// TestSpec fails when a spec gets something more that might hold paths.
+func TestSpec(t *testing.T) {
+	typ := reflect.TypeFor[redact.Spec]()
+	var got []string
+	for i := range typ.NumField() {
+		got = append(got, typ.Field(i).Name)
+	}
+	if diff := cmp.Diff([]string{"Rules", "Rows", "Expose", "Known"}, got); diff != "" {
+		t.Errorf("Translate does not know all of a spec:\n%s", diff)
 	}
 }
 
