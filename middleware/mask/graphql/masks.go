@@ -43,7 +43,7 @@ func (m *mask) step(r *reach, n *node) reach {
 	some := func(s *redact.Segment) bool { return takesAny(s, n.names) }
 	key := func(s *redact.Segment) bool { return takes(s, n.key) }
 	out := reach{
-		open:  m.follow(m.within(r.open), some),
+		open:  m.advance(r.open, some), // only plain names are left open at a node
 		sure:  m.follow(m.beyond(r.sure), func(s *redact.Segment) bool { return key(s) && (!s.Elements || s.Deep) }),
 		maybe: m.follow(m.within(r.maybe), key),
 		all:   m.follow(m.within(r.all), func(s *redact.Segment) bool { return takesAll(s, n.names) }),

@@ -149,6 +149,8 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown member", Settings{}, jsonBody(`{"query":"{a}","doc":"{b}"}`), ErrMalformed},
 		{"trailing data", Settings{}, jsonBody(`{"query":"{a}"}{"query":"{b}"}`), ErrMalformed},
 		{"bad bytes", Settings{}, jsonBody("{\"query\":\"{a} #\xff\"}"), ErrMalformed},
+		{"bad bytes in variables", Settings{}, jsonBody("{\"query\":\"{a}\",\"variables\":{\"a\":\"\xff\"}}"), ErrMalformed},
+		{"bad bytes in variables of the url", Settings{}, get("query={a}&variables=%7B%22a%22:%22%ff%22%7D"), ErrMalformed},
 		{"half a surrogate pair", Settings{}, jsonBody(`{"query":"{a} #\ud800"}`), ErrMalformed},
 		{"variables", Settings{}, jsonBody(`{"query":"{a}","variables":"{}"}`), ErrMalformed},
 		{"extensions", Settings{}, jsonBody(`{"query":"{a}","extensions":[]}`), ErrMalformed},

@@ -99,7 +99,7 @@ func TestStrictestMask(t *testing.T) {
 		{Path: "$.data.e.pay", Action: redact.Generalize, Bucket: 500},
 		{Path: "$.data.f.pay", Action: redact.Hash},
 	}}
-	got, origin, err := parse(t, Settings{}, post(`{a: e{p: pay} b: f{p: pay}}`)).Translate(spec)
+	got, origin, err := parse(t, Settings{}, post(`{a: e{p: pay} b: f{p: pay} c: f{pay}}`)).Translate(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,12 +107,34 @@ func TestStrictestMask(t *testing.T) {
 		spec.Rules[0], spec.Rules[2], spec.Rules[3],
 		{Path: "$.data.a.p", Action: redact.Generalize, Bucket: 500, Domain: "pay"},
 		{Path: "$.data.b.p", Action: redact.Hash, Domain: "pay"},
+		{Path: "$.data.c.pay", Action: redact.Hash, Domain: "pay"},
 		{Path: "$.data.a.p", Action: redact.Show},
 	}
 	if diff := cmp.Diff(want, got.Rules); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]int{0, 2, 3, 2, 3, 1}, origin); diff != "" {
+	if diff := cmp.Diff([]int{0, 2, 3, 2, 3, 3, 1}, origin); diff != "" {
+		t.Errorf("origins:\n%s", diff)
+	}
+}
+
+// TestConfusedMask is about the rule that keeps a value from being hashed as
+// another field: it must not take the place of a stricter one.
+func TestConfusedMask(t *testing.T) {
+	spec := redact.Spec{Rules: []redact.Rule{
+		{Path: "$.data.me.nick", Action: redact.Drop},
+		{Path: "$..ssn", Action: redact.Hash},
+	}}
+	got, origin, err := parse(t, Settings{}, post(`{me{ssn: nick} you{ssn: nick}}`)).Translate(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(spec.Rules[:2:2], redact.Rule{Path: "$.data.me.ssn", Action: redact.Drop, Domain: "nick"},
+		redact.Rule{Path: "$.data.you.ssn", Action: redact.Redact})
+	if diff := cmp.Diff(want, got.Rules); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]int{0, 1, 0, 1}, origin); diff != "" {
 		t.Errorf("origins:\n%s", diff)
 	}
 }
