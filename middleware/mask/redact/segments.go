@@ -57,16 +57,6 @@ func (s *Segment) NamesLoosely(folded string) bool {
 	return !s.Any && !s.Elements && s.fold == folded
 }
 
-// Fold gives the form in which two loosely equal names are the same.
-func Fold(name string) string {
-	for i := range len(name) {
-		if c := name[i]; c == '_' || c == '-' || c >= 0x80 || 'A' <= c && c <= 'Z' {
-			return foldString(name)
-		}
-	}
-	return name
-}
-
 // AppendPath appends the segments as they are written in a path. A path has $
 // in front of them, a field of a condition @.
 func AppendPath(dst []byte, segs ...Segment) []byte {
