@@ -1,11 +1,6 @@
 package redact
 
-import (
-	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "slices"
 
 // Columns is what a plan makes of a table: of any number of rows of texts under
 // the same names. It holds room for the work on one row and is for one
@@ -22,7 +17,9 @@ import (
 // $..name or $[*].name with the whole name of the column as it is spelled; and
 // for expose $, $.*, $..*, $[*] and $[*].*.
 //
-// Row filters judge every row, whatever their path.
+// Row filters judge every row, whatever their path. Personal data is looked for
+// in columns that neither a mask nor show nor expose speaks of by name, nor a
+// known path by a last name that the column's name is or ends in.
 type Columns struct {
 	plan    *Plan
 	limits  Limits
@@ -33,25 +30,25 @@ type Columns struct {
 }
 
 type column struct {
-	mask   verdict
-	hidden bool
+	name    string
+	mask    verdict
+	hidden  bool
+	watched bool // unless it is masked or hidden
+	found   []Finding
 }
 
 // Columns tells what the plan makes of a table whose columns have these names,
 // in valid UTF-8. Of the limits only Scalar matters.
 func (p *Plan) Columns(names []string, limits Limits) *Columns {
 	c := &Columns{plan: p, limits: limits.withDefaults(), columns: make([]column, len(names))}
-	masks := make([]*heading, p.masks)
-	for i := range masks {
-		if name, ok := lastName(p.patterns[i].segs); ok {
-			masks[i] = newHeading(name)
-		}
-	}
+	behind := p.patterns[p.masks:]
+	shows, expose := behind[:p.shows], behind[p.shows:][:p.expose]
+	masks, known := lastNames(p.patterns[:p.masks]), lastNames(behind[p.shows+p.expose+len(p.filters):][:p.known])
 	headings := make([]*heading, len(names))
 	for i, name := range names {
 		headings[i] = newHeading(name)
-		shows, expose := p.patterns[p.masks:][:p.shows], p.patterns[p.masks+p.shows:][:p.expose]
 		c.columns[i] = column{
+			name: name, watched: p.watches(name, headings[i], known),
 			hidden: len(expose) > 0 && !slices.ContainsFunc(expose, func(pat pattern) bool { return pat.isAll() || pat.isColumn(name) }),
 		}
 		if !slices.ContainsFunc(shows, func(pat pattern) bool { return pat.isColumn(name) }) {
@@ -80,8 +77,27 @@ func (c *Columns) Action(i int) Action {
 	return c.columns[i].mask.action
 }
 
-// Hidden reports whether column i is not exposed.
-func (c *Columns) Hidden(i int) bool { return c.columns[i].hidden }
+// Report tells what was changed in a table of which so many rows were kept and
+// so many dropped. Masked, Rules and Hidden count the texts of the rows that
+// were kept.
+func (c *Columns) Report(kept, dropped int) Report {
+	out := Report{Dropped: dropped}
+	if c.plan.asked > 0 {
+		out.Rules = make([]int, c.plan.asked)
+	}
+	for _, col := range c.columns {
+		switch {
+		case col.hidden:
+			out.Hidden += kept
+		case col.mask.action != noAction:
+			out.Masked += kept
+			out.Rules[c.plan.rules[col.mask.rule].origin] += kept
+		}
+	}
+	found, redacted := c.findings()
+	out.Found, out.Masked = found, out.Masked+redacted
+	return out
+}
 
 // Append appends what stands in place of a text of column i, which is in valid
 // UTF-8. Null makes any text empty and redact makes any "***"; under the other
@@ -212,15 +228,6 @@ func (p *Plan) maskOf(h *heading, masks []*heading) verdict {
 	return verdict{}
 }
 
-func lastName(segs []segment) (string, bool) {
-	for _, s := range slices.Backward(segs) {
-		if s.kind == segName {
-			return s.name, true
-		}
-	}
-	return "", false
-}
-
 // isColumn reports whether the path is that of a member by this name of a flat
 // record, or of the records of a list.
 func (p *pattern) isColumn(name string) bool {
@@ -242,88 +249,4 @@ func (p *pattern) ofRecord() []segment {
 		return s[1:]
 	}
 	return s
-}
-
-// columnOf gives the column that a field is, or -1 where there is none, or more
-// than one way to read it.
-func columnOf(field []segment, names []string, headings []*heading) int {
-	var parts []string
-	for _, s := range field {
-		parts = append(parts, s.name)
-	}
-	if len(parts) == 0 {
-		return -1
-	}
-	name := strings.Join(parts, ".")
-	like, out := newHeading(name), -1
-	for i, h := range headings {
-		switch {
-		case names[i] == name && out < 0:
-			out = i
-		case h.is(like):
-			return -1
-		}
-	}
-	return out
-}
-
-// heading is the name of a column as masks see it.
-type heading struct {
-	fold  string // as names are compared loosely
-	words string // that, with nothing but letters and digits
-	cuts  []int  // offsets into words at which words begin or end
-}
-
-// newHeading takes a name apart: at everything that is neither a letter nor a
-// digit, but for a single '_' or '-', which loose names leave out.
-func newHeading(name string) *heading {
-	h := &heading{fold: foldString(name), cuts: []int{0}}
-	var words []byte
-	joins := 0 // how many of '_' and '-' come before
-	for i, c := range name {
-		switch {
-		case c == '_' || c == '-':
-			if joins++; joins < 2 {
-				continue
-			}
-		case unicode.IsLetter(c) || unicode.IsDigit(c):
-			words = appendFold(words, []byte(name[i:i+utf8.RuneLen(c)]))
-			joins = 0
-			continue
-		default:
-			joins = 0
-		}
-		h.cuts = append(h.cuts, len(words))
-	}
-	h.words = string(words)
-	h.cuts = append(h.cuts, len(words))
-	return h
-}
-
-// is reports whether two names are spellings of the same.
-func (h *heading) is(o *heading) bool {
-	return h.fold == o.fold || h.words != "" && h.words == o.words
-}
-
-// holds reports whether a name is one of the words, or several that stand
-// together, or all.
-func (h *heading) holds(name *heading) bool {
-	if name.words == "" {
-		return strings.Contains(h.fold, name.fold)
-	}
-	for i := 0; ; i++ {
-		n := strings.Index(h.words[i:], name.words)
-		if n < 0 {
-			return false
-		}
-		i += n
-		if h.cutAt(i) && h.cutAt(i+len(name.words)) {
-			return true
-		}
-	}
-}
-
-func (h *heading) cutAt(i int) bool {
-	_, ok := slices.BinarySearch(h.cuts, i)
-	return ok
 }
