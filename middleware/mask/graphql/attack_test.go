@@ -55,6 +55,8 @@ func TestAttacks(t *testing.T) {
 		{"any member, then a field", `{e: employees{x: salary}}`, `{"data":{"e":{"x":"%s"}}}`, mask("$.data[*].salary")},
 		{"an element here is a member there", `{a{y: p{p: zed{q}}}}`, `{"data":{"a":[{"y":{"p":{"q":"%s"}}}]}}`, mask("$.data.a[*].p[*].q")},
 		{"a member here is an element there", `{a{y: p{p: zed{q}}}}`, `{"data":{"a":{"y":[{"p":{"q":"%s"}}]}}}`, mask("$.data.a.*.zed.q")},
+		{"masked already if there were a list", `{a{p: m{y: p{q}}}}`, `{"data":{"a":{"p":{"y":{"q":"%s"}}}}}`, mask("$.data.a.*.p..q")},
+		{"masked already if there were no list", `{a: z{k: z{p: z{a{y: p{q}}}}}}`, `{"data":{"a":[{"k":{"p":{"a":{"y":{"q":"%s"}}}}}]}}`, mask("$.data..a[*].p..q")},
 		{"row by the name of another field", `{employees{tenant: name secret}}`, `{"data":{"employees":[{"tenant":"mine","secret":"%s"}]}}`, own},
 		{"row without its field", `{employees{secret}}`, `{"data":{"employees":[{"secret":"%s"}]}}`, own},
 		{"row by one of two fields", `{employees{... on A {tenant} ... on B {tenant: name} secret}}`, `{"data":{"employees":[{"tenant":"mine","secret":"%s"}]}}`, own},
