@@ -155,10 +155,10 @@ func TestReport(t *testing.T) {
 		pointers int
 		want     redact.Report
 	}{
-		{-1, redact.Report{Masked: 3, Hidden: 3, Dropped: 2}},
-		{1, redact.Report{Masked: 3, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn"}}},
-		{3, redact.Report{Masked: 3, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn", "/x", "/ssn"}}},
-		{0, redact.Report{Masked: 3, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn", "/x", "/ssn", "/x", "/ssn", "/x"}}},
+		{-1, redact.Report{Masked: 3, Rules: []int{3}, Hidden: 3, Dropped: 2}},
+		{1, redact.Report{Masked: 3, Rules: []int{3}, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn"}}},
+		{3, redact.Report{Masked: 3, Rules: []int{3}, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn", "/x", "/ssn"}}},
+		{0, redact.Report{Masked: 3, Rules: []int{3}, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn", "/x", "/ssn", "/x", "/ssn", "/x"}}},
 	} {
 		in := mine + theirs + mine + theirs + mine + "data: {\"tenant\":\"t1\",\"ssn\":1}}\n\n"
 		r := NewReader(p, strings.NewReader(in), redact.Limits{Pointers: tt.pointers})
