@@ -85,7 +85,9 @@ func (s *Stage) compile(spec *redact.Spec, opts redact.Options) (*compiled, erro
 		return nil, err
 	}
 	c := &compiled{plan, oracle.FieldsOf(*spec)}
-	s.plans.Add(key, c)
+	if s.graphql == nil || len(key) <= maxQueryKey {
+		s.plans.Add(key, c)
+	}
 	return c, nil
 }
 

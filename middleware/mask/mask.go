@@ -43,6 +43,14 @@ const defaultMax = 8 << 20
 // their row filters, so there are about as many as branches.
 const maxPlans = 256
 
+// Where queries decide about paths, callers decide how many plans there are and
+// how large: fewer are kept, and none of those with a key of more than so many
+// bytes.
+const (
+	maxQueryPlans = 64
+	maxQueryKey   = 4 << 10
+)
+
 // Stage masks answers.
 type Stage struct {
 	keys        *redact.Keyring
@@ -87,7 +95,11 @@ func New(m config.Masking, route *config.Route) (middleware.Stage, error) {
 	if s.graphql, err = settings(route.Mask.GraphQL); err != nil {
 		return nil, err
 	}
-	if s.plans, err = lru.New[string, *compiled](maxPlans); err != nil {
+	plans := maxPlans
+	if s.graphql != nil {
+		plans = maxQueryPlans
+	}
+	if s.plans, err = lru.New[string, *compiled](plans); err != nil {
 		return nil, err
 	}
 	return s, nil

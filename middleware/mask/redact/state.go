@@ -44,7 +44,7 @@ type fieldAt struct{ field, behind int }
 const (
 	maxStates      = 4096
 	minStates      = 64
-	maxStateMemory = 4 << 20
+	maxStateMemory = 1 << 20
 )
 
 // machine is the automaton of a plan with the states that were needed so far.

@@ -1,0 +1,79 @@
+package mask
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+)
+
+// upstreamOf answers with a body that it makes for each exchange.
+func upstreamOf(header http.Header, body func() io.ReadCloser) middleware.Handler {
+	return func(x *middleware.Exchange) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, Header: header.Clone(), ContentLength: -1,
+			Body: body(), Request: x.Request,
+		}, nil
+	}
+}
+
+func typed(mediaType string) http.Header { return http.Header{"Content-Type": {mediaType}} }
+
+// graphQL makes a stage of a route that speaks it.
+func graphQL(t testing.TB, m config.Mask) *Stage {
+	t.Helper()
+	m.GraphQL = &config.GraphQL{Batch: 1, Depth: 20, Selections: 2000}
+	s, err := New(config.Masking{}, &config.Route{Mask: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.(*Stage)
+}
+
+func asking(query string) func(*middleware.Exchange) {
+	return func(x *middleware.Exchange) { x.Request.URL.RawQuery = url.Values{"query": {query}}.Encode() }
+}
+
+// TestQueriesDoNotFillTheMemory: every query is a plan of its own. A caller who
+// asks in hundreds of ways, each as large as it may be, does not make the
+// gateway keep them.
+func TestQueriesDoNotFillTheMemory(t *testing.T) {
+	s := graphQL(t, config.Mask{})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 30 {
+		var query, body strings.Builder
+		query.WriteString("{")
+		body.WriteString(`{"data":{"":0`)
+		for k := range 600 {
+			fmt.Fprintf(&query, " q%dx%d: x { y%d: y { s: ssn } }", i, k, k)
+			fmt.Fprintf(&body, `,"q%dx%d":{"y%d":{"s":1}}`, i, k, k)
+		}
+		query.WriteString(" }")
+		body.WriteString("}}")
+		x := exchange(t, decision(), asking(query.String()))
+		res, err := s.Handle(x, middlewaretest.NewUpstream(t, 200, "application/json", body.String()).Handle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(res.Body)
+		if err != nil || !strings.Contains(string(got), `"s":"***"`) || strings.Contains(string(got), `"s":1`) {
+			t.Fatalf("%v %.100s", err, got)
+		}
+		_ = res.Body.Close()
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("%d MiB are held, of %d plans", grown>>20, s.plans.Len())
+	}
+	runtime.KeepAlive(s)
+}
