@@ -1,6 +1,8 @@
 package mask
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,6 +10,9 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -76,4 +81,52 @@ func TestQueriesDoNotFillTheMemory(t *testing.T) {
 		t.Errorf("%d MiB are held, of %d plans", grown>>20, s.plans.Len())
 	}
 	runtime.KeepAlive(s)
+}
+
+// packedIn gives a text in a coding.
+func packedIn(coding, text string) string {
+	var b bytes.Buffer
+	var z io.WriteCloser
+	switch coding {
+	case "gzip":
+		z = gzip.NewWriter(&b)
+	case "br":
+		z = brotli.NewWriter(&b)
+	case "zstd":
+		z, _ = zstd.NewWriter(&b)
+	}
+	_, _ = io.WriteString(z, text)
+	_ = z.Close()
+	return b.String()
+}
+
+// TestDecodersCountAsMemory: a few bytes make a decoder of br or zstd hold
+// megabytes. What they may come to is taken of the budget, as a body is.
+func TestDecodersCountAsMemory(t *testing.T) {
+	const memory = 32 << 20
+	text := `["` + strings.Repeat("0123456789abcdef", 20<<10) + `"]`
+	for coding, most := range map[string]int{"gzip": 50, "zstd": 3, "br": 1} {
+		budget := middleware.NewBudget(memory)
+		header := typed("application/json")
+		header.Set("Content-Encoding", coding)
+		body := packedIn(coding, text)
+		var open []io.Closer
+		for range 50 {
+			x := exchange(t, decision(), func(x *middleware.Exchange) { x.Memory = budget })
+			res, err := newStage(t, 0).Handle(x, upstreamOf(header, func() io.ReadCloser { return io.NopCloser(strings.NewReader(body)) }))
+			if err != nil {
+				break
+			}
+			open = append(open, res.Body)
+		}
+		if len(open) != most {
+			t.Errorf("%s: %d answers at once, want %d", coding, len(open), most)
+		}
+		for _, c := range open {
+			_ = c.Close()
+		}
+		if !budget.Take(memory) {
+			t.Errorf("%s: memory is missing", coding)
+		}
+	}
 }

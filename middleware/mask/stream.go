@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/coding"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
 )
 
@@ -67,7 +69,8 @@ const windows = 48 << 10
 
 // reserve takes the memory that the engine may need: its windows, what is
 // prefetched, and a row that is held back until it has been judged. A short
-// answer cannot need as much.
+// answer cannot need as much, unless it is packed: how much unpacking holds the
+// sender decides.
 func (a *answer) reserve(f format) error {
 	a.rest.budget = a.x.Memory
 	need := int64(prefetched)
@@ -77,7 +80,7 @@ func (a *answer) reserve(f format) error {
 	if n := a.res.ContentLength; n >= 0 && !packed(a.res.Header) {
 		need = min(need, 2*n)
 	}
-	if !a.rest.take(windows + need) {
+	if !a.rest.take(windows + need + coding.Memory(codings(a.res.Header))) {
 		return errNoMemory
 	}
 	return nil
@@ -99,8 +102,12 @@ func refusal(err error) error {
 		"the backend's answer cannot be masked as the policy demands").With(err)
 }
 
+// codings gives the codings of an answer as one list. Several are joined, and
+// so understood by nobody.
+func codings(h http.Header) string { return strings.Join(h.Values("Content-Encoding"), ",") }
+
 // packed reports whether an answer says that it is compressed.
 func packed(h http.Header) bool {
-	c := h.Get("Content-Encoding")
+	c := codings(h)
 	return c != "" && c != "identity"
 }
