@@ -80,7 +80,7 @@ func policyCall(ctx context.Context, e *env, args []string, run func(context.Con
 		}
 		o = policyOptions(cfg, *data)
 	} else {
-		o = opa.Options{Path: dirs[0], More: dirs[1:], Data: *data}
+		o = opa.Options{Path: dirs[0], More: dirs[1:], Data: *data, Tests: true}
 	}
 	return run(ctx, e, o, *asJSON)
 }

@@ -21,7 +21,8 @@ import (
 //	want: MISTAKE       a mistake of the load, from its line on, or from its file
 //	                    on where there are several; all of them, in order
 //	decides: ERROR      it loads, and to ask it is this error
-//	limit: BYTES, budget: DURATION, more: FOLDER
+//	tests: PERCENT      its own tests are run, and must cover as much
+//	limit: BYTES, budget: DURATION, test_timeout: DURATION, more: FOLDER
 //	                    options that are not the default
 //
 // in comments of a .rego file, or before the first file of a .txtar archive.
@@ -76,6 +77,11 @@ func (c *badCase) set(t *testing.T, key, value, name string, single bool) {
 		c.options.Size, err = strconv.ParseInt(value, 10, 64)
 	case "budget":
 		c.options.Budget, err = time.ParseDuration(value)
+	case "tests":
+		c.options.Tests = true
+		c.options.MinCoverage, err = strconv.ParseFloat(value, 64)
+	case "test_timeout":
+		c.options.TestTimeout, err = time.ParseDuration(value)
 	case "more":
 		c.options.Path, c.options.More = "a", []string{value}
 	}
@@ -114,5 +120,44 @@ func TestBadPolicies(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is not there on purpose is no typo: optional data, a rule of the
+// contract that these policies do not need, and what a test puts in place.
+func TestReferencesThatMayBeMissing(t *testing.T) {
+	o := tree(map[string]string{
+		"p.rego": `package gatehouse
+
+import data.limits
+
+allow if {
+	not data.nothing.here
+	not limits.weekends
+	input.context.time.hour < limits.hour
+}
+`,
+		"limits.json": `{"limits": {"hour": 18}}`,
+		"p_test.rego": `package gatehouse_test
+
+import data.gatehouse
+
+question := {"context": {"time": {"hour": 9}}}
+
+test_weekday if {
+	gatehouse.allow with input as question
+	not gatehouse.deny with input as question
+}
+
+test_weekend if not gatehouse.allow with input as question with data.limits.hours_off as [1] with data.limits.weekends as true
+`,
+	})
+	o.Tests, o.MinCoverage = true, 100
+	e, err := opa.Load(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.Tests(); got != (opa.TestReport{Passed: 2, Coverage: 100}) {
+		t.Errorf("tests %+v, want two passed that cover everything", got)
 	}
 }

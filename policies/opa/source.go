@@ -44,6 +44,18 @@ type Options struct {
 	Size int64
 	// Budget is the time one decision may take. Default: [DefaultBudget].
 	Budget time.Duration
+	// Tests says that loading runs the policies' own tests, rules named test_…
+	// in files named …_test.rego: one that does not pass is a mistake, and so is
+	// a question of theirs that is answered otherwise with OPA's rule indexing
+	// and early exit off.
+	Tests bool
+	// TestTimeout is what one test may take. Default: 5s.
+	TestTimeout time.Duration
+	// MinCoverage is the least share of the policies' lines that the tests must
+	// evaluate, in percent. It needs Tests. Default: 0.
+	MinCoverage float64
+	// Probes are routes on which strangers must find nothing; see [Probe].
+	Probes []Probe
 }
 
 // file is one file that was read.
