@@ -192,7 +192,10 @@ func (b *builder) openPolicies() {
 	if c.Path == "" {
 		return
 	}
-	engine, err := opa.Load(b.ctx, opa.Options{Path: c.Path, Data: c.Data, Budget: c.Budget.D()})
+	engine, err := opa.Load(b.ctx, opa.Options{
+		Path: c.Path, Data: c.Data, Budget: c.Budget.D(),
+		Tests: c.Tests != "off", MinCoverage: float64(c.Coverage), Probes: probes(b.config),
+	})
 	var list opa.Mistakes
 	switch {
 	case errors.As(err, &list):
@@ -204,6 +207,25 @@ func (b *builder) openPolicies() {
 	default:
 		b.decider = engine
 	}
+}
+
+// probes are the routes on which strangers must find nothing. On a public route
+// everybody is a stranger, and meant to find something.
+func probes(c *config.Config) []opa.Probe {
+	var out []opa.Probe
+	for _, r := range c.Routes {
+		p := opa.Probe{
+			Route: r.Name, Path: r.Match.Path, Methods: r.Match.Methods,
+			Masks: r.Policy.Masks == "required", Rows: r.Policy.Rows == "required",
+		}
+		if len(r.Match.Hosts) > 0 {
+			p.Host = r.Match.Hosts[0]
+		}
+		if c.Policies.Probes != "off" && !r.Public && !r.Policy.Off && (p.Masks || p.Rows) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (b *builder) openIssuers() {

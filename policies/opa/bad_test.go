@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ import (
 //	want: MISTAKE       a mistake of the load, from its line on, or from its file
 //	                    on where there are several; all of them, in order
 //	decides: ERROR      it loads, and to ask it is this error
+//	probe: ROUTE PATH masks rows
+//	                    a route on which strangers must find nothing
 //	tests: PERCENT      its own tests are run, and must cover as much
 //	limit: BYTES, budget: DURATION, test_timeout: DURATION, more: FOLDER
 //	                    options that are not the default
@@ -82,6 +85,11 @@ func (c *badCase) set(t *testing.T, key, value, name string, single bool) {
 		c.options.MinCoverage, err = strconv.ParseFloat(value, 64)
 	case "test_timeout":
 		c.options.TestTimeout, err = time.ParseDuration(value)
+	case "probe":
+		words := strings.Fields(value)
+		c.options.Probes = append(c.options.Probes, opa.Probe{
+			Route: words[0], Path: words[1], Masks: slices.Contains(words, "masks"), Rows: slices.Contains(words, "rows"),
+		})
 	case "more":
 		c.options.Path, c.options.More = "a", []string{value}
 	}

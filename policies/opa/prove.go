@@ -36,13 +36,20 @@ func (s *sources) prove(ctx context.Context, e *Engine, g *gated, o Options) err
 	if err := s.agree(ctx, e, g, asked.list); err != nil {
 		return err
 	}
-	if err := s.probe(ctx, e, g, o.Probes, asked.list); err != nil {
+	if err := s.probe(ctx, e, g, o, asked.list); err != nil {
 		return err
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		s.mistakes.add(s.place(), "tests and probes of the policies take longer than %v together", proofTimeout)
 	}
 	return s.err()
+}
+
+func (o Options) testTimeout() time.Duration {
+	if o.TestTimeout > 0 {
+		return o.TestTimeout
+	}
+	return testTimeout
 }
 
 // place is the file that a mistake names which stands in none.
@@ -58,10 +65,7 @@ func (s *sources) place() string {
 // testsPass runs the policies' tests. One that does not pass is a mistake
 // where it does not hold.
 func (s *sources) testsPass(ctx context.Context, e *Engine, g *gated, o Options, asked *questions) error {
-	timeout := o.TestTimeout
-	if timeout <= 0 {
-		timeout = testTimeout
-	}
+	timeout := o.testTimeout()
 	results, err := s.runTests(ctx, func(r *tester.Runner) { r.SetTimeout(timeout).SetCoverageQueryTracer(asked) })
 	if err != nil {
 		return interrupted(ctx, err)

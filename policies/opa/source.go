@@ -49,7 +49,8 @@ type Options struct {
 	// a question of theirs that is answered otherwise with OPA's rule indexing
 	// and early exit off.
 	Tests bool
-	// TestTimeout is what one test may take. Default: 5s.
+	// TestTimeout is what one test, or the answer to one probe, may take.
+	// Default: 5s.
 	TestTimeout time.Duration
 	// MinCoverage is the least share of the policies' lines that the tests must
 	// evaluate, in percent. It needs Tests. Default: 0.
