@@ -23,7 +23,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
 	"github.com/gatehouse-dev/gatehouse/middleware/upload"
 	"github.com/gatehouse-dev/gatehouse/policies"
-	"github.com/gatehouse-dev/gatehouse/policies/opa"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
 
 // maxSessions bounds the sessions that are remembered in memory.
@@ -38,6 +38,7 @@ type builder struct {
 	mistakes config.Mistakes
 
 	decider  policies.Decider
+	bundle   *bundle.Bundle // where the policies come from one
 	issuers  map[string]*authn.Issuer
 	store    *ratelimit.Store
 	limits   map[string]*ratelimit.Rule
@@ -185,47 +186,6 @@ func (b *builder) tlsMistakes(path string, err error) {
 		}
 		b.mistake(at, f)
 	}
-}
-
-func (b *builder) openPolicies() {
-	c := b.config.Policies
-	if c.Path == "" {
-		return
-	}
-	engine, err := opa.Load(b.ctx, opa.Options{
-		Path: c.Path, Data: c.Data, Budget: c.Budget.D(),
-		Tests: c.Tests != "off", MinCoverage: float64(c.Coverage), Probes: probes(b.config),
-	})
-	var list opa.Mistakes
-	switch {
-	case errors.As(err, &list):
-		for _, m := range list {
-			b.mistakes = append(b.mistakes, config.Mistake{File: m.File, Line: m.Line, Column: m.Column, Message: m.Message})
-		}
-	case err != nil:
-		b.mistake("policies.path", err)
-	default:
-		b.decider = engine
-	}
-}
-
-// probes are the routes on which strangers must find nothing. On a public route
-// everybody is a stranger, and meant to find something.
-func probes(c *config.Config) []opa.Probe {
-	var out []opa.Probe
-	for _, r := range c.Routes {
-		p := opa.Probe{
-			Route: r.Name, Path: r.Match.Path, Methods: r.Match.Methods,
-			Masks: r.Policy.Masks == "required", Rows: r.Policy.Rows == "required",
-		}
-		if len(r.Match.Hosts) > 0 {
-			p.Host = r.Match.Hosts[0]
-		}
-		if c.Policies.Probes != "off" && !r.Public && !r.Policy.Off && (p.Masks || p.Rows) {
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 func (b *builder) openIssuers() {
