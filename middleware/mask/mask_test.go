@@ -3,11 +3,13 @@ package mask
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -458,6 +460,38 @@ func TestBrokenBodies(t *testing.T) {
 				t.Errorf("leaked: %s", got)
 			}
 		})
+	}
+}
+
+// An answer that a client leaves is not one that was cut.
+func TestCutIsNoted(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		ctx, leave := context.WithCancel(t.Context())
+		x := exchange(t, decision(), func(x *middleware.Exchange) { x.Request = x.Request.WithContext(ctx) })
+		res, err := newStage(t, 0).Handle(x, func(*middleware.Exchange) (*http.Response, error) {
+			long := io.MultiReader(strings.NewReader(`"`), strings.NewReader(strings.Repeat("x", 2*prefetched)))
+			return &http.Response{
+				StatusCode: 200, Header: http.Header{"Content-Type": {jsonType}},
+				Body: failing{long, io.ErrUnexpectedEOF}, ContentLength: -1,
+			}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gone {
+			leave()
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err == nil {
+			t.Error("the answer did not break off")
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		noted := slices.ContainsFunc(x.Notes(), func(n middleware.Note) bool { return n.Key == "answer_cut" })
+		if noted == gone {
+			t.Errorf("client gone: %v, noted: %v", gone, noted)
+		}
+		leave()
 	}
 }
 
