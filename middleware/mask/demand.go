@@ -14,8 +14,22 @@ import (
 // demand is what a decision wants of the answer to one request.
 type demand struct {
 	*Stage
-	spec redact.Spec
+	spec   redact.Spec
+	rules  []redact.Rule // as the policy has them
+	origin []int         // which of them a rule of spec comes from; nil where they are the same
 	*compiled
+}
+
+// counts gives how many values each rule of the policy masked.
+func (d *demand) counts(masked []int) []int {
+	if d.origin == nil {
+		return masked
+	}
+	out := make([]int, len(d.rules))
+	for i, n := range masked {
+		out[d.origin[i]] += n
+	}
+	return out
 }
 
 // compiled is what is kept of a demand for others that are equal.
@@ -34,15 +48,17 @@ func (s *Stage) demand(x *middleware.Exchange) (*demand, error) {
 	if s.detector != nil {
 		spec.Known = x.Decision.Classified
 	}
-	var query *graphql.Query
+	d := &demand{Stage: s, rules: spec.Rules}
 	if s.graphql != nil {
-		if query, err = s.query(x); err != nil {
+		query, err := s.query(x)
+		if err != nil {
 			return nil, err
 		}
-		if spec, err = query.Translate(spec); err != nil {
+		if spec, d.origin, err = query.Translate(spec); err != nil {
 			return nil, queryRefusal(err)
 		}
 	}
+	d.spec = spec
 	opts := redact.Options{Keys: s.keys, RedactFound: s.redactFound}
 	if s.detector != nil {
 		opts.Detect = s.detector.Class
@@ -50,14 +66,13 @@ func (s *Stage) demand(x *middleware.Exchange) (*demand, error) {
 	if x.Subject != nil {
 		opts.Tenant = x.Subject.Tenant
 	}
-	c, err := s.compile(&spec, opts)
-	if err != nil {
+	if d.compiled, err = s.compile(&spec, opts); err != nil {
 		return nil, impossible(err)
 	}
-	if name, ok := s.guard.Check(x.Request.URL.RawQuery, c.fields); !ok {
+	if name, ok := s.guard.Check(x.Request.URL.RawQuery, d.fields); !ok {
 		return nil, oracleRefusal(name)
 	}
-	return &demand{s, spec, c}, nil
+	return d, nil
 }
 
 func (s *Stage) compile(spec *redact.Spec, opts redact.Options) (*compiled, error) {
@@ -162,11 +177,11 @@ func impossible(err error) error {
 func (a *answer) note(r redact.Report) {
 	x := a.x
 	var paths []string
-	for i, n := range r.Rules {
+	for i, n := range a.counts(r.Rules) {
 		if n == 0 {
 			continue
 		}
-		rule := a.spec.Rules[i]
+		rule := a.rules[i]
 		x.Masked = append(x.Masked, middleware.Finding{Path: rule.Path, Class: rule.Class, Count: n})
 		paths = append(paths, fmt.Sprintf("%s=%d", rule.Path, n))
 	}

@@ -11,6 +11,9 @@
 //
 // br has no checksum, and zstd need not have one. There a body that was changed
 // on its way may be another text, or none; the reader of the text has to look.
+// br is also the one that a sender who means harm can make slow, by some 10
+// microseconds for each byte that is packed: it is for those who are trusted
+// that far.
 //
 // A text is there as it arrives: what a sender has flushed is given before more
 // is read. There are no goroutines.

@@ -22,15 +22,21 @@ type flusher interface {
 
 var codings = []string{"gzip", "zstd", "br"}
 
+// packer gives a writer with a small window, which makes it a fast one.
 func packer(t testing.TB, coding string, w io.Writer) flusher {
 	t.Helper()
 	switch coding {
 	case "gzip":
 		return gzip.NewWriter(w)
 	case "br":
-		return brotli.NewWriterLevel(w, 5)
+		return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: 2, LGWin: 16})
 	}
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	return zstdPacker(t, w, zstd.WithWindowSize(64<<10), zstd.WithEncoderLevel(zstd.SpeedFastest))
+}
+
+func zstdPacker(t testing.TB, w io.Writer, opts ...zstd.EOption) flusher {
+	t.Helper()
+	z, err := zstd.NewWriter(w, append(opts, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +176,31 @@ func TestCut(t *testing.T) {
 			got, err := unpack(t, coding, bytes.NewReader(body[:n]))
 			if !errors.Is(err, ErrCoding) || !strings.HasPrefix(text+text[:20]+text, got) {
 				t.Errorf("%s, %d of %d bytes: %q, %v", coding, n, len(body), got, err)
+			}
+		}
+	}
+}
+
+// TestCutHeader: the same for the headers of gzip, which have parts that end by
+// a byte and not by a length, and for those of a second member.
+func TestCutHeader(t *testing.T) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Name, w.Comment, w.Extra = "name", "comment", []byte("extra")
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := unpack(t, "gzip", bytes.NewReader(b.Bytes())); err != nil || got != text {
+		t.Fatalf("%q, %v", got, err)
+	}
+	for n := 1; n < b.Len(); n++ {
+		head := b.Bytes()[:n]
+		for _, body := range [][]byte{head, join(b.Bytes(), head)} {
+			if got, err := unpack(t, "gzip", bytes.NewReader(body)); !errors.Is(err, ErrCoding) {
+				t.Errorf("%d bytes: %q, %v", len(body), got, err)
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func (g *gunzip) next() error {
 		return err
 	}
 	if err := g.z.Reset(g.src); err != nil {
-		if err == io.EOF {
+		if err == io.EOF { // in the name or the comment
 			return io.ErrUnexpectedEOF
 		}
 		return err

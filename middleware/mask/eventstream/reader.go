@@ -30,11 +30,11 @@ type Reader struct {
 	in      []byte // what is read into
 	unread  []byte // what of it has not been looked at
 
-	line   []byte // the line at hand, as far as it has arrived
-	begun  bool   // a byte order mark is not to be expected any more
-	afterC bool   // the last line ended with CR, and an LF belongs to that
-	event  event
-	events int
+	line    []byte // the line at hand, as far as it has arrived
+	begun   bool   // a byte order mark is not to be expected any more
+	afterCR bool   // the last line ended with CR, and an LF belongs to that
+	event   event
+	events  int
 
 	masked []byte // data of the event at hand
 	out    []byte // what may be sent

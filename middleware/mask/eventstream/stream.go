@@ -14,8 +14,8 @@ func (r *Reader) advance() error {
 	if len(r.unread) == 0 {
 		return r.fill()
 	}
-	if r.afterC {
-		r.afterC = false
+	if r.afterCR {
+		r.afterCR = false
 		if r.unread[0] == '\n' {
 			r.unread = r.unread[1:]
 			return nil
@@ -32,7 +32,7 @@ func (r *Reader) advance() error {
 	}
 	// A CR ends the line by itself. To wait for its LF would be to hold an
 	// event back until the next one.
-	r.afterC = r.unread[n] == '\r'
+	r.afterCR = r.unread[n] == '\r'
 	r.unread = r.unread[n+1:]
 	return r.endLine()
 }

@@ -41,7 +41,10 @@
 //
 // Shows and exposed paths do not stay, for {salary: ssn} must not profit from a
 // grant on salary. A member of the answer is granted what every field is that
-// it may be; and if nothing is, nothing is exposed.
+// it may be; and if nothing is, nothing is exposed. A grant with ".." holds
+// inside of a leaf, a JSON text of its own, only if it names the leaf. What is
+// known is translated in the same way. A member that a wildcard exposes is
+// exposed by its name, and so counts as spoken of where drift is looked for.
 //
 // # Rows
 //

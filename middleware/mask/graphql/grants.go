@@ -9,7 +9,9 @@ import (
 // chain is how far the grants have come by one of the fields that a node and
 // what it is in may be.
 type chain struct {
-	at []positions // beside the grants
+	// at are places beside the grants; stayed are those of them which the last
+	// name did not lead to, in front of "..".
+	at, stayed []positions
 	// open says that something on the way is granted with everything inside.
 	open bool
 }
@@ -23,14 +25,21 @@ type granter struct {
 	*translation
 	grants []*pattern
 	whole  bool // they hold for everything inside
+	names  naming
 	out    []string
 	at     []redact.Segment
 }
 
+// naming says how the names of a path are compared with those of fields.
+type naming func(*redact.Segment, label) bool
+
+func exactly(s *redact.Segment, l label) bool { return s.Names(l.name) }
+func loosely(s *redact.Segment, l label) bool { return s.NamesLoosely(l.fold) }
+
 // grants gives the paths that are granted in the answer.
-func (t *translation) grants(grants []*pattern, whole bool) ([]string, error) {
-	w := &granter{translation: t, grants: grants, whole: whole}
-	start := chain{at: make([]positions, len(grants))}
+func (t *translation) grants(grants []*pattern, whole bool, names naming) ([]string, error) {
+	w := &granter{translation: t, grants: grants, whole: whole, names: names}
+	start := chain{at: make([]positions, len(grants)), stayed: make([]positions, len(grants))}
 	for i := range start.at {
 		start.at[i] = 1
 	}
@@ -58,7 +67,7 @@ func (w *granter) node(n *node, chains []chain) error {
 		if !ok {
 			continue
 		}
-		w.at = append(w.at, redact.Segment{Name: m.key})
+		w.at = append(w.at, redact.Segment{Name: m.key.name})
 		if err := w.node(m, next); err != nil {
 			return err
 		}
@@ -83,14 +92,15 @@ func (w *granter) open(chains []chain) bool {
 
 // common gives what of paths is left of grants at a node, by all chains. Only
 // where the names are those of the schema again, in a leaf, may more than [*]
-// be left.
+// be left. A leaf of data is not searched for the sake of a ".." somewhere
+// above it: as a rule there is nothing inside, and each would need a path.
 func (w *granter) common(n *node, chains []chain) (rests [][]redact.Segment) {
 	leaf, first := n.leaf && len(n.members) == 0, true
 	for i := range chains {
 		if chains[i].open {
 			continue
 		}
-		mine := w.rests(&chains[i], leaf)
+		mine := w.rests(&chains[i], leaf, n.fixed)
 		if !first {
 			mine = slices.DeleteFunc(mine, func(r []redact.Segment) bool { return !contains(rests, r) })
 		}
@@ -99,13 +109,14 @@ func (w *granter) common(n *node, chains []chain) (rests [][]redact.Segment) {
 	return rests
 }
 
-func (w *granter) rests(c *chain, leaf bool) (rests [][]redact.Segment) {
+func (w *granter) rests(c *chain, leaf, fixed bool) (rests [][]redact.Segment) {
 	for k, g := range w.grants {
 		for at := c.at[k]; at != 0; {
 			var i int
 			i, at = at.pop()
 			rest := g.segs[i:]
-			if (leaf || isTail(rest)) && !contains(rests, rest) {
+			inside := leaf && (fixed || !c.stayed[k].has(i))
+			if (inside || isTail(rest)) && !contains(rests, rest) {
 				rests = append(rests, rest)
 			}
 		}
@@ -132,7 +143,9 @@ func (w *granter) step(chains []chain, m *node) (next []chain, ok bool) {
 			if !live {
 				return nil, false
 			}
-			if slices.ContainsFunc(next, func(o chain) bool { return o.open == c.open && slices.Equal(o.at, c.at) }) {
+			if slices.ContainsFunc(next, func(o chain) bool {
+				return o.open == c.open && slices.Equal(o.at, c.at) && slices.Equal(o.stayed, c.stayed)
+			}) {
 				continue
 			}
 			if next = append(next, c); len(next) > maxChains {
@@ -143,13 +156,17 @@ func (w *granter) step(chains []chain, m *node) (next []chain, ok bool) {
 	return next, true
 }
 
-// follow follows a chain to a field. Names count as they are spelled, and what
-// is only granted if something is an array is not.
-func (w *granter) follow(c *chain, name string) (next chain, live bool) {
-	next = chain{at: make([]positions, len(c.at)), open: c.open}
+// follow follows a chain to a field. What is only granted if something is an
+// array is not.
+func (w *granter) follow(c *chain, name label) (next chain, live bool) {
+	both := make([]positions, 2*len(c.at))
+	next = chain{at: both[:len(c.at)], stayed: both[len(c.at):], open: c.open}
 	live = c.open
 	for k, g := range w.grants {
-		next.at[k] = g.follow(g.beyond(c.at[k]), func(s *redact.Segment) bool { return s.Any || s.Names(name) })
+		from := g.beyond(c.at[k])
+		led := g.advance(from, func(s *redact.Segment) bool { return s.Any || w.names(s, name) })
+		next.stayed[k] = from & g.deep &^ led
+		next.at[k] = led | next.stayed[k]
 		live = live || next.at[k] != 0
 	}
 	return next, live

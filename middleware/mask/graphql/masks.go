@@ -8,7 +8,8 @@ import (
 
 // mask is a rule that is followed through a query.
 type mask struct {
-	rule redact.Rule
+	rule   redact.Rule
+	origin int // among the rules of the policy
 	pattern
 }
 
@@ -37,14 +38,12 @@ type reach struct {
 	all positions
 }
 
-func startOfMask() reach { return reach{matched: 1, sure: 1, maybe: 1, all: 1} }
-
 // step follows the mask from a node to a member.
 func (m *mask) step(r *reach, n *node) reach {
 	some := func(s *redact.Segment) bool { return takesAny(s, n.names) }
 	key := func(s *redact.Segment) bool { return takes(s, n.key) }
 	out := reach{
-		open:  m.follow(m.within(r.open), some),
+		open:  m.advance(r.open, some), // only plain names are left open at a node
 		sure:  m.follow(m.beyond(r.sure), func(s *redact.Segment) bool { return key(s) && (!s.Elements || s.Deep) }),
 		maybe: m.follow(m.within(r.maybe), key),
 		all:   m.follow(m.within(r.all), func(s *redact.Segment) bool { return takesAll(s, n.names) }),
@@ -71,11 +70,11 @@ func (r *reach) cover(i int) {
 
 // takes reports whether a segment of a mask takes a name. In a mask [*] takes
 // the members of an object, too.
-func takes(s *redact.Segment, name string) bool {
-	return s.Any || s.Elements || s.NamesLoosely(name)
+func takes(s *redact.Segment, name label) bool {
+	return s.Any || s.Elements || s.NamesLoosely(name.fold)
 }
 
-func takesAny(s *redact.Segment, names []string) bool {
+func takesAny(s *redact.Segment, names []label) bool {
 	for _, name := range names {
 		if takes(s, name) {
 			return true
@@ -84,7 +83,7 @@ func takesAny(s *redact.Segment, names []string) bool {
 	return false
 }
 
-func takesAll(s *redact.Segment, names []string) bool {
+func takesAll(s *redact.Segment, names []label) bool {
 	for _, name := range names {
 		if !takes(s, name) {
 			return false
@@ -96,27 +95,29 @@ func takesAll(s *redact.Segment, names []string) bool {
 // masker follows all masks through a query.
 type masker struct {
 	*translation
-	masks []mask
-	out   []redact.Rule
-	at    []redact.Segment
+	masks  []mask
+	out    []redact.Rule
+	origin []int // beside out
+	at     []redact.Segment
 }
 
-// masks gives the rules, and those to add for this query.
-func (t *translation) masks(rules []redact.Rule) ([]redact.Rule, error) {
-	w := &masker{translation: t, masks: make([]mask, len(rules)), out: append([]redact.Rule(nil), rules...)}
-	start := make([]reach, len(rules))
-	for i, r := range rules {
-		p, err := newPattern(r.Path)
-		if err != nil {
-			return nil, err
-		}
-		r.Domain = cmp.Or(r.Domain, redact.Domain(p.segs))
-		w.masks[i], start[i] = mask{r, *p}, startOfMask()
+// add takes a mask of the policy, which stays.
+func (w *masker) add(i int, r redact.Rule, p *pattern) {
+	w.out, w.origin = append(w.out, r), append(w.origin, i)
+	r.Domain = cmp.Or(r.Domain, redact.Domain(p.segs))
+	w.masks = append(w.masks, mask{r, i, *p})
+}
+
+// run adds what the masks are under the names of the answer.
+func (w *masker) run() error {
+	if len(w.masks) == 0 {
+		return nil
 	}
-	if len(rules) == 0 {
-		return nil, nil
+	start := make([]reach, len(w.masks))
+	for i := range start {
+		start[i] = reach{matched: 1, sure: 1, maybe: 1, all: 1}
 	}
-	return w.out, w.members(t.query.root, start, true)
+	return w.members(w.query.root, start, true)
 }
 
 // members goes on inside of a node. Where straight is set, everything so far
@@ -130,8 +131,8 @@ func (w *masker) members(n *node, from []reach, straight bool) error {
 		for i := range from {
 			to[i] = w.masks[i].step(&from[i], m)
 		}
-		w.at = append(w.at, redact.Segment{Name: m.key})
-		straight := straight && m.is(m.key)
+		w.at = append(w.at, redact.Segment{Name: m.key.name})
+		straight := straight && m.is(m.key.name)
 		if !straight {
 			if err := w.node(m, to); err != nil {
 				return err
@@ -161,8 +162,8 @@ func (w *masker) node(n *node, at []reach) error {
 			masked = m
 		}
 	}
-	if n.leaf && w.confuses(at) && (masks == nil || masks.rule.Action < redact.Redact) {
-		masks, masked = &mask{rule: redact.Rule{Action: redact.Redact}}, nil
+	if k := w.confused(n, at); k != nil && (masks == nil || masks.rule.Action < redact.Redact) {
+		masks, masked = &mask{rule: redact.Rule{Action: redact.Redact}, origin: k.origin}, nil
 	}
 	// Of several masks the strictest wins, so the others are not needed.
 	if masks == nil || masked != nil && !masks.stricter(masked) {
@@ -196,15 +197,18 @@ func (w *masker) give(m *mask, rest []redact.Segment) error {
 	}
 	r := m.rule
 	r.Path = path
-	w.out = append(w.out, r)
+	w.out, w.origin = append(w.out, r), append(w.origin, m.origin)
 	return nil
 }
 
-// confuses reports whether a value could come to be hashed or encrypted as
-// another field than it is, or as different ones. Then a caller who can set the
-// value of some field could compare it with those of a field that is masked,
-// by giving both the same name.
-func (w *masker) confuses(at []reach) bool {
+// confused gives a mask by which a value could come to be hashed or encrypted
+// as another field than it is, or as one of several. Then a caller who can set
+// the value of some field could compare it with those of a field that is
+// masked, by giving both the same name.
+func (w *masker) confused(n *node, at []reach) *mask {
+	if !n.leaf {
+		return nil // hash and tokenize make "***" of objects
+	}
 	var first *mask
 	for i := range at {
 		m, r := &w.masks[i], &at[i]
@@ -213,7 +217,7 @@ func (w *masker) confuses(at []reach) bool {
 		}
 		here := r.matched | r.open | r.maybe
 		if here&^r.all != 0 {
-			return true
+			return m
 		}
 		if !m.within(here).has(m.end()) {
 			continue
@@ -222,8 +226,8 @@ func (w *masker) confuses(at []reach) bool {
 			first = m
 		}
 		if m.rule.Domain != first.rule.Domain || m.rule.Action != first.rule.Action || m.rule.Domain == "" {
-			return true
+			return m
 		}
 	}
-	return false
+	return nil
 }

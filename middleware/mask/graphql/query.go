@@ -1,6 +1,10 @@
 package graphql
 
-import "github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
+import (
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
+)
 
 // Query is what a request selects. It is immutable.
 type Query struct {
@@ -16,13 +20,17 @@ type Query struct {
 // called so whatever the query says.
 func (q *Query) build() {
 	q.root = &node{}
-	for _, op := range q.operations {
-		q.root.merge(op)
+	if len(q.operations) == 1 {
+		q.root.members = slices.Clone(q.operations[0].members)
+	} else {
+		for _, op := range q.operations {
+			q.root.merge(op)
+		}
 	}
 	for _, name := range []string{"errors", "extensions"} {
 		m := q.root.member(name)
 		m.addName(name)
-		m.leaf = true
+		m.leaf, m.fixed = true, true
 	}
 }
 
@@ -50,76 +58,82 @@ func (t *translation) path(at, rest []redact.Segment) (string, error) {
 }
 
 // Translate gives the spec for the answer to the query, of a spec whose paths
-// are about the schema: "$.data", and then fields. It is an [*Error] of
-// [ErrRefused] where the query asks for nothing that the row filters are about
-// or for more than can be translated, and another error where the spec cannot
-// be carried out.
-func (q *Query) Translate(spec redact.Spec) (redact.Spec, error) {
+// are about the schema: "$.data", and then fields. Rule i of it comes from rule
+// origin[i] of the spec. The error is an [*Error] of [ErrRefused] where the
+// query asks for nothing that the row filters are about or for more than can be
+// translated, and another one where the spec cannot be carried out.
+func (q *Query) Translate(spec redact.Spec) (out redact.Spec, origin []int, err error) {
 	t := &translation{query: q, left: maxPaths}
-	masks, shows, err := splitRules(spec.Rules)
-	if err != nil {
-		return redact.Spec{}, err
-	}
-	out := spec
-	if out.Rules, err = t.masks(masks); err != nil {
-		return redact.Spec{}, err
-	}
-	shown, err := t.grants(shows, false)
-	if err != nil {
-		return redact.Spec{}, err
-	}
-	for _, path := range shown {
-		out.Rules = append(out.Rules, redact.Rule{Path: path, Action: redact.Show})
+	out = spec
+	if out.Rules, origin, err = t.rules(spec.Rules); err != nil {
+		return redact.Spec{}, nil, err
 	}
 	if out.Expose, err = t.exposed(spec.Expose); err != nil {
-		return redact.Spec{}, err
+		return redact.Spec{}, nil, err
+	}
+	// Which paths are known is no grant, but what is not known is looked at.
+	if out.Known, err = t.wholes(spec.Known, loosely); err != nil {
+		return redact.Spec{}, nil, err
 	}
 	if out.Rows, err = t.rows(spec.Rows); err != nil {
-		return redact.Spec{}, err
+		return redact.Spec{}, nil, err
 	}
-	return out, nil
+	return out, origin, nil
 }
 
-// splitRules tells masks from shows.
-func splitRules(rules []redact.Rule) (masks []redact.Rule, shows []*pattern, err error) {
-	for _, r := range rules {
-		if r.Action != redact.Show {
-			masks = append(masks, r)
-			continue
-		}
+// rules translates masks and shows.
+func (t *translation) rules(rules []redact.Rule) (out []redact.Rule, origin []int, err error) {
+	w := &masker{translation: t}
+	var shows []*pattern
+	show := -1
+	for i, r := range rules {
 		p, err := newPattern(r.Path)
 		if err != nil {
 			return nil, nil, err
 		}
-		shows = append(shows, p)
+		if r.Action == redact.Show {
+			shows, show = append(shows, p), i
+			continue
+		}
+		w.add(i, r, p)
 	}
-	return masks, shows, nil
+	if err := w.run(); err != nil {
+		return nil, nil, err
+	}
+	shown, err := t.grants(shows, false, exactly)
+	for _, path := range shown {
+		// Which show it was is of no use to anyone.
+		w.out, w.origin = append(w.out, redact.Rule{Path: path, Action: redact.Show}), append(w.origin, show)
+	}
+	return w.out, w.origin, err
 }
 
 // nothing is a path that no answer holds: a name in GraphQL is a word.
 const nothing = "$.data['-']"
 
-// exposed translates a list of paths that are the only ones to pass. It stays
+// exposed translates the list of paths that are the only ones to pass. It stays
 // a list, for an empty one would let everything pass.
 func (t *translation) exposed(paths []string) ([]string, error) {
-	if len(paths) == 0 {
-		return nil, nil
+	out, err := t.wholes(paths, exactly)
+	if err == nil && len(paths) > 0 && len(out) == 0 {
+		out = []string{nothing}
 	}
+	return out, err
+}
+
+// wholes translates paths that grant everything inside of what they select.
+func (t *translation) wholes(paths []string, names naming) ([]string, error) {
 	patterns := make([]*pattern, len(paths))
 	for i, path := range paths {
 		p, err := newPattern(path)
 		if err != nil {
 			return nil, err
 		}
-		// In front of what is exposed whole, [*] at the end means nothing.
-		for n := len(p.segs); n > 0 && p.segs[n-1].Elements && !p.segs[n-1].Deep; n-- {
+		// Behind what is granted whole, [*] says nothing.
+		for n := len(p.segs); n > 0 && isTail(p.segs[n-1:]); n-- {
 			p.segs = p.segs[:n-1]
 		}
 		patterns[i] = p
 	}
-	out, err := t.grants(patterns, true)
-	if err == nil && len(out) == 0 {
-		out = []string{nothing}
-	}
-	return out, err
+	return t.grants(patterns, true, names)
 }

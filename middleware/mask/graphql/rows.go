@@ -68,7 +68,9 @@ func meets(n *node, segs []redact.Segment) bool {
 	return true
 }
 
-func namesOne(s *redact.Segment, n *node) bool { return slices.ContainsFunc(n.names, s.NamesLoosely) }
+func namesOne(s *redact.Segment, n *node) bool {
+	return slices.ContainsFunc(n.names, func(l label) bool { return loosely(s, l) })
+}
 
 // filterer follows a row filter through a query.
 type filterer struct {
@@ -93,7 +95,7 @@ func (w *filterer) follow(n *node, segs []redact.Segment) error {
 		if !namesOne(&segs[0], m) {
 			continue
 		}
-		w.at = append(w.at, redact.Segment{Name: m.key})
+		w.at = append(w.at, redact.Segment{Name: m.key.name})
 		if err := w.follow(m, segs[1:]); err != nil {
 			return err
 		}
@@ -198,7 +200,7 @@ func field(row *node, segs []redact.Segment) (at []redact.Segment, ok bool) {
 			return nil, false
 		}
 		row = row.members[k]
-		at = append(at, redact.Segment{Name: row.key})
+		at = append(at, redact.Segment{Name: row.key.name})
 	}
 	return at, true
 }

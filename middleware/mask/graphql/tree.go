@@ -4,56 +4,77 @@ import (
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
 )
+
+// label is a name, and its form in which loosely equal names are the same.
+type label struct{ name, fold string }
+
+func labelOf(name string) label { return label{name, redact.Fold(name)} }
 
 // node is a member of the answer: what a query selects under one name.
 type node struct {
-	key string
+	key label
 	// names are the fields of the schema that it may be, in no order. There
 	// are several where type conditions, or the operations of a batch, give
 	// the same name to different ones.
-	names []string
+	names []label
 	// leaf says that somewhere nothing is selected inside: the value is a
 	// scalar, which may be a JSON text of its own, or a list of them.
 	leaf bool
+	// fixed says that the member is called so in every answer.
+	fixed bool
 	// arguments says that the field is somewhere given arguments.
 	arguments bool
 	members   []*node
-	byKey     map[string]*node
+	byKey     map[string]*node // if they are many
 }
+
+// manyMembers is from how many on they are looked up in a map.
+const manyMembers = 16
 
 // member gives the member of that name, and makes it where there is none.
 func (n *node) member(key string) *node {
-	if m := n.byKey[key]; m != nil {
-		return m
+	if n.byKey != nil {
+		if m := n.byKey[key]; m != nil {
+			return m
+		}
+	} else if i := slices.IndexFunc(n.members, func(m *node) bool { return m.key.name == key }); i >= 0 {
+		return n.members[i]
 	}
-	m := &node{key: key}
-	if n.byKey == nil {
-		n.byKey = map[string]*node{}
-	}
-	n.byKey[key] = m
+	m := &node{key: labelOf(key)}
 	n.members = append(n.members, m)
+	switch {
+	case n.byKey != nil:
+		n.byKey[key] = m
+	case len(n.members) == manyMembers:
+		n.byKey = make(map[string]*node, 2*manyMembers)
+		for _, m := range n.members {
+			n.byKey[m.key.name] = m
+		}
+	}
 	return m
 }
 
 func (n *node) addName(name string) {
-	if !slices.Contains(n.names, name) {
-		n.names = append(n.names, name)
+	if !slices.ContainsFunc(n.names, func(l label) bool { return l.name == name }) {
+		n.names = append(n.names, labelOf(name))
 	}
 }
 
 // is reports whether the member is that field and can be no other.
-func (n *node) is(name string) bool { return len(n.names) == 1 && n.names[0] == name }
+func (n *node) is(name string) bool { return len(n.names) == 1 && n.names[0].name == name }
 
 // merge adds what another operation selects.
 func (n *node) merge(o *node) {
-	for _, name := range o.names {
-		n.addName(name)
+	for _, l := range o.names {
+		n.addName(l.name)
 	}
 	n.leaf = n.leaf || o.leaf
 	n.arguments = n.arguments || o.arguments
 	for _, m := range o.members {
-		n.member(m.key).merge(m)
+		n.member(m.key.name).merge(m)
 	}
 }
 

@@ -17,7 +17,9 @@ import "slices"
 // $..name or $[*].name with the whole name of the column as it is spelled; and
 // for expose $, $.*, $..*, $[*] and $[*].*.
 //
-// Row filters judge every row, whatever their path.
+// Row filters judge every row, whatever their path. Personal data is looked for
+// in columns that neither a mask nor show nor expose speaks of by name, nor a
+// known path by a last name that the column's name is or ends in.
 type Columns struct {
 	plan    *Plan
 	limits  Limits
@@ -28,25 +30,28 @@ type Columns struct {
 }
 
 type column struct {
-	mask   verdict
-	hidden bool
+	name    string
+	mask    verdict
+	hidden  bool
+	watched bool // unless it is masked or hidden
+	found   []Finding
 }
 
 // Columns tells what the plan makes of a table whose columns have these names,
 // in valid UTF-8. Of the limits only Scalar matters.
 func (p *Plan) Columns(names []string, limits Limits) *Columns {
 	c := &Columns{plan: p, limits: limits.withDefaults(), columns: make([]column, len(names))}
-	masks := make([]*heading, p.masks)
-	for i := range masks {
-		if name, ok := lastName(p.patterns[i].segs); ok {
-			masks[i] = newHeading(name)
-		}
-	}
+	behind := p.patterns[p.masks:]
+	shows, expose := behind[:p.shows], behind[p.shows:][:p.expose]
+	masks, known := lastNames(p.patterns[:p.masks]), lastNames(behind[p.shows+p.expose+len(p.filters):][:p.known])
 	headings := make([]*heading, len(names))
 	for i, name := range names {
 		headings[i] = newHeading(name)
-		shows, expose := p.patterns[p.masks:][:p.shows], p.patterns[p.masks+p.shows:][:p.expose]
+	}
+	p.widen(masks, headings)
+	for i, name := range names {
 		c.columns[i] = column{
+			name: name, watched: p.watches(name, headings[i], known),
 			hidden: len(expose) > 0 && !slices.ContainsFunc(expose, func(pat pattern) bool { return pat.isAll() || pat.isColumn(name) }),
 		}
 		if !slices.ContainsFunc(shows, func(pat pattern) bool { return pat.isColumn(name) }) {
@@ -75,8 +80,27 @@ func (c *Columns) Action(i int) Action {
 	return c.columns[i].mask.action
 }
 
-// Hidden reports whether column i is not exposed.
-func (c *Columns) Hidden(i int) bool { return c.columns[i].hidden }
+// Report tells what was changed in a table of which so many rows were kept and
+// so many dropped. Masked, Rules and Hidden count the texts of the rows that
+// were kept.
+func (c *Columns) Report(kept, dropped int) Report {
+	out := Report{Dropped: dropped}
+	if c.plan.asked > 0 {
+		out.Rules = make([]int, c.plan.asked)
+	}
+	for _, col := range c.columns {
+		switch {
+		case col.hidden:
+			out.Hidden += kept
+		case col.mask.action != noAction:
+			out.Masked += kept
+			out.Rules[c.plan.rules[col.mask.rule].origin] += kept
+		}
+	}
+	found, redacted := c.findings()
+	out.Found, out.Masked = found, out.Masked+redacted
+	return out
+}
 
 // Append appends what stands in place of a text of column i, which is in valid
 // UTF-8. Null makes any text empty and redact makes any "***"; under the other
@@ -205,6 +229,27 @@ func (p *Plan) maskOf(h *heading, masks []*heading) verdict {
 		}
 	}
 	return verdict{}
+}
+
+// widen makes the masks hold for all columns that are about the elements of a
+// list which none of them names.
+func (p *Plan) widen(masks, headings []*heading) {
+	for i, m := range masks {
+		if m != nil && p.patterns[i].endsInElements() && !slices.ContainsFunc(headings, func(h *heading) bool { return h.holds(m) }) {
+			masks[i] = nil
+		}
+	}
+}
+
+// endsInElements reports whether the path selects elements of an array behind
+// its last name.
+func (p *pattern) endsInElements() bool {
+	for _, s := range slices.Backward(p.segs) {
+		if s.kind != segAny {
+			return s.kind == segElems
+		}
+	}
+	return false
 }
 
 // isColumn reports whether the path is that of a member by this name of a flat

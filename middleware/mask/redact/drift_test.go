@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,18 +136,46 @@ func TestFoundIsBounded(t *testing.T) {
 	}
 }
 
+// TestFoundTwiceAtAPlace: what counts against the bound is places, not classes.
+func TestFoundTwiceAtAPlace(t *testing.T) {
+	var in strings.Builder
+	for i := range maxFound {
+		fmt.Fprintf(&in, `{"p%02d":["@",123456789012]}`+"\n", i)
+	}
+	_, report, err := linesBoth(t, nil, []byte(in.String()), detecting(t, Spec{}, false), Limits{})
+	if err != nil || len(report.Found) != 2*maxFound || report.Found[0].Path == "" {
+		t.Errorf("%d findings, %v: %v", len(report.Found), err, report.Found)
+	}
+}
+
 // TestFoundBehindLongNames: names that have left the window are told as they
-// were, or as * if they are long.
+// were, or as * if they are long, however long those in front of them are.
 func TestFoundBehindLongNames(t *testing.T) {
-	long := strings.Repeat("l", 3000)
-	in := `{"` + long + `":{"a":{"` + long + `":{"` + strings.Repeat("s", 64) + `":["` + strings.Repeat("x", 5000) + `","x@y",7]}}}}`
-	plan := detecting(t, Spec{}, true)
-	for _, window := range []int{64, 1 << 10, 0} {
-		r := NewReader(plan, strings.NewReader(in), Limits{Window: window})
-		got, err := io.ReadAll(r)
-		want := []Finding{{"$.*.a.*." + strings.Repeat("s", 64) + "[*]", "email", 1}}
-		if diff := cmp.Diff(want, r.Report().Found); err != nil || diff != "" || string(got) != strings.Replace(in, "x@y", "***", 1) {
-			t.Errorf("window %d: %v (-want +got)\n%s", window, err, diff)
+	for name, lengths := range map[string][]int{
+		"long":     {3000, 1, 3000, 64, 65},
+		"longer":   {3000, 3000, 3000, 3000, 3000, 3000, 3000, 3000, 3000, 3000, 300, 300, 300, 300, 300, 300, 300, 300, 300, 64, 64, 64},
+		"not long": {1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 64, 64, 64, 64},
+		"many":     append(slices.Repeat([]int{1000}, 30), 64),
+	} {
+		var open, path strings.Builder
+		for i, n := range lengths {
+			name := strings.Repeat(string(rune('a'+i%26)), n)
+			fmt.Fprintf(&open, `{%q:`, name)
+			if n > 64 {
+				name = "*"
+			}
+			path.WriteString("." + name)
+		}
+		in := open.String() + `["` + strings.Repeat("x", 9000) + `","x@y",7]` + strings.Repeat("}", len(lengths))
+		want := []Finding{{"$" + path.String() + "[*]", "email", 1}}
+		plan := detecting(t, Spec{}, true)
+		for _, window := range []int{64, 1 << 10, 0} {
+			r := NewReader(plan, strings.NewReader(in), Limits{Window: window})
+			got, err := io.ReadAll(r)
+			diff := cmp.Diff(want, r.Report().Found)
+			if err != nil || diff != "" || string(got) != strings.Replace(in, "x@y", "***", 1) {
+				t.Errorf("%s, window %d: %v (-want +got)\n%s", name, window, err, diff)
+			}
 		}
 	}
 }

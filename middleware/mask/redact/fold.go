@@ -2,7 +2,14 @@ package redact
 
 // Fold gives the form in which two loosely equal names are the same; see the
 // package comment.
-func Fold(name string) string { return foldString(name) }
+func Fold(name string) string {
+	for i := range len(name) {
+		if c := name[i]; c == '_' || c == '-' || c >= 0x80 || 'A' <= c && c <= 'Z' {
+			return foldString(name)
+		}
+	}
+	return name
+}
 
 // PathNames gives the names on a path, folded, in their order. A path of
 // wildcards alone has none.

@@ -68,14 +68,24 @@ func (h *heading) cutAt(i int) bool {
 	return ok
 }
 
-// lastName gives the last name of a path.
-func lastName(segs []segment) (string, bool) {
-	for _, s := range slices.Backward(segs) {
-		if s.kind == segName {
-			return s.name, true
+// endsIn reports whether a name is the last of the words, or several at the
+// end, or all.
+func (h *heading) endsIn(name *heading) bool {
+	return h.is(name) || name.words != "" && strings.HasSuffix(h.words, name.words) && h.cutAt(len(h.words)-len(name.words))
+}
+
+// lastNames gives the last name of each path, nil for those that name nothing.
+func lastNames(patterns []pattern) []*heading {
+	out := make([]*heading, len(patterns))
+	for i, p := range patterns {
+		for _, s := range slices.Backward(p.segs) {
+			if s.kind == segName {
+				out[i] = newHeading(s.name)
+				break
+			}
 		}
 	}
-	return "", false
+	return out
 }
 
 // columnOf gives the column that a field is, or -1 where there is none, or more

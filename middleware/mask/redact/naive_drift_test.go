@@ -7,6 +7,25 @@ import (
 	"strings"
 )
 
+// report gives what was counted.
+func (r *run) report() Report {
+	out := r.Report
+	if r.plan.asked > 0 {
+		out.Rules = make([]int, r.plan.asked)
+	}
+	for _, i := range r.ruled {
+		out.Rules[i]++
+	}
+	out.Found = gather(r.found)
+	return out
+}
+
+// masked counts a value that a mask has replaced or removed.
+func (r *run) masked(mask verdict) {
+	r.Masked++
+	r.ruled = append(r.ruled, r.plan.rules[mask.rule].origin)
+}
+
 // naiveSee notes what is known about a value, for the sake of what is looked
 // for in it.
 func (r *run) naiveSee(sc *scope, lifted, array bool) {

@@ -52,25 +52,6 @@ type scope struct {
 	named  bool         // it is not looked at, nor its elements
 }
 
-// report gives what was counted.
-func (r *run) report() Report {
-	out := r.Report
-	if r.plan.asked > 0 {
-		out.Rules = make([]int, r.plan.asked)
-	}
-	for _, i := range r.ruled {
-		out.Rules[i]++
-	}
-	out.Found = gather(r.found)
-	return out
-}
-
-// masked counts a value that a mask has replaced or removed.
-func (r *run) masked(mask verdict) {
-	r.Masked++
-	r.ruled = append(r.ruled, r.plan.rules[mask.rule].origin)
-}
-
 func newRun(dst []byte, plan *Plan, limits Limits) *run {
 	return &run{out: dst, plan: plan, limits: limits.withDefaults()}
 }

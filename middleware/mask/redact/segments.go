@@ -13,7 +13,7 @@ const (
 )
 
 // Segment is one step of a path, for those who have to follow paths elsewhere
-// than in a text. The zero values of all fields but Name make a plain name.
+// than in a text. One that is made by hand is good for [AppendPath].
 type Segment struct {
 	// Any is .* and Elements is [*]; otherwise it is Name.
 	Any, Elements bool
@@ -21,7 +21,7 @@ type Segment struct {
 	Deep bool
 	Name string
 
-	fold string
+	fold string // Name, folded; empty in what [ParsePath] has not given
 }
 
 // ParsePath gives the segments of a path as the package comment describes it.
@@ -52,17 +52,9 @@ func (s *Segment) Plain() bool { return !s.Any && !s.Elements && !s.Deep }
 func (s *Segment) Names(name string) bool { return !s.Any && !s.Elements && s.Name == name }
 
 // NamesLoosely is [Segment.Names] as names of masks and row paths are
-// compared.
-func (s *Segment) NamesLoosely(name string) bool {
-	switch {
-	case s.Any || s.Elements:
-		return false
-	case s.Name == name:
-		return true
-	case s.fold == "":
-		return foldString(s.Name) == foldString(name)
-	}
-	return s.fold == foldString(name)
+// compared. It wants the name as [Fold] gives it.
+func (s *Segment) NamesLoosely(folded string) bool {
+	return !s.Any && !s.Elements && s.fold == folded
 }
 
 // AppendPath appends the segments as they are written in a path. A path has $

@@ -47,10 +47,11 @@ func TestSegmentNames(t *testing.T) {
 		{Segment{Name: "-"}, "_", false, true},
 	}
 	for _, tt := range tests {
+		tt.seg.fold = Fold(tt.seg.Name)
 		if got := tt.seg.Names(tt.name); got != tt.exact {
 			t.Errorf("%+v names %q: %v", tt.seg, tt.name, got)
 		}
-		if got := tt.seg.NamesLoosely(tt.name); got != tt.loose {
+		if got := tt.seg.NamesLoosely(Fold(tt.name)); got != tt.loose {
 			t.Errorf("%+v names %q loosely: %v", tt.seg, tt.name, got)
 		}
 	}

@@ -27,13 +27,7 @@ func (r *Reader) header() error {
 	r.columns = r.plan.Columns(names, r.limits)
 	r.plain = true
 	for i := range names {
-		r.plain = r.columns.Action(i) == 0 && r.plain
-		switch {
-		case r.columns.Hidden(i):
-			r.hidden++
-		case r.columns.Action(i) != 0:
-			r.masked++
-		}
+		r.plain = r.plain && r.columns.Action(i) == 0 && !r.columns.Watched(i)
 	}
 	r.prepare(len(names))
 	r.max, r.width, r.excess = r.limits.Element, len(names), ErrFields

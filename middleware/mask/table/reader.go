@@ -7,7 +7,8 @@
 // hold by the last name of their path, show and expose by the exact name of the
 // column, and row filters judge every record. A column that is dropped, or not
 // exposed, is removed with its name; where none remains the text is empty. A
-// null is an empty field.
+// null is an empty field. Where the plan looks for personal data, it does so in
+// the columns that nothing in it speaks of, and redacts it there if asked to.
 //
 // What a plan does not touch stays byte for byte, quotes and ends of lines
 // included. A field that is written anew is in quotes where it has to be; so is
@@ -55,16 +56,14 @@ type Reader struct {
 	mark    bool            // there is a byte order mark
 	blank   bool            // an empty line has been read
 
-	out    []byte
-	given  int   // bytes of out that Read has given
-	err    error // what Read gives behind them
-	closed bool
-	report redact.Report
-	masked int // columns
-	hidden int
+	out     []byte
+	given   int   // bytes of out that Read has given
+	err     error // what Read gives behind them
+	closed  bool
+	kept    int // records
+	dropped int
 
-	text    []byte // a field without its quotes
-	written []byte // a masked field
+	text []byte // room for a field without its quotes, or before it has any
 }
 
 var errClosed = errors.New("read after close")
@@ -124,10 +123,16 @@ func (r *Reader) Prefetch(n int) (head []byte, complete bool, err error) {
 	return head, false, r.err
 }
 
-// Report tells what was changed: Masked and Hidden count fields of the records
-// that were kept, Dropped the records that were not, and there are no Pointers.
-// It is complete once Read has given io.EOF.
-func (r *Reader) Report() redact.Report { return r.report }
+// Report tells what was changed: Masked, Rules and Hidden count fields of the
+// records that were kept, Dropped the records that were not, and there are no
+// Pointers. It is complete once Read has given io.EOF.
+func (r *Reader) Report() redact.Report {
+	columns := r.columns
+	if columns == nil {
+		columns = r.plan.Columns(nil, r.limits)
+	}
+	return columns.Report(r.kept, r.dropped)
+}
 
 // Close ends the reading.
 func (r *Reader) Close() error {
@@ -217,11 +222,10 @@ func (r *Reader) byteOrderMark() error {
 // row judges a record that is not the header, and writes what is left of it.
 func (r *Reader) row() {
 	if r.columns.Filtered() && !r.columns.Passes(r.field) {
-		r.report.Dropped++
+		r.dropped++
 		return
 	}
-	r.report.Masked += r.masked
-	r.report.Hidden += r.hidden
+	r.kept++
 	if r.plain {
 		r.out = append(r.out, r.buf[r.start:r.p]...)
 		return

@@ -7,24 +7,30 @@ import (
 )
 
 // step is a part of a record that is written: columns that stay, from the one
-// to in front of the other, or one that is masked.
+// to in front of the other, or one whose fields are masked, or looked at.
 type step struct {
-	from, to int
-	masked   bool
+	from, to       int
+	masked, looked bool
 }
 
 // prepare finds the steps.
 func (r *Reader) prepare(columns int) {
 	for i := range columns {
+		s := step{i, i + 1, r.columns.Action(i) != 0, r.columns.Watched(i)}
 		last := len(r.steps) - 1
-		switch action := r.columns.Action(i); {
-		case action == redact.Drop:
-		case action == 0 && last >= 0 && r.steps[last].to == i && !r.steps[last].masked:
+		switch {
+		case r.columns.Action(i) == redact.Drop:
+		case last >= 0 && r.steps[last].joins(s):
 			r.steps[last].to++
 		default:
-			r.steps = append(r.steps, step{i, i + 1, action != 0})
+			r.steps = append(r.steps, s)
 		}
 	}
+}
+
+// joins reports whether both are columns that simply stay, side by side.
+func (s step) joins(o step) bool {
+	return s.to == o.from && !s.masked && !s.looked && !o.masked && !o.looked
 }
 
 // write writes what is left of the record; of the header, names are not masked.
@@ -37,9 +43,14 @@ func (r *Reader) write(header bool) {
 		if i > 0 {
 			r.out = append(r.out, ',')
 		}
-		if s.masked && !header {
+		switch {
+		case header:
+			r.out = append(r.out, r.span(s.from, s.to)...)
+		case s.masked:
 			r.mask(s.from)
-		} else {
+		case s.looked && r.columns.Look(s.from, r.field(s.from)):
+			r.out = append(r.out, "***"...)
+		default:
 			r.out = append(r.out, r.span(s.from, s.to)...)
 		}
 	}
@@ -51,15 +62,15 @@ func (r *Reader) write(header bool) {
 
 // mask writes what stands in place of a field.
 func (r *Reader) mask(i int) {
-	text := r.field(i)
-	r.written = r.columns.Append(r.written[:0], text, i)
-	if bytes.ContainsAny(r.written, "\",\r\n") {
-		r.out = appendQuoted(r.out, r.written)
-	} else {
-		r.out = append(r.out, r.written...)
+	start := len(r.out)
+	r.out = r.columns.Append(r.out, r.field(i), i)
+	if text := r.out[start:]; skipPlain(text, 0) < len(text) {
+		r.text = append(r.text[:0], text...)
+		r.out = appendQuoted(r.out[:start], r.text)
 	}
 }
 
+// appendQuoted appends text as a field in quotes.
 func appendQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for {

@@ -8,6 +8,7 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
 )
@@ -96,8 +97,9 @@ func TestMasks(t *testing.T) {
 		},
 		{"$['Date of Birth']", []string{"Date of Birth", "date_of_birth", "DateOfBirth"}, []string{"date", "of"}},
 		{"$.pay.*", []string{"pay.base", "pay", "Pay Grade", "x/pay/y"}, []string{"base", "payment", "paying.base"}},
-		{"$.items[*]", []string{"items.0", "items"}, []string{"item", "0th"}},
-		{"$.pay[*].*", []string{"pay.base"}, []string{"base"}},
+		{"$.items[*]", []string{"items.0", "items", "item", "0th"}, nil},
+		{"$.items[*].*", []string{"items.0", "anything"}, nil},
+		{"$.pay[*].*.*", []string{"pay.base", "base"}, nil},
 		{"$..*", []string{"anything", "pay.base"}, nil},
 		{"$[*]", []string{"anything"}, nil},
 		{"$", []string{"anything"}, nil},
@@ -114,6 +116,20 @@ func TestMasks(t *testing.T) {
 					t.Errorf("%s on %q: %q, %v", tt.path, name, got, err)
 				}
 			}
+		}
+	}
+}
+
+// TestMasksOnElements: a mask on what is in a list holds for the columns that
+// name it, or else for the rows themselves.
+func TestMasksOnElements(t *testing.T) {
+	plan := compile(t, redact.Spec{Rules: rules(t, "$.items[*].* redact", "$.name show")})
+	for in, want := range map[string]string{
+		"id,items,name\n1,2,3\n": "id,items,name\n1,***,3\n",
+		"id,pay,name\n1,2,3\n":   "id,pay,name\n***,***,3\n",
+	} {
+		if got, _, err := run(t, plan, in, redact.Limits{}); err != nil || got != want {
+			t.Errorf("%q became %q, %v", in, got, err)
 		}
 	}
 }
@@ -274,8 +290,26 @@ func TestRemoved(t *testing.T) {
 		{"nothing", "\ufeffa,\"b\"\r\n\"1\",2\n,\n\r\n", "\ufeffa,\"b\"\r\n\"1\",2\n,\n\r\n", redact.Spec{}, redact.Report{}},
 	} {
 		got, report, err := run(t, compile(t, tt.spec), tt.in, redact.Limits{})
-		if got != tt.want || err != nil || !cmp.Equal(report, tt.report) {
+		if got != tt.want || err != nil || !cmp.Equal(report, tt.report, cmpopts.IgnoreFields(report, "Rules")) {
 			t.Errorf("%s: %q, %+v, %v", tt.name, got, report, err)
 		}
+	}
+}
+
+// TestRules: every rule is told how many fields it masked, the strictest alone.
+func TestRules(t *testing.T) {
+	plan := compile(t, redact.Spec{
+		Rules:  rules(t, "$.x show", "$..b redact", "$..ssn drop", "$.none null", "$..* partial", "$.x null"),
+		Expose: []string{"$.a", "$.b", "$.x", "$['k.ssn']"},
+		Rows:   []redact.RowFilter{{Path: "$", Where: []redact.Cond{{Field: "x", Op: "ne", Value: "0"}}}},
+	})
+	const in = "a,b,k.ssn,x,b,z\n1,2,3,4,5,6\n,,,1,,\n1,2,3,0,5,6\n"
+	got, report, err := run(t, plan, in, redact.Limits{})
+	want := redact.Report{Masked: 8, Dropped: 1, Hidden: 2, Rules: []int{0, 4, 2, 0, 2, 0}}
+	if got != "a,b,x,b\n***,***,4,***\n,***,1,***\n" || err != nil || !cmp.Equal(report, want) {
+		t.Errorf("%q, %v, %s", got, err, cmp.Diff(want, report))
+	}
+	if r := NewReader(plan, strings.NewReader(in), redact.Limits{}); !cmp.Equal(r.Report(), redact.Report{Rules: make([]int, 6)}) {
+		t.Errorf("at first: %+v", r.Report())
 	}
 }
