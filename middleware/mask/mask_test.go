@@ -302,6 +302,37 @@ func TestHeadJudgesRows(t *testing.T) {
 	}
 }
 
+// endless is a body that never ends, and fails when it is read.
+type endless struct {
+	t      *testing.T
+	closed bool
+}
+
+func (e *endless) Read([]byte) (int, error) {
+	e.t.Error("a stream of events is read for HEAD")
+	return 0, io.ErrUnexpectedEOF
+}
+
+func (e *endless) Close() error {
+	e.closed = true
+	return nil
+}
+
+func TestHeadDoesNotFollowEvents(t *testing.T) {
+	x := exchange(t, byTenant())
+	x.Request.Method = http.MethodHead
+	feed := &endless{t: t}
+	res, got, err := middlewaretest.Run(t, newStage(t, 0), x, func(*middleware.Exchange) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: feed, ContentLength: -1}, nil
+	})
+	if err != nil || got != "" || !feed.closed {
+		t.Errorf("%q, %v, closed: %v", got, err, feed.closed)
+	}
+	if err == nil && (res.ContentLength != -1 || res.Header.Get("Content-Length") != "") {
+		t.Errorf("an answer without a length is told to have one: %v", res.Header)
+	}
+}
+
 func TestResponseHeaders(t *testing.T) {
 	u := middlewaretest.NewUpstream(t, 200, jsonType, body)
 	for k, v := range map[string]string{
