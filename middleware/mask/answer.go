@@ -112,6 +112,7 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 	out := a.response(body)
 	switch {
 	case f == events:
+		a.headOnly(out)
 		return out, nil
 	case f == jsonLines && !a.whole():
 		// A line is sent as soon as it is there.
@@ -194,9 +195,15 @@ func (a *answer) response(body io.ReadCloser) *http.Response {
 func (a *answer) setLength(res *http.Response, n int) {
 	res.ContentLength = int64(n)
 	res.Header.Set("Content-Length", strconv.Itoa(n))
+	a.headOnly(res)
+}
+
+// headOnly leaves of the answer to a HEAD that was asked as a GET what GET would
+// begin with. A stream of events may have no end.
+func (a *answer) headOnly(res *http.Response) {
 	if a.x.Request.Method == http.MethodHead {
 		_ = res.Body.Close()
-		res.Body = http.NoBody // what remains is what GET would answer
+		res.Body = http.NoBody
 	}
 }
 

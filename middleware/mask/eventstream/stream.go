@@ -158,9 +158,7 @@ func (r *Reader) mask(text []byte) error {
 		return err
 	}
 	r.masked = out
-	r.report.Masked += report.Masked
-	r.report.Dropped += report.Dropped
-	r.report.Hidden += report.Hidden
+	r.report.Add(report)
 	r.report.Pointers = append(r.report.Pointers, report.Pointers...)
 	return nil
 }

@@ -2,7 +2,6 @@ package redact
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 )
 
@@ -193,8 +192,6 @@ func (e *engine) findings() []Finding {
 	for i, s := range e.tally.seen {
 		out[i] = Finding{s.path, s.class, e.tally.by[e.plan.asked+i]}
 	}
-	slices.SortFunc(out, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Class, b.Class))
-	})
+	slices.SortFunc(out, compareFindings)
 	return out
 }
