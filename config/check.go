@@ -122,6 +122,11 @@ func isToken(s string) bool {
 // of the file.
 func (c *Config) Warnings() Mistakes {
 	r := &report{source: c.source, wrong: map[string]bool{}}
+	for key, value := range map[string]string{"tests": c.Policies.Tests, "probes": c.Policies.Probes} {
+		if value == "off" {
+			r.mistake(join("policies", key), "the policies' %s are off: nothing tries the policies before they decide", key)
+		}
+	}
 	for i, route := range c.Routes {
 		path := index("routes", i)
 		p := route.Policy

@@ -3,11 +3,19 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 func (k *checker) policies() {
 	k.headerNames("policies.headers", k.c.Policies.Headers, false)
-	if k.c.Policies.Path != "" || k.unread("policies.path") {
+	p := k.c.Policies
+	if p.Coverage < 0 || p.Coverage > 100 {
+		k.mistake("policies.coverage", "coverage is a percentage, from 0 to 100")
+	} else if p.Coverage > 0 && p.Tests == "off" {
+		k.mistake("policies.coverage", "coverage is that of the tests, which are off")
+	}
+	k.bundle(p)
+	if p.Path != "" || p.Bundle != nil || k.unreadIn("policies", "path", "bundle") {
 		return
 	}
 	for i, r := range k.c.Routes {
@@ -15,6 +23,22 @@ func (k *checker) policies() {
 			k.mistake("policies.path", "path is required: route %q is decided by policy", r.Name)
 			return
 		}
+	}
+}
+
+func (k *checker) bundle(p Policies) {
+	if p.Bundle == nil {
+		return
+	}
+	if p.Path != "" || p.Data != "" {
+		k.mistake("policies.bundle", "policies come from a bundle or from folders (path, data), not from both")
+	}
+	names(k, "policies.bundle.keys", p.Bundle.Keys)
+	if !strings.Contains(p.Bundle.Source, "://") {
+		return
+	}
+	if u := k.url("policies.bundle.source", p.Bundle.Source); u != nil && plain(u) {
+		k.mistake("policies.bundle.source", "%q: only https keeps others from holding bundles back", p.Bundle.Source)
 	}
 }
 

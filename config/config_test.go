@@ -152,6 +152,8 @@ func TestWarnings(t *testing.T) {
 		got = append(got, strings.TrimPrefix(w.Error(), "testdata/warnings.good.yaml:"))
 	}
 	want := []string{
+		"12:31: the policies' tests are off: nothing tries the policies before they decide",
+		"12:44: the policies' probes are off: nothing tries the policies before they decide",
 		`14:5: route "neither" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
 		`22:13: route "off" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
 		`33:19: rate limit "per-user" counts by subject.id, and a public route has no subject`,

@@ -22,7 +22,7 @@ func Default() *Config {
 			Drain:    Duration(25 * time.Second),
 		},
 		Limits:   Limits{HeaderBytes: 32 << 10, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
-		Policies: Policies{Budget: Duration(50 * time.Millisecond)},
+		Policies: Policies{Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on"},
 	}
 }
 
@@ -52,6 +52,7 @@ func defaults(t reflect.Type) reflect.Value {
 			},
 		},
 		Upload{FileBytes: 2 << 20, Files: 10},
+		PolicyBundle{Poll: Duration(30 * time.Second), Size: 32 << 20},
 		GraphQL{Batch: 1, Depth: 20, Selections: 2000},
 	} {
 		if reflect.TypeOf(v) == t {

@@ -2,17 +2,53 @@ package config
 
 // Policies says where the Rego policies are and how they are asked.
 type Policies struct {
-	// Path is a folder of Rego and data (.json, .yaml). Required unless every
-	// route says `policy: off`.
+	// Path is a folder of Rego and data (.json, .yaml). This or `bundle` is
+	// required unless every route says `policy: off`.
 	Path string `yaml:"path" is:"folder"`
 	// Data is a second folder of data. Default: none.
 	Data string `yaml:"data" is:"folder"`
+	// Bundle is a signed bundle of policies and data, instead of `path`.
+	Bundle *PolicyBundle `yaml:"bundle"`
 	// Budget is the time one decision may take; beyond it the request is
 	// denied. Default: 50ms.
 	Budget Duration `yaml:"budget" is:"positive"`
 	// Headers are the request headers that policies may read in
 	// input.context.headers. Default: none.
 	Headers []string `yaml:"headers"`
+	// Tests says whether loading runs the policies' own tests (rules named
+	// test_… in files named …_test.rego): policies that fail one are refused,
+	// and so are those that answer a test's question otherwise with the
+	// optimizations of the policy engine off. Default: on.
+	Tests string `yaml:"tests" oneof:"on off"`
+	// Coverage is the least share of the policies' lines that the tests must
+	// evaluate, in percent. Default: 0.
+	Coverage int `yaml:"coverage"`
+	// Probes says whether loading asks as strangers would, on every route with
+	// a token that requires masks or rows. Nobody, a subject without a role and
+	// one with an unknown role must be refused or see nothing; known roles of
+	// another tenant must not get rows that have nothing of the caller in them,
+	// unless the policies say all_rows. Default: on.
+	Probes string `yaml:"probes" oneof:"on off"`
+}
+
+// PolicyBundle is a signed bundle, as `gatehouse policy bundle` and `opa build`
+// make it: a .tar.gz whose signature (EdDSA) covers every file. It is refused
+// unsigned, with a file too many, too few or changed, signed with another key,
+// and when its serial number, the manifest's revision, is lower than that of
+// one that has been in force.
+type PolicyBundle struct {
+	// Source is a file, or a URL: https, or http on this machine. Required.
+	Source string `yaml:"source" is:"required source"`
+	// Keys are PEM files with Ed25519 public keys, by key id. A bundle names
+	// the one that it is signed with. At least one is required.
+	Keys map[string]string `yaml:"keys" is:"required file"`
+	// Poll is how often a URL is asked for another bundle. Default: 30s.
+	Poll Duration `yaml:"poll" is:"positive"`
+	// Cache is a folder, of this gateway alone, that keeps the last good bundle
+	// for a start without the source, and the highest serial number. Required.
+	Cache string `yaml:"cache" is:"required folder"`
+	// Size is how large a bundle may be, unpacked. Default: 32MiB.
+	Size Size `yaml:"size" is:"positive"`
 }
 
 // Masking holds the keys of the mask actions hash and tokenize, and what else

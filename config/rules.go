@@ -12,6 +12,7 @@ import (
 //	is:"positive"  more than zero where it is written
 //	is:"file"      a path to a file that can be read
 //	is:"folder"    a path to a folder
+//	is:"source"    a URL, or a path to a file that may not be there yet
 //	is:"output"    stdout, stderr or a path to a file in a folder that exists
 //	oneof:"a b c"  one of these words, or a list of them
 type rules struct {
@@ -19,7 +20,7 @@ type rules struct {
 	index    int
 	required bool
 	positive bool
-	path     string // "file", "folder", "output" or ""
+	path     string // "file", "folder", "source", "output" or ""
 	oneof    []string
 }
 

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -143,7 +144,7 @@ func (d *decoder) judge(v reflect.Value, text string, r rules, path string) {
 
 // path makes the path in v absolute and looks whether it is there.
 func (d *decoder) path(v reflect.Value, text, kind, path string) {
-	if kind == "output" && (text == "stdout" || text == "stderr") {
+	if kind == "output" && (text == "stdout" || text == "stderr") || kind == "source" && strings.Contains(text, "://") {
 		return
 	}
 	full := d.absolute(text)
@@ -154,6 +155,8 @@ func (d *decoder) path(v reflect.Value, text, kind, path string) {
 			d.unreadable(path, d.closest(path), "file %q %s", text, reasonOf(err))
 			return
 		}
+		d.refer(full)
+	case "source": // it may come and go
 		d.refer(full)
 	case "folder":
 		d.folderExists(full, text, path)

@@ -7,9 +7,11 @@ import (
 )
 
 func brokenPolicies() []broken {
+	// Most let everybody in, which loading would refuse.
+	const open = one + "policies: {path: rego, budget: 2s, probes: off}\n"
 	grant := "allow if true\nall_rows if true\n"
 	fault := func(name, policy string) broken {
-		return broken{name: "policy/" + name, policy: policy, status: 500, code: "policy_error"}
+		return broken{name: "policy/" + name, settings: open, policy: policy, status: 500, code: "policy_error"}
 	}
 	return []broken{
 		{name: "policy/undefined", policy: "allow if input.subject.role == \"nobody\"\n", status: 403, code: "forbidden"},
@@ -21,16 +23,16 @@ func brokenPolicies() []broken {
 		fault("no rows where they are required", "allow if true\nall_fields if true\n"),
 		{
 			name: "policy/too slow", status: 500, code: "policy_error",
-			settings: one + "policies: {path: rego, budget: 30ms}\n",
+			settings: one + "policies: {path: rego, budget: 30ms, probes: off}\n",
 			policy:   grant + "all_fields if count([1 | some a in hundred; some b in hundred; some c in hundred; some d in hundred]) > 1\n" + "import data.big.hundred\n",
 			prepare:  func(w *world) { w.write("rego/big/data.json", `{"hundred": [`+strings.Repeat("1,", 99)+`1]}`) },
 		},
 		{
-			name: "policy/region without an endpoint", policy: grant + "all_fields if true\nregion := \"eu\"\n",
+			name: "policy/region without an endpoint", settings: open, policy: grant + "all_fields if true\nregion := \"eu\"\n",
 			status: 502, code: "upstream_unavailable",
 		},
 		{
-			name: "policy/header without a value", policy: grant + "all_fields if true\nheaders[\"X-Branch\"] := {\"input\": \"subject.claims.branch\"}\n",
+			name: "policy/header without a value", settings: open, policy: grant + "all_fields if true\nheaders[\"X-Branch\"] := {\"input\": \"subject.claims.branch\"}\n",
 			status: 403, code: "forbidden",
 		},
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
 	"github.com/gatehouse-dev/gatehouse/middleware/upload"
 	"github.com/gatehouse-dev/gatehouse/policies"
-	"github.com/gatehouse-dev/gatehouse/policies/opa"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
 
 // maxSessions bounds the sessions that are remembered in memory.
@@ -38,6 +38,7 @@ type builder struct {
 	mistakes config.Mistakes
 
 	decider  policies.Decider
+	bundle   *bundle.Bundle // where the policies come from one
 	issuers  map[string]*authn.Issuer
 	store    *ratelimit.Store
 	limits   map[string]*ratelimit.Rule
@@ -184,25 +185,6 @@ func (b *builder) tlsMistakes(path string, err error) {
 			at += "." + f.Field
 		}
 		b.mistake(at, f)
-	}
-}
-
-func (b *builder) openPolicies() {
-	c := b.config.Policies
-	if c.Path == "" {
-		return
-	}
-	engine, err := opa.Load(b.ctx, opa.Options{Path: c.Path, Data: c.Data, Budget: c.Budget.D()})
-	var list opa.Mistakes
-	switch {
-	case errors.As(err, &list):
-		for _, m := range list {
-			b.mistakes = append(b.mistakes, config.Mistake{File: m.File, Line: m.Line, Column: m.Column, Message: m.Message})
-		}
-	case err != nil:
-		b.mistake("policies.path", err)
-	default:
-		b.decider = engine
 	}
 }
 

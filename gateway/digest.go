@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
 
 func digest(b []byte) string {
@@ -38,6 +39,9 @@ func fileDigest(name string) string {
 // the links of a mounted volume.
 func sources(c *config.Config) string {
 	names := append([]string(nil), c.Files()...)
+	if b := c.Policies.Bundle; b != nil {
+		names = append(names, bundle.Candidate(b.Cache)) // what has come from a URL
+	}
 	for _, dir := range []string{c.Policies.Path, c.Policies.Data} {
 		if dir == "" {
 			continue

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
 
 // Plan is a configuration compiled into what serves requests. It is immutable.
@@ -30,6 +31,7 @@ type Plan struct {
 	tls       map[string]*tls.Config
 	adminTLS  *tls.Config
 	decider   policies.Decider
+	bundle    *bundle.Source // nil where the policies come from folders
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
 	store     *ratelimit.Store
@@ -62,6 +64,9 @@ func Compile(ctx context.Context, c *config.Config, d *Deps) (*Plan, error) {
 	p.refs.Store(1)
 	b := &builder{ctx: ctx, config: c, deps: d, plan: p}
 	b.build()
+	if len(b.mistakes) == 0 {
+		b.acceptBundle()
+	}
 	if len(b.mistakes) > 0 {
 		p.leave()
 		slices.SortStableFunc(b.mistakes, func(m, n config.Mistake) int {
@@ -131,6 +136,13 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		c := Condition{Name: "store", OK: true}
 		if err := p.store.Ready(ctx); err != nil {
 			c.Detail = "fails, so each rate limit does what its on_store_error says: " + err.Error()
+		}
+		out = append(out, c)
+	}
+	if p.bundle != nil {
+		c := Condition{Name: "policies", OK: true} // there are some, or there were no plan
+		if err := p.bundle.Err(); err != nil {
+			c.Detail = "newer ones cannot be asked for: " + err.Error()
 		}
 		out = append(out, c)
 	}

@@ -84,11 +84,21 @@ func (r *Reloader) load() (c *config.Config, err error) {
 		}
 		before := r.from
 		r.from = c
-		if slices.Equal(before.Files(), c.Files()) && before.Policies.Path == c.Policies.Path && before.Policies.Data == c.Policies.Data {
+		if slices.Equal(before.Files(), c.Files()) && sameFolders(before.Policies, c.Policies) {
 			break
 		}
 	}
 	return c, nil
+}
+
+func sameFolders(a, b config.Policies) bool {
+	cache := func(p config.Policies) string {
+		if p.Bundle == nil {
+			return ""
+		}
+		return p.Bundle.Cache
+	}
+	return a.Path == b.Path && a.Data == b.Data && cache(a) == cache(b)
 }
 
 // compile makes a plan.

@@ -8,14 +8,17 @@ import (
 	"io"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
 
 const policyUsage = "usage: gatehouse policy test|check [-c FILE] [--data DIR] [--json] [DIR…]"
 
 // policyVerb is what the security team works with: `test` runs the policies'
 // own tests, `check` is the gate that serve applies when it loads them, `cases`
-// asks an auditor's questions.
+// asks an auditor's questions, `bundle` packs and signs them, `key` makes what
+// to sign with.
 func policyVerb(ctx context.Context, e *env, args []string) int {
 	if len(args) > 0 {
 		switch args[0] {
@@ -25,6 +28,10 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 			return policyCall(ctx, e, args[1:], policyCheck)
 		case "cases":
 			return policyCases(ctx, e, args[1:])
+		case "bundle":
+			return policyBundle(ctx, e, args[1:])
+		case "key":
+			return policyKey(e, args[1:])
 		}
 		if !isHelp(args[0]) {
 			fmt.Fprintf(e.stderr, "gatehouse policy: there is no verb %q\n", args[0])
@@ -32,17 +39,33 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 	}
 	fmt.Fprintln(e.stderr, policyUsage)
 	fmt.Fprintln(e.stderr, casesUsage)
+	fmt.Fprintln(e.stderr, bundleUsage)
+	fmt.Fprintln(e.stderr, keyUsage)
 	return exitUsage
 }
 
-// policyOptions are the policies of a configuration, with other data where
-// that is given.
-func policyOptions(c *config.Config, data string) opa.Options {
-	o := opa.Options{Path: c.Policies.Path, Data: c.Policies.Data, Budget: c.Policies.Budget.D()}
+// policyOptions are the policies of a configuration as serve loads them, with
+// other data where that is given.
+func policyOptions(ctx context.Context, c *config.Config, data string) (opa.Options, error) {
+	o := gateway.PolicyOptions(c)
 	if data != "" {
 		o.Data = data
 	}
-	return o
+	if c.Policies.Bundle == nil {
+		return o, nil
+	}
+	look := gateway.BundleOptions(c)
+	look.Rehearsal = true
+	source, err := bundle.Open(look)
+	if err != nil {
+		return o, err
+	}
+	defer source.Close()
+	b, err := source.Fetch(ctx)
+	if err == nil {
+		o.Files, o.Size = b.Files, look.Size
+	}
+	return o, err
 }
 
 // policyCall reads the command line that all policy verbs share.
@@ -74,13 +97,15 @@ func policyCall(ctx context.Context, e *env, args []string, run func(context.Con
 			fmt.Fprintln(e.stderr, err)
 			return exitWrong
 		}
-		if cfg.Policies.Path == "" {
+		if cfg.Policies.Path == "" && cfg.Policies.Bundle == nil {
 			fmt.Fprintf(e.stderr, "%s: the configuration names no policies\n", *file)
 			return exitWrong
 		}
-		o = policyOptions(cfg, *data)
+		if o, err = policyOptions(ctx, cfg, *data); err != nil {
+			return policyMistakes(e, err, *asJSON)
+		}
 	} else {
-		o = opa.Options{Path: dirs[0], More: dirs[1:], Data: *data}
+		o = opa.Options{Path: dirs[0], More: dirs[1:], Data: *data, Tests: true}
 	}
 	return run(ctx, e, o, *asJSON)
 }

@@ -35,7 +35,10 @@ func policyCases(ctx context.Context, e *env, args []string) int {
 			fmt.Fprintln(e.stderr, err)
 			return exitWrong
 		}
-		o = policyOptions(c, *data)
+		if o, err = policyOptions(ctx, c, *data); err != nil {
+			return policyMistakes(e, err, *asJSON)
+		}
+		o.Tests, o.Probes = false, nil // check does that
 	}
 	engine, err := opa.Load(ctx, o)
 	if err != nil {

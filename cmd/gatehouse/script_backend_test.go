@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -38,14 +40,22 @@ type plannedAnswer struct {
 	status int
 	header http.Header
 	after  time.Duration
+	open   bool // it does not end
+}
+
+func mediaTypes() map[string]string {
+	return map[string]string{
+		".json": "application/json", ".ndjson": "application/x-ndjson", ".events": "text/event-stream", ".csv": "text/csv",
+		".html": "text/html", ".txt": "text/plain", ".png": "image/png",
+		".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	}
 }
 
 func startBackend(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
-		ts.Fatalf("usage: backend NAME FILE [STATUS] [Header: value]… [after DURATION]")
+		ts.Fatalf("usage: backend NAME FILE [STATUS] [Header: value]… [after DURATION] [open]")
 	}
-	types := map[string]string{".json": "application/json", ".html": "text/html", ".txt": "text/plain", ".ndjson": "application/x-ndjson"}
-	p := plannedAnswer{file: ts.MkAbs(args[1]), status: http.StatusOK, header: http.Header{"Content-Type": {types[filepath.Ext(args[1])]}}}
+	p := plannedAnswer{file: ts.MkAbs(args[1]), status: http.StatusOK, header: http.Header{"Content-Type": {mediaTypes()[filepath.Ext(args[1])]}}}
 	for rest := args[2:]; len(rest) > 0; rest = rest[1:] {
 		name, value, isHeader := strings.Cut(rest[0], ": ")
 		var err error
@@ -55,6 +65,8 @@ func startBackend(ts *testscript.TestScript, _ bool, args []string) {
 		case rest[0] == "after" && len(rest) > 1:
 			rest = rest[1:]
 			p.after, err = time.ParseDuration(rest[0])
+		case rest[0] == "open":
+			p.open = true
 		default:
 			p.status, err = strconv.Atoi(rest[0])
 		}
@@ -108,15 +120,33 @@ func (rec *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	maps.Copy(w.Header(), p.header)
-	if p.header.Get("Content-Encoding") == "gzip" {
-		var packed bytes.Buffer
-		z := gzip.NewWriter(&packed)
-		_, _ = z.Write(text)
-		_ = z.Close()
-		text = packed.Bytes()
-	}
+	text = packed(p.header.Get("Content-Encoding"), text)
 	w.WriteHeader(p.status)
 	_, _ = w.Write(text)
+	if p.open {
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
+}
+
+// packed packs a text; in a coding that is not known, the text says what it is
+// not.
+func packed(coding string, text []byte) []byte {
+	var b bytes.Buffer
+	var z io.WriteCloser
+	switch coding {
+	case "gzip":
+		z = gzip.NewWriter(&b)
+	case "br":
+		z = brotli.NewWriter(&b)
+	case "zstd":
+		z, _ = zstd.NewWriter(&b) // without options it has nothing to fail for
+	default:
+		return text
+	}
+	_, _ = z.Write(text)
+	_ = z.Close()
+	return b.Bytes()
 }
 
 // arrived counts the requests that reached any backend.
@@ -173,6 +203,25 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: fill FILE SIZE")
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte("x"), int(size)), 0o600))
+}
+
+// join writes parts one behind the other: `join FILE PART[*N]…`.
+func join(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: join FILE PART[*N]…")
+	}
+	var b strings.Builder
+	for _, a := range args[1:] {
+		part, times, many := strings.Cut(a, "*")
+		n := 1
+		if many {
+			var err error
+			n, err = strconv.Atoi(times)
+			ts.Check(err)
+		}
+		b.WriteString(strings.Repeat(ts.ReadFile(part), n))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
 }
 
 // form writes a multipart body by hand, so that it can say what no library

@@ -21,6 +21,7 @@ func methods() []string {
 type client struct {
 	tls  *tls.Config
 	http *http.Client
+	old  bool        // HTTP/1.1
 	late chan answer // of the request that is under way
 }
 
@@ -86,6 +87,33 @@ func ask(c *http.Client, r *http.Request) (a answer) {
 	return a
 }
 
+// cut wants the head of an answer, perhaps some of its body, and then a failure.
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	w.answer = ask(w.client.open(ts), newRequest(ts, args[0], args[1:]))
+	if w.res == nil || w.err == nil {
+		ts.Fatalf("want an answer that breaks off: %+v\n%s", w.answer, w.gateway.out.String())
+	}
+}
+
+// peek reads of an answer that may have no end: `peek TEXT METHOD PATH…`.
+func peek(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 3 {
+		ts.Fatalf("usage: peek TEXT METHOD PATH…")
+	}
+	w := of(ts)
+	res, err := w.client.open(ts).Do(newRequest(ts, args[1], args[2:]))
+	ts.Check(err)
+	defer res.Body.Close()
+	w.answer = answer{res: res}
+	for b := make([]byte, 4<<10); !strings.Contains(w.body, args[0]); {
+		n, err := res.Body.Read(b)
+		if w.body += string(b[:n]); err != nil && !strings.Contains(w.body, args[0]) {
+			ts.Fatalf("%q is not there when the answer ends: %v\n%s\n%s", args[0], err, w.body, w.gateway.out.String())
+		}
+	}
+}
+
 // begin sends a request and goes on as soon as a backend has it.
 func begin(ts *testscript.TestScript, _ bool, args []string) {
 	w := of(ts)
@@ -123,7 +151,10 @@ func raw(ts *testscript.TestScript, _ bool, args []string) {
 	w := of(ts)
 	conn := w.dial(ts)
 	defer conn.Close()
-	head := args[0] + " HTTP/1.1\r\n"
+	head := args[0] + "\r\n"
+	if !strings.Contains(head, " HTTP/") {
+		head = args[0] + " HTTP/1.1\r\n"
+	}
 	for _, h := range append(args[1:], "Host: api.example.com") {
 		head += h + "\r\n"
 	}

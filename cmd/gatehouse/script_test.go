@@ -18,15 +18,17 @@ import (
 //
 // What there is (script_backend_test.go, script_issuer_test.go):
 //
-//	backend NAME FILE [STATUS] [Header: value]… [after DURATION]
+//	backend NAME FILE [STATUS] [Header: value]… [after DURATION] [open]
 //	                             a backend that answers everything with FILE; its address is $NAME.
-//	                             Said again, it changes what it answers. Content-Encoding: gzip packs it.
+//	                             Said again, it changes what it answers. Content-Encoding: gzip, br or zstd
+//	                             packs it. An open answer does not end, as a feed does not.
 //	                             /healthz answers 200, or STATUS where that is above 499
 //	unplug NAME                  the backend is gone; nobody listens there any more
 //	issuer                       an issuer of tokens at $ISSUER, its key set in jwks.json too
 //	redis, redis kill            a redis-server at $REDIS, until killed; condition [redis]
 //	port NAME                    a free port as $NAME
 //	fill FILE SIZE               a file of so many bytes
+//	join FILE PART[*N]…          a file of others, or of N times another
 //	form FILE FIELD=TEXT FIELD=@PATH[;name=NAME][;type=TYPE]…
 //	                             a multipart body with the boundary `gatehouse`
 //
@@ -49,8 +51,11 @@ import (
 //	                             `! handshake` must fail
 //	GET PATH [Header: value]…    a request; also POST, PUT, PATCH, DELETE, OPTIONS, HEAD; @FILE is the body.
 //	                             `! GET` must get no answer at all
+//	http VERSION                 the client speaks HTTP/1.1 from now on, or 2, which is the default
+//	cut METHOD PATH…             a request whose answer begins and breaks off, which the client must notice
+//	peek TEXT METHOD PATH…       a request whose answer is read until it holds TEXT, and left there
 //	begin METHOD PATH…, finish   a request that is under way meanwhile
-//	raw LINE [Header: value]…    a request with just these bytes, over HTTP/1.1
+//	raw LINE [Header: value]…    a request with just these bytes, over HTTP/1.1 or what LINE ends with
 //	trickle METHOD PATH N Header: value
 //	                             a request that sends its head and N bytes of a longer body, and waits
 //	admin METHOD PATH [TOKEN]    a request to the admin listener
@@ -124,9 +129,9 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 
 func scriptCommands() map[string]command {
 	cmds := map[string]command{
-		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "form": form,
+		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "join": join, "form": form,
 		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "shutdown": stopGateway, "exits": exits,
-		"as": setToken, "token": rawToken, "certificate": setCertificate, "handshake": handshake, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
+		"as": setToken, "token": rawToken, "certificate": setCertificate, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
 		"admin": askAdmin, "until": until,
 	}
 	for _, m := range methods() {

@@ -22,10 +22,19 @@ func (c *client) open(ts *testscript.TestScript) *http.Client {
 		ts.Check(err)
 		c.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	tr := &http.Transport{TLSClientConfig: c.tls.Clone(), ForceAttemptHTTP2: true, DisableCompression: true}
+	tr := &http.Transport{TLSClientConfig: c.tls.Clone(), ForceAttemptHTTP2: !c.old, DisableCompression: true}
 	ts.Defer(tr.CloseIdleConnections)
 	c.http = &http.Client{Transport: tr, Timeout: 60 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c.http
+}
+
+func setProtocol(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 || args[0] != "1.1" && args[0] != "2" {
+		ts.Fatalf("usage: http 1.1 or http 2")
+	}
+	c := &of(ts).client
+	c.forget()
+	c.old = args[0] == "1.1"
 }
 
 // forget drops the connections that are kept.

@@ -32,7 +32,7 @@ type field struct {
 	initial  string // what the comment calls the default, or ""
 	required bool
 	positive bool
-	path     string // "file", "folder", "output" or ""
+	path     string // "file", "folder", "source", "output" or ""
 	oneof    []string
 }
 

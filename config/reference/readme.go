@@ -95,6 +95,8 @@ func (w *writer) one(f field) string {
 		return link(words(t), w.anchors[t])
 	case len(f.oneof) > 0:
 		return "`" + strings.Join(f.oneof, "`, `") + "`"
+	case f.path == "source":
+		return "file or URL"
 	case f.path == "output":
 		return "text or file"
 	case f.path != "":

@@ -198,7 +198,8 @@ func (a *answer) setLength(res *http.Response, n int) {
 	a.headOnly(res)
 }
 
-// headOnly leaves what GET would answer but the body where HEAD is asked.
+// headOnly leaves of the answer to a HEAD that was asked as a GET what GET would
+// begin with. A stream of events may have no end.
 func (a *answer) headOnly(res *http.Response) {
 	if a.x.Request.Method == http.MethodHead {
 		_ = res.Body.Close()

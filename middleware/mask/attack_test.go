@@ -130,3 +130,18 @@ func TestDecodersCountAsMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestHeadOfWhatPassesUnmasked: where rows are filtered HEAD is asked as GET,
+// and what that brings is not read on for nobody.
+func TestHeadOfWhatPassesUnmasked(t *testing.T) {
+	s, err := New(config.Masking{}, &config.Route{Mask: config.Mask{PassthroughTypes: []string{"image/*"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := exchange(t, byBranch(), func(x *middleware.Exchange) { x.Request.Method = http.MethodHead })
+	u := middlewaretest.NewUpstream(t, 200, "image/png", "\x89PNG")
+	res, err := s.Handle(x, u.Handle)
+	if err != nil || res.Body != http.NoBody || res.ContentLength != 4 {
+		t.Errorf("%v, %v", res, err)
+	}
+}

@@ -3,11 +3,13 @@ package mask
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -300,6 +302,37 @@ func TestHeadJudgesRows(t *testing.T) {
 	}
 }
 
+// endless is a body that never ends, and fails when it is read.
+type endless struct {
+	t      *testing.T
+	closed bool
+}
+
+func (e *endless) Read([]byte) (int, error) {
+	e.t.Error("a stream of events is read for HEAD")
+	return 0, io.ErrUnexpectedEOF
+}
+
+func (e *endless) Close() error {
+	e.closed = true
+	return nil
+}
+
+func TestHeadDoesNotFollowEvents(t *testing.T) {
+	x := exchange(t, byTenant())
+	x.Request.Method = http.MethodHead
+	feed := &endless{t: t}
+	res, got, err := middlewaretest.Run(t, newStage(t, 0), x, func(*middleware.Exchange) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: feed, ContentLength: -1}, nil
+	})
+	if err != nil || got != "" || !feed.closed {
+		t.Errorf("%q, %v, closed: %v", got, err, feed.closed)
+	}
+	if err == nil && (res.ContentLength != -1 || res.Header.Get("Content-Length") != "") {
+		t.Errorf("an answer without a length is told to have one: %v", res.Header)
+	}
+}
+
 func TestResponseHeaders(t *testing.T) {
 	u := middlewaretest.NewUpstream(t, 200, jsonType, body)
 	for k, v := range map[string]string{
@@ -458,6 +491,38 @@ func TestBrokenBodies(t *testing.T) {
 				t.Errorf("leaked: %s", got)
 			}
 		})
+	}
+}
+
+// An answer that a client leaves is not one that was cut.
+func TestCutIsNoted(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		ctx, leave := context.WithCancel(t.Context())
+		x := exchange(t, decision(), func(x *middleware.Exchange) { x.Request = x.Request.WithContext(ctx) })
+		res, err := newStage(t, 0).Handle(x, func(*middleware.Exchange) (*http.Response, error) {
+			long := io.MultiReader(strings.NewReader(`"`), strings.NewReader(strings.Repeat("x", 2*prefetched)))
+			return &http.Response{
+				StatusCode: 200, Header: http.Header{"Content-Type": {jsonType}},
+				Body: failing{long, io.ErrUnexpectedEOF}, ContentLength: -1,
+			}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gone {
+			leave()
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err == nil {
+			t.Error("the answer did not break off")
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		noted := slices.ContainsFunc(x.Notes(), func(n middleware.Note) bool { return n.Key == "answer_cut" })
+		if noted == gone {
+			t.Errorf("client gone: %v, noted: %v", gone, noted)
+		}
+		leave()
 	}
 }
 

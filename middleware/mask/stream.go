@@ -27,7 +27,8 @@ func (s *stream) Read(p []byte) (int, error) {
 		return s.held.Read(p)
 	}
 	n, err := s.masker.Read(p)
-	if err != nil && err != io.EOF && !s.closed {
+	// A client that has gone is not one whose answer was cut.
+	if err != nil && err != io.EOF && !s.closed && s.a.x.Request.Context().Err() == nil {
 		s.a.x.Note("answer_cut", err.Error())
 	}
 	return n, err

@@ -103,6 +103,8 @@ func (s *sources) gate(ctx context.Context) (*gated, error) {
 	g.compiler = newCompiler().WithPathConflictsCheck(storage.NonEmpty(ctx, g.store, g.txn))
 	if g.compiler.Compile(g.modules); g.compiler.Failed() {
 		s.mistakes.addErrors(g.compiler.Errors)
+	} else {
+		checkReferences(g.compiler, s.tree, &s.mistakes)
 	}
 	if err := s.err(); err != nil {
 		return nil, err

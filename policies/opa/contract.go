@@ -14,6 +14,30 @@ import (
 type facts struct {
 	rules   int
 	headers []string // canonical, sorted
+	always  map[string]*ast.Rule
+}
+
+// conflict finds rules that hold for every question and give one thing two
+// values: each question would end in an error. Where conditions decide whether
+// two rules meet, only a question can tell.
+func (f *facts) conflict(rule *ast.Rule, m *Mistakes) {
+	v := rule.Head.Value
+	if rule.Default || rule.Head.Key != nil && len(rule.Head.Ref()) == 1 || len(rule.Head.Args) > 0 ||
+		v == nil || !v.IsGround() || !rule.Body.Equal(ast.NewBody(ast.NewExpr(ast.BooleanTerm(true)))) {
+		return
+	}
+	name := rule.Head.Ref().String()
+	first, taken := f.always[name]
+	switch {
+	case taken && !first.Head.Value.Equal(v):
+		m.at(rule.Location, "%s is %v here and %v in %s:%d, for every question: give conditions, or else",
+			name, v, first.Head.Value, first.Location.File, first.Location.Row)
+	case !taken:
+		if f.always == nil {
+			f.always = map[string]*ast.Rule{}
+		}
+		f.always[name] = rule
+	}
 }
 
 // checkContract holds the modules to the contract: in package gatehouse stand
@@ -38,6 +62,7 @@ func checkContract(modules map[string]*ast.Module, m *Mistakes) facts {
 			if name := checkRule(rule, &f, m); name == "allow" {
 				decides = true
 			}
+			f.conflict(rule, m)
 		}
 	}
 	slices.Sort(f.headers)

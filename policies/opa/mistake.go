@@ -59,15 +59,17 @@ func (m *Mistakes) addErrors(errs ast.Errors) {
 // sorted gives the mistakes in the order of the files, each once. Of two at one
 // place where one only says less, as the parser likes to, the longer stays.
 func (m Mistakes) sorted() Mistakes {
-	slices.SortStableFunc(m, func(a, b Mistake) int {
-		return cmp.Or(
-			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Column, b.Column), cmp.Compare(b.Message, a.Message),
-		)
-	})
+	slices.SortStableFunc(m, byPlace)
 	return slices.CompactFunc(m, func(b, a Mistake) bool {
 		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && strings.HasPrefix(a.Message, b.Message)
 	})
+}
+
+func byPlace(a, b Mistake) int {
+	return cmp.Or(
+		cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
+		cmp.Compare(a.Column, b.Column), cmp.Compare(b.Message, a.Message),
+	)
 }
 
 // explainError says in one line what the compiler says in several, and adds

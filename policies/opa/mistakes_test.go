@@ -55,7 +55,6 @@ rows contains {"path": "$", "where": [c | some c in data.conditions]}
 func TestMistakesInRules(t *testing.T) {
 	for name, tt := range map[string]struct{ rule, want string }{
 		"syntax":            {`deny contains {"code": `, "p.rego:6:1: unexpected eof"},
-		"Rego v0":           {`deny["x"] { true }`, "p.rego:5:1: `if` keyword is required"},
 		"input typo":        {`all_rows if input.subject.rolle == "hr"`, `p.rego:5:13: input.subject has no member "rolle": did you mean "role"?`},
 		"input typo, names": {`all_rows if input.subject.rolle == "hr"`, `acr, amr, auth_time, branch, branches, claims, id`},
 		"input typo, deep":  {`all_rows if input.context.time.houre == 3`, `input.context.time has no member "houre": did you mean "hour"?`},

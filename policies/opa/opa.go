@@ -13,7 +13,10 @@
 //     interrupted: no clock, no network, no randomness, no huge numbers;
 //   - defines in package gatehouse only rules that the gateway knows, in the
 //     form it expects, and every constant in their heads (a path, an action, an
-//     operator, a header name) is one that can be enforced.
+//     operator, a header name) is one that can be enforced;
+//   - passes its own tests, and answers what they ask alike with OPA's
+//     optimizations on and off, where [Options] ask for that;
+//   - shows nothing to strangers on the routes that [Options] name ([Probe]).
 //
 // # Deciding is strict
 //
@@ -59,6 +62,7 @@ type Engine struct {
 	headers      []string
 	revision     string
 	rules, files int
+	tests        TestReport
 }
 
 var _ policies.Decider = (*Engine)(nil)
@@ -90,8 +94,15 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	if e.budget <= 0 {
 		e.budget = DefaultBudget
 	}
+	if err := src.prove(ctx, e, g, o); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
+
+// Tests tells how the policies' own tests went while loading; it is zero where
+// none were run.
+func (e *Engine) Tests() TestReport { return e.tests }
 
 // HeaderNames lists the upstream headers that some rule sets, in canonical
 // form, sorted.

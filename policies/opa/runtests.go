@@ -17,7 +17,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// testTimeout is what one test may take.
+// testTimeout is what one test may take where Options say nothing.
 const testTimeout = 5 * time.Second
 
 // TestReport sums up a run of the policies' own tests.
@@ -43,7 +43,7 @@ func Test(ctx context.Context, o Options, w io.Writer) (TestReport, error) {
 	if err != nil {
 		return TestReport{}, err
 	}
-	traces, err := src.traceFailures(ctx, results)
+	traces, err := src.traceFailures(ctx, results, testTimeout)
 	if err != nil {
 		return TestReport{}, err
 	}
@@ -56,13 +56,13 @@ func Test(ctx context.Context, o Options, w io.Writer) (TestReport, error) {
 	return rep, nil
 }
 
-// runTests runs tests over freshly compiled modules: the runner changes the
-// compiler it is given.
+// runTests runs tests over freshly compiled modules, one after the other.
 func (s *sources) runTests(ctx context.Context, set func(*tester.Runner)) ([]*tester.Result, error) {
 	modules := s.parse(true)
 	if err := s.err(); err != nil {
 		return nil, err
 	}
+	// A runner adds stages to its compiler, so every run has its own.
 	c, r := newCompiler().WithEnablePrintStatements(true), tester.NewRunner()
 	r.SetCompiler(c).SetTimeout(testTimeout).RaiseBuiltinErrors(true).SetParallel(1)
 	set(r)
@@ -82,6 +82,10 @@ func (s *sources) runTests(ctx context.Context, set func(*tester.Runner)) ([]*te
 	for res := range ch {
 		out = append(out, res)
 	}
+	checkReferences(c, s.tree, &s.mistakes)
+	if err := s.err(); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(out, func(a, b *tester.Result) int {
 		return cmp.Or(cmp.Compare(a.Location.File, b.Location.File), cmp.Compare(a.Location.Row, b.Location.Row))
 	})
@@ -90,7 +94,7 @@ func (s *sources) runTests(ctx context.Context, set func(*tester.Runner)) ([]*te
 
 // traceFailures runs what failed once more, with a trace: traces are large,
 // and those of tests that pass are of no use.
-func (s *sources) traceFailures(ctx context.Context, results []*tester.Result) (map[string][]*topdown.Event, error) {
+func (s *sources) traceFailures(ctx context.Context, results []*tester.Result, timeout time.Duration) (map[string][]*topdown.Event, error) {
 	var failed []string
 	for _, res := range results {
 		if res.Fail {
@@ -102,7 +106,7 @@ func (s *sources) traceFailures(ctx context.Context, results []*tester.Result) (
 		return traces, nil
 	}
 	again, err := s.runTests(ctx, func(r *tester.Runner) {
-		r.EnableTracing(true).Filter("^(" + strings.Join(failed, "|") + ")$")
+		r.EnableTracing(true).SetTimeout(timeout).Filter("^(" + strings.Join(failed, "|") + ")$")
 	})
 	for _, res := range again {
 		traces[testName(res)] = res.Trace

@@ -5,20 +5,24 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// maxBytes bounds everything that is read, so that a wrong path (a folder of
-// dumps) is a mistake and not an exhausted machine.
-const maxBytes = 64 << 20
+// DefaultSize bounds everything that is read where Options name no bound, so
+// that a wrong path (a folder of dumps) is a mistake and not an exhausted
+// machine.
+const DefaultSize = 64 << 20
 
 // Options say where the policies are.
 type Options struct {
@@ -32,8 +36,27 @@ type Options struct {
 	// FS, where set, is what all folders are read in. Default: the file system
 	// of the machine.
 	FS fs.FS
+	// Files, where set, are read instead of the folders: contents by
+	// slash-separated name, as a bundle has them.
+	Files map[string][]byte
+	// Size is how large policies and data may be together, in bytes. Default:
+	// [DefaultSize].
+	Size int64
 	// Budget is the time one decision may take. Default: [DefaultBudget].
 	Budget time.Duration
+	// Tests says that loading runs the policies' own tests, rules named test_…
+	// in files named …_test.rego: one that does not pass is a mistake, and so is
+	// a question of theirs that is answered otherwise with OPA's rule indexing
+	// and early exit off.
+	Tests bool
+	// TestTimeout is what one test, or the answer to one probe, may take.
+	// Default: 5s.
+	TestTimeout time.Duration
+	// MinCoverage is the least share of the policies' lines that the tests must
+	// evaluate, in percent. It needs Tests. Default: 0.
+	MinCoverage float64
+	// Probes are routes on which strangers must find nothing; see [Probe].
+	Probes []Probe
 }
 
 // file is one file that was read.
@@ -49,13 +72,24 @@ func (f file) test() bool { return strings.HasSuffix(f.rel, "_test.rego") }
 type sources struct {
 	rego, data []file
 	tree       map[string]any // data, once checkData has run
-	size       int64
+	left       int64          // bytes that may still be read
+	bound      int64
 	mistakes   Mistakes
 }
 
 // read reads all folders that the options name.
 func read(o Options) *sources {
-	s := &sources{}
+	s := &sources{bound: o.Size}
+	if s.bound <= 0 {
+		s.bound = DefaultSize
+	}
+	s.left = s.bound
+	if o.Files != nil {
+		for _, name := range slices.Sorted(maps.Keys(o.Files)) {
+			s.keep(file{name: name, rel: name, content: o.Files[name]}, true)
+		}
+		return s
+	}
 	var seen []string
 	for _, folder := range append([]string{o.Path}, o.More...) {
 		if clean := filepath.Clean(folder); !slices.Contains(seen, clean) {
@@ -116,32 +150,65 @@ func (s *sources) readFile(fsys fs.FS, f file, name string, d fs.DirEntry, rego 
 			return
 		}
 	}
-	var to *[]file
-	switch path.Ext(f.rel) {
-	case ".rego":
-		if !rego {
-			s.mistakes.add(f.name, "is Rego in a folder of data only: it would not be in force")
-			return
-		}
-		to = &s.rego
-	case ".json", ".yaml", ".yml":
-		to = &s.data
-	default:
+	if !relevant(f) {
 		return
 	}
-	content, err := fs.ReadFile(fsys, name)
-	if err != nil {
+	var err error
+	if f.content, err = s.content(fsys, name); err != nil {
 		s.mistakes.add(f.name, "cannot be read%s", because(err))
 		return
 	}
-	if s.size += int64(len(content)); s.size > maxBytes {
-		if s.size-int64(len(content)) <= maxBytes {
-			s.mistakes.add(f.name, "policies and data are together larger than %d MiB", maxBytes>>20)
+	s.keep(f, rego)
+}
+
+// content reads a file, but not further than one byte beyond what may be read.
+func (s *sources) content(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, max(s.left, 0)+1))
+}
+
+// keep takes a file for what it is. The first one beyond the bound is told of,
+// those behind it are not.
+func (s *sources) keep(f file, rego bool) {
+	if !relevant(f) {
+		return
+	}
+	before := s.left
+	if s.left -= int64(len(f.content)); s.left < 0 {
+		if before >= 0 {
+			s.mistakes.add(f.name, "with this file, policies and data are together larger than %s", size(s.bound))
 		}
 		return
 	}
-	f.content = content
-	*to = append(*to, f)
+	switch {
+	case path.Ext(f.rel) != ".rego":
+		s.data = append(s.data, f)
+	case !rego:
+		s.mistakes.add(f.name, "is Rego in a folder of data only: it would not be in force")
+	default:
+		s.rego = append(s.rego, f)
+	}
+}
+
+// relevant reports whether a file is Rego or data.
+func relevant(f file) bool {
+	switch path.Ext(f.rel) {
+	case ".rego", ".json", ".yaml", ".yml":
+		return true
+	}
+	return false
+}
+
+// size says a number of bytes.
+func size(n int64) string {
+	if n >= 1<<20 && n%(1<<20) == 0 {
+		return strconv.FormatInt(n>>20, 10) + " MiB"
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
 }
 
 // because gives the reason of a file error without its path, which the mistake
@@ -166,7 +233,7 @@ func (s *sources) parse(tests bool) map[string]*ast.Module {
 		}
 		m, err := ast.ParseModuleWithOpts(f.name, string(f.content), opts)
 		if errs := ast.Errors(nil); errors.As(err, &errs) {
-			s.mistakes.addErrors(errs)
+			s.mistakes.addSyntax(f, errs)
 		} else if err != nil {
 			s.mistakes.add(f.name, "%v", err)
 		} else if m != nil {

@@ -45,6 +45,7 @@ func NewBackend() *Backend {
 		b.mux.HandleFunc("PATCH /api/"+table+"/{id}", b.update(table))
 		b.mux.HandleFunc("DELETE /api/"+table+"/{id}", b.remove(table))
 	}
+	b.mux.HandleFunc("GET /api/employees/export", b.export)
 	b.mux.HandleFunc("GET /api/payroll/{$}", b.list("payroll"))
 	b.mux.HandleFunc("GET /api/payroll/{employee}", b.payslips)
 	b.mux.HandleFunc("GET /api/documents/{$}", b.list("documents"))

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
@@ -79,11 +80,9 @@ func (s Step) judge(res *http.Response, answer []byte) (string, error) {
 	if res.Header.Get("Strict-Transport-Security") == "" || res.Header.Get("X-Request-Id") == "" {
 		return "", fmt.Errorf("a security header is missing")
 	}
-	d := json.NewDecoder(bytes.NewReader(answer))
-	d.UseNumber()
-	var body any
-	if err := d.Decode(&body); err != nil {
-		return "", fmt.Errorf("the answer is not JSON: %w", err)
+	body, err := parse(res.Header.Get("Content-Type"), answer)
+	if err != nil {
+		return "", err
 	}
 	if s.Status >= 400 {
 		problem, _ := body.(map[string]any)
@@ -100,6 +99,19 @@ func (s Step) judge(res *http.Response, answer []byte) (string, error) {
 		return "ok", nil
 	}
 	return s.Shows(body)
+}
+
+func parse(mediaType string, answer []byte) (any, error) {
+	if strings.HasPrefix(mediaType, "text/csv") {
+		return readTable(bytes.NewReader(answer))
+	}
+	d := json.NewDecoder(bytes.NewReader(answer))
+	d.UseNumber()
+	var body any
+	if err := d.Decode(&body); err != nil {
+		return nil, fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	return body, nil
 }
 
 // WriteFiles lays out the files that the curl lines upload.

@@ -21,7 +21,7 @@ type Step struct {
 	Times  int    // sent so often; 0 is once. The last answer is judged
 	Status int
 	Code   string // of the refusal
-	// Shows judges the parsed JSON body and gives what it found in a few
+	// Shows judges the parsed body, a table as the list that it is of, and gives what it found in a few
 	// words; the error says what is missing.
 	Shows func(body any) (string, error)
 }
@@ -54,6 +54,18 @@ func Steps() []Step {
 		{
 			Title: "a colleague's record is masked", As: "staff", Method: "GET", Path: "/api/employees/e1", Status: 200,
 			Shows: all(value("Ada Obi"), hides("ssn", "123-45-6701"), hides("salary", "9800000")),
+		},
+		{
+			Title: "an export is no way around that", As: "staff", Method: "GET", Path: "/api/employees/export", Status: 200,
+			Shows: all(rows(3), column("branch", "lagos"), hides("salary", "5400000", "9800000"), hides("ssn", "123-45-6701", "123-45-6702")),
+		},
+		{
+			Title: "nor is sorting by what is masked", As: "staff", Method: "GET", Path: "/api/employees/?ordering=-salary",
+			Status: 403, Code: "query_not_permitted",
+		},
+		{
+			Title: "hr exports its tenant", As: "hr", Method: "GET", Path: "/api/employees/export", Status: 200,
+			Shows: all(rows(5), column("tenant", "acme"), has("salary"), has("ssn")),
 		},
 		{
 			Title: "the manager sees rows of the own branch", As: "manager", Method: "GET", Path: "/api/employees/", Status: 200,
@@ -225,7 +237,7 @@ func has(name string) judge {
 	return func(body any) (string, error) {
 		var values []any
 		collect(body, name, &values)
-		plain := slices.ContainsFunc(values, func(v any) bool { return v != nil && v != "***" })
+		plain := slices.ContainsFunc(values, func(v any) bool { return v != nil && v != "" && v != "***" })
 		if !plain {
 			return "", fmt.Errorf("no %s in clear", name)
 		}

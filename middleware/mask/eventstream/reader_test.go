@@ -155,16 +155,17 @@ func TestReport(t *testing.T) {
 		pointers int
 		want     redact.Report
 	}{
-		{-1, redact.Report{Masked: 3, Rules: []int{3}, Hidden: 3, Dropped: 2}},
-		{1, redact.Report{Masked: 3, Rules: []int{3}, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn"}}},
-		{3, redact.Report{Masked: 3, Rules: []int{3}, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn", "/x", "/ssn"}}},
-		{0, redact.Report{Masked: 3, Rules: []int{3}, Hidden: 3, Dropped: 2, Pointers: []string{"/ssn", "/x", "/ssn", "/x", "/ssn", "/x"}}},
+		{-1, redact.Report{}},
+		{1, redact.Report{Pointers: []string{"/ssn"}}},
+		{3, redact.Report{Pointers: []string{"/ssn", "/x", "/ssn"}}},
+		{0, redact.Report{Pointers: []string{"/ssn", "/x", "/ssn", "/x", "/ssn", "/x"}}},
 	} {
 		in := mine + theirs + mine + theirs + mine + "data: {\"tenant\":\"t1\",\"ssn\":1}}\n\n"
 		r := NewReader(p, strings.NewReader(in), redact.Limits{Pointers: tt.pointers})
 		if _, err := io.ReadAll(r); !errors.Is(err, redact.ErrSyntax) {
 			t.Fatal(err)
 		}
+		tt.want.Masked, tt.want.Hidden, tt.want.Dropped, tt.want.Rules = 3, 3, 2, []int{3}
 		before := r.Report()
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
@@ -241,5 +242,26 @@ func TestClose(t *testing.T) {
 	}
 	if head, complete, err := r.Prefetch(1); len(head) != 0 || complete || err == nil {
 		t.Errorf("prefetched %q after close, %v, %v", head, complete, err)
+	}
+}
+
+// TestFindingsAddUp: what looks like personal data is told of the stream.
+func TestFindingsAddUp(t *testing.T) {
+	p, err := redact.Compile(redact.Spec{}, redact.Options{Detect: func(text []byte, isString bool) string {
+		if isString && strings.Contains(string(text), "@") {
+			return "email"
+		}
+		return ""
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewReader(p, strings.NewReader("data: {\"a\":\"x@y\"}\n\ndata: {\"a\":\"x@y\",\"b\":[\"x@y\"]}\n\n"), redact.Limits{})
+	if _, err := io.ReadAll(r); err != nil {
+		t.Fatal(err)
+	}
+	want := []redact.Finding{{Path: "$.a", Class: "email", Count: 2}, {Path: "$.b[*]", Class: "email", Count: 1}}
+	if diff := cmp.Diff(want, r.Report().Found); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -158,6 +158,7 @@ func (r *Reader) mask(text []byte) error {
 		return err
 	}
 	r.masked = out
-	r.sum(report)
+	r.report.Add(report)
+	r.report.Pointers = append(r.report.Pointers, report.Pointers...)
 	return nil
 }

@@ -47,6 +47,9 @@ func (p *Plan) Columns(names []string, limits Limits) *Columns {
 	headings := make([]*heading, len(names))
 	for i, name := range names {
 		headings[i] = newHeading(name)
+	}
+	p.widen(masks, headings)
+	for i, name := range names {
 		c.columns[i] = column{
 			name: name, watched: p.watches(name, headings[i], known),
 			hidden: len(expose) > 0 && !slices.ContainsFunc(expose, func(pat pattern) bool { return pat.isAll() || pat.isColumn(name) }),
@@ -226,6 +229,27 @@ func (p *Plan) maskOf(h *heading, masks []*heading) verdict {
 		}
 	}
 	return verdict{}
+}
+
+// widen makes the masks hold for all columns that are about the elements of a
+// list which none of them names.
+func (p *Plan) widen(masks, headings []*heading) {
+	for i, m := range masks {
+		if m != nil && p.patterns[i].endsInElements() && !slices.ContainsFunc(headings, func(h *heading) bool { return h.holds(m) }) {
+			masks[i] = nil
+		}
+	}
+}
+
+// endsInElements reports whether the path selects elements of an array behind
+// its last name.
+func (p *pattern) endsInElements() bool {
+	for _, s := range slices.Backward(p.segs) {
+		if s.kind != segAny {
+			return s.kind == segElems
+		}
+	}
+	return false
 }
 
 // isColumn reports whether the path is that of a member by this name of a flat

@@ -1,9 +1,6 @@
 package redact
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // watches reports whether Detect is asked about the texts of a column that no
 // mask holds for. No show may name it and no exposed path, and no known path
@@ -76,8 +73,6 @@ func (c *Columns) findings() (out []Finding, redacted int) {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Class, b.Class))
-	})
+	slices.SortFunc(out, compareFindings)
 	return out, redacted
 }

@@ -43,7 +43,7 @@ func genCond(r *rand.Rand, names []string, depth int) redact.Cond {
 }
 
 func genModel(t testing.TB, r *rand.Rand, names []string) *model {
-	m := &model{t: t}
+	m := &model{t: t, header: names}
 	quote := func(name string) string { return "['" + name + "']" }
 	plain := func(name string) bool { return !strings.ContainsAny(name, "\n\t\"") }
 	names = slices.DeleteFunc(slices.Clone(names), func(s string) bool { return !plain(s) })

@@ -15,6 +15,7 @@ import (
 // model is another reading of the rules, which holds everything and takes its
 // time.
 type model struct {
+	header  []string
 	t       testing.TB
 	masks   []redact.Rule
 	shown   []string // exact names
@@ -78,11 +79,17 @@ func (m *model) action(column string) (redact.Rule, bool) {
 	var out redact.Rule
 	for _, r := range m.masks {
 		stricter := r.Action > out.Action || r.Action == out.Action && r.Path < out.Path
-		if stricter && !slices.Contains(m.shown, column) && masked(r.Path, column) {
+		if stricter && !slices.Contains(m.shown, column) && (masked(r.Path, column) || m.rowsOf(r.Path)) {
 			out = r
 		}
 	}
 	return out, m.expose && !m.all && !slices.Contains(m.exposed, column)
+}
+
+// rowsOf reports whether a path is about the elements of a list that no column
+// names.
+func (m *model) rowsOf(path string) bool {
+	return strings.HasSuffix(path, "'][*]") && !slices.ContainsFunc(m.header, func(name string) bool { return masked(path, name) })
 }
 
 // replaced masks a text by way of JSON.

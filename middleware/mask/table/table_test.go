@@ -97,8 +97,9 @@ func TestMasks(t *testing.T) {
 		},
 		{"$['Date of Birth']", []string{"Date of Birth", "date_of_birth", "DateOfBirth"}, []string{"date", "of"}},
 		{"$.pay.*", []string{"pay.base", "pay", "Pay Grade", "x/pay/y"}, []string{"base", "payment", "paying.base"}},
-		{"$.items[*]", []string{"items.0", "items"}, []string{"item", "0th"}},
-		{"$.pay[*].*", []string{"pay.base"}, []string{"base"}},
+		{"$.items[*]", []string{"items.0", "items", "item", "0th"}, nil},
+		{"$.items[*].*", []string{"items.0", "anything"}, nil},
+		{"$.pay[*].*.*", []string{"pay.base", "base"}, nil},
 		{"$..*", []string{"anything", "pay.base"}, nil},
 		{"$[*]", []string{"anything"}, nil},
 		{"$", []string{"anything"}, nil},
@@ -115,6 +116,20 @@ func TestMasks(t *testing.T) {
 					t.Errorf("%s on %q: %q, %v", tt.path, name, got, err)
 				}
 			}
+		}
+	}
+}
+
+// TestMasksOnElements: a mask on what is in a list holds for the columns that
+// name it, or else for the rows themselves.
+func TestMasksOnElements(t *testing.T) {
+	plan := compile(t, redact.Spec{Rules: rules(t, "$.items[*].* redact", "$.name show")})
+	for in, want := range map[string]string{
+		"id,items,name\n1,2,3\n": "id,items,name\n1,***,3\n",
+		"id,pay,name\n1,2,3\n":   "id,pay,name\n***,***,3\n",
+	} {
+		if got, _, err := run(t, plan, in, redact.Limits{}); err != nil || got != want {
+			t.Errorf("%q became %q, %v", in, got, err)
 		}
 	}
 }

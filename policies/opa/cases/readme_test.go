@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -28,7 +29,7 @@ func TestReadme(t *testing.T) {
 	edit(t, tree, "rego/company/fields.yaml",
 		"  pii:\n    redact: [ssn, date_of_birth, address, emergency_contacts]\n", field)
 
-	o := opa.Options{Path: "rego", FS: tree}
+	o := opa.Options{Path: "rego", FS: tree, Budget: 10 * time.Second}
 	engine, err := opa.Load(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

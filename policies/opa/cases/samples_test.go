@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -12,7 +13,10 @@ import (
 )
 
 // samples are the policies of the demo, as the binary carries them.
-func samples() opa.Options { return opa.Options{Path: "rego", FS: policies.Samples} }
+// The budget is generous, so that a loaded machine is no timeout.
+func samples() opa.Options {
+	return opa.Options{Path: "rego", FS: policies.Samples, Budget: 10 * time.Second}
+}
 
 func TestSampleCases(t *testing.T) {
 	engine, err := opa.Load(t.Context(), samples())

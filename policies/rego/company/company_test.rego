@@ -78,6 +78,19 @@ test_every_route_says_where_its_records_stand if {
 	}
 }
 
+test_routes_with_exports_say_where_the_records_are if {
+	every _, route in company.routes {
+		has_entries_of_exports(route)
+	}
+}
+
+has_entries_of_exports(route) if not route.exports
+
+has_entries_of_exports(route) if {
+	count(route.exports) > 0
+	startswith(route.entries.export, "$")
+}
+
 test_views_are_of_known_roles_and_routes if {
 	every role, routes in company.views {
 		company.roles[role]

@@ -30,11 +30,12 @@ profile := data.company.roles[input.subject.role]
 route := data.company.routes[input.resource.route]
 
 # METADATA
-# title: Whether the path names all records of a route or one
+# title: Whether the path names all records of a route, one, or an export
 # description: >-
-#   /api/employees/ is a list, /api/employees/e2 is a record. Any other path has
-#   no shape, and what has no shape is refused. Segments are compared one by one;
-#   counting them would make the decision depend on every id.
+#   /api/employees/ is a list, /api/employees/e2 is a record, and
+#   /api/employees/export is a table of the list if the route says so. Any other
+#   path has no shape, and what has no shape is refused. Segments are compared one
+#   by one; counting them would make the decision depend on every id.
 shape := "list" if {
 	input.resource.segments[1] != ""
 	not names_record
@@ -43,8 +44,16 @@ shape := "list" if {
 
 shape := "record" if {
 	names_record
+	not names_export
 	not goes_deeper
 }
+
+shape := "export" if {
+	names_export
+	not goes_deeper
+}
+
+names_export if input.resource.segments[2] in route.exports
 
 names_record if input.resource.segments[2] != ""
 
@@ -55,6 +64,11 @@ goes_deeper if input.resource.segments[3] != ""
 # description: A creation is answered with the record, though its path is that of the list.
 target := "list" if {
 	shape == "list"
+	input.action.name == "read"
+}
+
+target := "export" if {
+	shape == "export"
 	input.action.name == "read"
 }
 

@@ -11,6 +11,11 @@ test_trailing_slash_is_still_a_list if shape_of(["api", "employees", ""]) == "li
 
 test_path_of_three_segments_is_a_record if shape_of(["api", "employees", "e2"]) == "record"
 
+test_export_of_the_route_has_a_shape_of_its_own if {
+	question.shape == "export" with input as samples.ask(samples.hr, "GET", "/api/employees/export")
+	question.shape == "record" with input as samples.ask(samples.hr, "GET", "/api/documents/export")
+}
+
 test_deeper_path_has_no_shape if not shape_of(["api", "employees", "e2", "contract"])
 
 test_gap_in_the_path_has_no_shape if not shape_of(["api", "employees", "", "contract"])
@@ -25,6 +30,23 @@ test_creation_answers_with_the_record if {
 
 test_record_is_not_created_over if {
 	not question.target with input as samples.ask(samples.hr, "POST", "/api/employees/e2")
+}
+
+test_export_is_read_and_nothing_else if {
+	question.target == "export" with input as samples.ask(samples.hr, "GET", "/api/employees/export")
+	every method in ["POST", "PUT", "PATCH", "DELETE"] {
+		not question.target with input as samples.ask(samples.hr, method, "/api/employees/export")
+	}
+}
+
+test_below_an_export_there_is_nothing if {
+	not question.shape with input as samples.ask(samples.hr, "GET", "/api/employees/export/e2")
+}
+
+# Somebody may be called that.
+test_export_is_nobodys_own_record if {
+	export := object.union(samples.staff, {"id": "export"})
+	not question.own with input as samples.ask(export, "GET", "/api/employees/export")
 }
 
 test_list_is_not_deleted if {

@@ -34,6 +34,13 @@ test_branch_of_manager_and_staff if {
 	}
 }
 
+test_rows_of_an_export_are_those_of_the_list if {
+	filters(samples.ask(samples.staff, "GET", "/api/employees/export")) == {{
+		"path": "$[*]",
+		"where": [same_tenant, same_branch],
+	}}
+}
+
 test_record_is_judged_itself if {
 	filters(samples.ask(samples.manager, "GET", "/api/employees/e2")) == {{
 		"path": "$",
