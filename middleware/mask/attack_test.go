@@ -2,7 +2,9 @@ package mask
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +19,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
 // upstreamOf answers with a body that it makes for each exchange.
@@ -143,5 +146,86 @@ func TestHeadOfWhatPassesUnmasked(t *testing.T) {
 	res, err := s.Handle(x, u.Handle)
 	if err != nil || res.Body != http.NoBody || res.ContentLength != 4 {
 		t.Errorf("%v, %v", res, err)
+	}
+}
+
+// askedWith gives a request of GraphQL.
+func askedWith(query, variables string) func(*middleware.Exchange) {
+	return func(x *middleware.Exchange) {
+		body, _ := json.Marshal(map[string]any{"query": query, "variables": json.RawMessage(variables)})
+		x.Request.Method, x.Request.Body = "POST", io.NopCloser(bytes.NewReader(body))
+		x.Request.Header.Set("Content-Type", "application/json")
+	}
+}
+
+// TestQueriesAskAboutMaskedFields: an argument that sorts or filters by what is
+// masked is refused, wherever it stands and however it gets there.
+func TestQueriesAskAboutMaskedFields(t *testing.T) {
+	s := graphQL(t, config.Mask{OracleParameters: []string{"order_by", "sort", "where", "filter", "fields"}})
+	d := &policies.Decision{Allow: true, Mask: []policies.Mask{
+		{Path: "$..salary", Action: policies.ActionRedact}, {Path: "$..bank_account", Action: policies.ActionDrop},
+	}}
+	for _, tt := range []struct {
+		query, variables string
+		refused          bool
+	}{
+		{query: `{ e(orderBy: SALARY) { id } }`, refused: true},
+		{query: `{ e(orderBy: SALARY_DESC_NULLS_LAST) { id } }`, refused: true},
+		{query: `{ e(orderBy: [{id: asc}, {salary: desc}]) { id } }`, refused: true},
+		{query: `{ e(sortField: Salary) { id } }`, refused: true},
+		{query: `{ e(sorting: {field: "salary", op: "gt"}) { id } }`, refused: true},
+		{query: `{ e(sorting: {field: "-sal\u0061ry"}) { id } }`, refused: true},
+		{query: `{ e(where: {salary: {gt: 5}}) { id } }`, refused: true},
+		{query: `{ e(where: {and: [{not: {salary_gt: 5}}]}) { id } }`, refused: true},
+		{query: `{ e(where: {bankAccount: {starts: "1"}}) { id } }`, refused: true},
+		{query: `{ e(filter: "id = 1 and salary > 5") { id } }`, refused: true},
+		{query: `{ e(minSalary: 5) { id } }`, refused: true},
+		{query: `{ x: e { id l(salary: 1) { id } } }`, refused: true},
+		{query: `{ ...F } fragment F on Q { e { ... on E { id(salary_lt: 1) } } }`, refused: true},
+		{query: `query($w: W) { e(where: $w) { id } }`, variables: `{"w":{"salary":{"gt":5}}}`, refused: true},
+		{query: `query($w: W) { e(where: $w) { id } }`, variables: `{"w":"id = 1 and salary > 5"}`, refused: true},
+		{query: `query($w: W) { e(a: $w) { id } }`, variables: `{"w":[["salary_DESC"]]}`, refused: true},
+		{query: `query($w: W) { a(x: $w) { id } b(where: $w) { id } }`, variables: `{"w":"salary > 5"}`, refused: true},
+		{query: `query($w: W = {salary: {gt: 1}}) { e(where: $w) { id } }`, refused: true},
+		{query: `query($w: W = SALARY) { e(by: $w) { id } }`, variables: `{"w":"id"}`, refused: true},
+		{query: `query($w: W) { e(where: {a: $w}) { id } }`, variables: `{"w":"id > 1 and salary > 5"}`, refused: true},
+		{query: `mutation { add(id: 1) { all(orderBy: SALARY) { id } } }`, refused: true},
+		{query: `query A { a { id } } query B { e(orderBy: SALARY) { id } }`, variables: `{}`, refused: true}, // which one is not said
+
+		{query: `{ e(orderBy: NAME, first: 10, after: "salary in a text") { id salary } }`},
+		{query: `{ e(where: {name: {eq: "Ada"}}) { id } }`},
+		{query: `query($a: W, $b: W) { e(where: $a) { id } }`, variables: `{"a":{"id":1},"b":{"salary":5}}`}, // b is not used
+		{query: `mutation($i: I) { set(input: $i, salary: 5) { id } }`, variables: `{"i":{"salary":5}}`},
+	} {
+		x := exchange(t, d, askedWith(tt.query, cmp.Or(tt.variables, "null")))
+		u := middlewaretest.NewUpstream(t, 200, "application/json", `{"data":null}`)
+		_, _, err := middlewaretest.Run(t, s, x, u.Handle)
+		if refused := err != nil; refused != tt.refused || refused == (u.Calls.Load() == 1) {
+			t.Errorf("%s %s: %v", tt.query, tt.variables, err)
+		}
+		if err != nil && !strings.Contains(tt.query, "query B") && middlewaretest.Code(err) != string(middleware.Forbidden) {
+			t.Errorf("%s: %v", tt.query, err)
+		}
+	}
+}
+
+// TestHugeVariables: what is judged of an argument is bounded.
+func TestHugeVariables(t *testing.T) {
+	s := graphQL(t, config.Mask{})
+	for name, variables := range map[string]string{
+		"long": `{"w":[` + strings.Repeat(`"a",`, 20_000) + `"a"]}`,
+		"deep": `{"w":` + strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200) + "}",
+	} {
+		for _, used := range []bool{true, false} {
+			query := `query($w: W) { e { id } }`
+			if used {
+				query = `query($w: W) { e(w: $w) { id } }`
+			}
+			x := exchange(t, decision(), askedWith(query, variables))
+			_, _, err := middlewaretest.Run(t, s, x, middlewaretest.NewUpstream(t, 200, "application/json", `{"data":null}`).Handle)
+			if (err != nil) != used {
+				t.Errorf("%s, used: %t: %v", name, used, err)
+			}
+		}
 	}
 }
