@@ -123,7 +123,8 @@ type Mask struct {
 	// Buffer is stream or full. Stream sends what has been masked while the
 	// rest is read; a fault behind the first 64 KiB cuts the answer, so that
 	// the client sees a failure. Full holds an answer until all of it is known
-	// to be fine: all or nothing. Default: stream.
+	// to be fine: all or nothing. Server-sent events are a stream in any case;
+	// each of them is held whole. Default: stream.
 	Buffer string `yaml:"buffer" oneof:"stream full"`
 	// Max is the largest masked answer that is held with `buffer: full`; a
 	// larger one is refused with 502 response_unmaskable. Default: 8MiB.
