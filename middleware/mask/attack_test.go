@@ -229,3 +229,52 @@ func TestHugeVariables(t *testing.T) {
 		}
 	}
 }
+
+// faulty panics at its second read, as a bug of an engine would.
+type faulty struct {
+	first  string
+	read   bool
+	closed int
+}
+
+func (f *faulty) Read(p []byte) (int, error) {
+	if f.read {
+		panic("a fault")
+	}
+	f.read = true
+	return copy(p, f.first), nil
+}
+
+func (f *faulty) Close() error { f.closed++; return nil }
+
+// TestPanicsGiveMemoryBack: a fault, before the head is sent or behind it, costs
+// one answer and no memory.
+func TestPanicsGiveMemoryBack(t *testing.T) {
+	const memory = 4 << 20
+	for mediaType, first := range map[string]string{
+		"application/json":     `{"a":1`,
+		"application/x-ndjson": "{}\n",
+		"text/event-stream":    "data: {}\n\n",
+	} {
+		x := exchange(t, decision(), func(x *middleware.Exchange) { x.Memory = middleware.NewBudget(memory) })
+		body := &faulty{first: first}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", mediaType)
+				}
+			}()
+			res, err := newStage(t, 0).Handle(x, upstreamOf(typed(mediaType), func() io.ReadCloser { return body }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+		}()
+		if !x.Memory.Take(memory) {
+			t.Errorf("%s: memory is missing", mediaType)
+		}
+		if mediaType == "application/json" && body.closed == 0 {
+			t.Errorf("%s: the body is left open", mediaType)
+		}
+	}
+}

@@ -170,12 +170,18 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, err
 	}
 	a := &answer{demand: want, x: x, res: res}
-	out, err := a.mask()
+	var out *http.Response
+	defer func() {
+		if out == nil { // refused, or in a panic
+			_ = res.Body.Close()
+			a.rest.release()
+		}
+	}()
+	masked, err := a.mask()
 	if err != nil {
-		_ = res.Body.Close()
-		a.rest.release()
 		return nil, refusal(err)
 	}
+	out = masked
 	return out, nil
 }
 

@@ -26,7 +26,14 @@ func (s *stream) Read(p []byte) (int, error) {
 	if s.held != nil {
 		return s.held.Read(p)
 	}
+	fine := false
+	defer func() {
+		if !fine { // in a panic: the proxy shell closes nothing then
+			s.a.rest.release()
+		}
+	}()
 	n, err := s.masker.Read(p)
+	fine = true
 	// A client that has gone is not one whose answer was cut.
 	if err != nil && err != io.EOF && !s.closed && s.a.x.Request.Context().Err() == nil {
 		s.a.x.Note("answer_cut", err.Error())
