@@ -78,7 +78,10 @@ type frame struct {
 const never = math.MaxInt
 
 // place gives the place in the output of the byte of the window at i.
-func (e *engine) place(i int) int { return e.done + len(e.out) + i - e.span }
+func (e *engine) place(i int) int { return i + e.shift() }
+
+// shift is how far behind an offset in the window its place is.
+func (e *engine) shift() int { return e.done + len(e.out) - e.span }
 
 // flush copies what was read and not copied yet, up to i.
 func (e *engine) flush(i int) {

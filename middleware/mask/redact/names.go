@@ -1,58 +1,97 @@
 package redact
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // names remembers what state names lead to, for as many names as records
-// usually have. Names of up to 24 bytes are compared whole, as three words.
-// Each has two places, so that two that share one do not drive each other out.
+// usually have. Each has four slots, so that those that share one do not drive
+// each other out.
+//
+// Records are alike: the name that follows a name is mostly the one that
+// followed it last time. So each remembers its follower, and a name that is
+// expected is compared instead of being read.
 type names struct {
-	cache *[256]knownName
+	cache *[nameSlots]knownName
 	used  bool
+	last  uint8 // slot of the name that was found last
+	turn  uint8 // which of the slots of a name is taken next
 	text  []byte
 	fold  []byte
 }
 
+// nameSlots is how many names are remembered.
+const (
+	nameSlots = 256
+	ways      = 4
+)
+
+// knownName is a name of up to 23 bytes with the quote behind it, as three
+// words that overlap: the first eight bytes, the last eight, and those from the
+// ninth on. Of a shorter name the first two are the same, and mask says what of
+// them counts.
 type knownName struct {
 	from, to *state
 	a, b, c  uint64
-	n        int
+	mask     uint64
+	n        uint8 // length with the quote
+	second   uint8 // offset of the second word
+	next     uint8 // slot of the name that followed
+}
+
+const longestKnown = 24
+
+// stands reports whether the name stands in b at i.
+func (k *knownName) stands(b []byte, i int) bool {
+	return ((load8(b, i)^k.a)|(load8(b, i+int(k.second))^k.b))&k.mask == 0 && (k.n <= 16 || load8(b, i+8) == k.c)
 }
 
 // enter gives the state of the member of an object whose name, in quotes, is
-// b[i:end].
-func (e *engine) enter(s *state, b []byte, i, end int) *state {
-	i++
-	n := end - 1 - i
-	if n > 24 {
-		return e.lookUp(s, b[i-1:end])
-	}
-	var x, y, z uint64
-	switch {
-	case n <= 8:
-		x = load8(b, i) & (1<<(8*n) - 1) // a shift by 64 gives 0, and that all ones
-	case n <= 16:
-		x, y = load8(b, i), load8(b, end-9)
+// b[i:end], and the slot of the name that was found last.
+func (e *engine) enter(s *state, b []byte, i, end int, last uint8) (*state, uint8) {
+	k := knownName{from: s, n: uint8(end - 1 - i), mask: math.MaxUint64}
+	switch n := end - 1 - i; {
+	case n > longestKnown:
+		return e.lookUp(s, b[i:end]), last
+	case n < 8:
+		k.mask = 1<<(8*n) - 1
 	default:
-		x, y, z = load8(b, i), load8(b, end-9), load8(b, i+8)
+		k.second = uint8(n - 8)
 	}
-	h := (x ^ bits.RotateLeft64(y, 23) ^ bits.RotateLeft64(z, 41) ^ s.salt) * 0x9e3779b97f4a7c15
-	first := &e.names.cache[h>>56]
-	if first.is(s, x, y, z, n) {
-		return first.to
+	k.a = load8(b, i+1) & k.mask
+	k.b = load8(b, i+1+int(k.second)) & k.mask
+	if k.n > 16 {
+		k.c = load8(b, i+9)
 	}
-	second := &e.names.cache[h>>56^1]
-	if second.is(s, x, y, z, n) {
-		return second.to
+	h := (k.a ^ bits.RotateLeft64(k.b, 23) ^ bits.RotateLeft64(k.c, 41) ^ s.salt) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>32) * 0x9e3779b97f4a7c15
+	slot := e.slot(uint8(h>>56), &k)
+	known := &e.names.cache[slot]
+	if !known.is(&k) {
+		k.to = e.lookUp(s, b[i:end])
+		*known = k
+		e.names.used = true
 	}
-	next := e.lookUp(s, b[i-1:end])
-	*second = *first
-	*first = knownName{s, next, x, y, z, n}
-	e.names.used = true
-	return next
+	e.names.cache[last].next = slot
+	return known.to, slot
 }
 
-func (k *knownName) is(s *state, x, y, z uint64, n int) bool {
-	return k.from == s && k.a == x && k.b == y && k.c == z && k.n == n
+// slot gives the slot of the name k, or one for it.
+func (e *engine) slot(first uint8, k *knownName) uint8 {
+	for way := range uint8(ways) {
+		known := &e.names.cache[first^way]
+		if known.from == nil || known.is(k) {
+			return first ^ way
+		}
+	}
+	e.names.turn++
+	return first ^ e.names.turn%ways
+}
+
+// is reports whether k is the name of l in the same state.
+func (k *knownName) is(l *knownName) bool {
+	return k.from == l.from && k.a == l.a && k.b == l.b && k.c == l.c && k.n == l.n
 }
 
 // lookUp finds the state by the spelling of the name, which counts if a path

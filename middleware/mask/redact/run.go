@@ -9,7 +9,7 @@ import (
 func newEngine(plan *Plan, limits Limits, lines bool) *engine {
 	e, _ := spare.Get().(*engine)
 	if e == nil {
-		e = &engine{names: names{cache: new([256]knownName)}}
+		e = &engine{names: names{cache: new([nameSlots]knownName)}}
 	}
 	e.plan, e.m, e.limits = plan, plan.machine, limits.withDefaults()
 	e.window.reset(e.limits.Window)
@@ -33,7 +33,7 @@ func (e *engine) release() {
 		return
 	}
 	if e.names.used {
-		*e.names.cache = [256]knownName{}
+		*e.names.cache = [nameSlots]knownName{}
 	}
 	clear(e.frames[:cap(e.frames)])
 	clear(e.trials[:cap(e.trials)])

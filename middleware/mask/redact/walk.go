@@ -1,5 +1,7 @@
 package redact
 
+import "math/bits"
+
 // phase is what the engine reads next.
 type phase uint8
 
@@ -37,6 +39,12 @@ func (e *engine) walk() error {
 		why  stop
 		keep bool
 		err  error
+		m    uint64
+		k    *knownName
+		last = e.names.last
+		// shift turns an offset in the window into a place in the output; it
+		// changes only where the output does.
+		shift = e.shift()
 	)
 	switch e.phase {
 	case inString:
@@ -70,8 +78,18 @@ value:
 	}
 	switch {
 	case c == '"':
+		// Most strings are short and end where something special first stands in
+		// them; a call would cost as much as they do.
+		for p++; ; p += 8 {
+			if m = special(load8(b, p)); m != 0 {
+				break
+			}
+		}
+		if p += bits.TrailingZeros64(m) >> 3; b[p] != '"' {
+			goto inString
+		}
 		p++
-		goto inString
+		goto scalar
 	case c-'0' <= 9 || c == '-':
 		if i, ok = scanNumber(b, p); i < e.end || e.last {
 			if !ok {
@@ -104,8 +122,13 @@ inNumber:
 	}
 
 scalar:
-	if cur.scalar.plain || e.finish(&cur.scalar, p) {
+	if cur.scalar.plain {
 		f.emitted = true
+	} else {
+		if e.finish(&cur.scalar, p) {
+			f.emitted = true
+		}
+		shift = e.shift()
 	}
 
 next:
@@ -115,9 +138,10 @@ next:
 	}
 	if c == ',' && f.closing != 0 {
 		if f.emitted {
-			f.hold = e.place(p)
+			f.hold = p + shift
 		} else {
 			e.rollback(f.hold, p+1)
+			shift = e.shift()
 		}
 		p++
 		if f.closing == ']' {
@@ -137,6 +161,7 @@ next:
 	}
 	if !f.emitted {
 		e.rollback(f.hold, p)
+		shift = e.shift()
 	}
 
 pop:
@@ -144,9 +169,14 @@ pop:
 	keep = f.tried
 	e.frames = e.frames[:len(e.frames)-1]
 	f = &e.frames[len(e.frames)-1]
-	if !keep || e.close(p) {
+	if !keep {
+		f.emitted = true
+		goto next
+	}
+	if e.close(p) {
 		f.emitted = true
 	}
+	shift = e.shift()
 	goto next
 
 container:
@@ -158,13 +188,14 @@ container:
 		j = &cur.object
 	}
 	keep = !j.plain && e.open(j, p, c == '{')
+	shift = e.shift()
 	if j.dead {
 		e.closes = keep
 		goto dead
 	}
 	p++
 	e.frames = append(e.frames, frame{
-		state: cur, hold: e.place(p), closing: c + 2, // in ASCII
+		state: cur, hold: p + shift, closing: c + 2, // in ASCII
 		emitted: j.muted, tried: keep, awaits: j.awaits,
 	})
 	f = &e.frames[len(e.frames)-1]
@@ -198,6 +229,13 @@ name:
 		ph, err = atName, e.fail(ErrSyntax, p, 0)
 		goto leave
 	}
+	if k = &e.names.cache[e.names.cache[last].next]; k.from == f.state && k.stands(b, p+1) {
+		last = e.names.cache[last].next
+		f.saved, f.name = false, span{e.base + p, e.base + p + int(k.n) + 1}
+		p += int(k.n) + 1
+		cur = k.to
+		goto named
+	}
 	e.token = p
 	e.name = e.base + p
 	p++
@@ -211,8 +249,10 @@ inName:
 		return &Error{ErrTooLarge, e.name}
 	}
 	f.saved, f.name = false, span{e.name, e.base + p}
-	cur = e.enter(f.state, b, e.token, p)
+	cur, last = e.enter(f.state, b, e.token, p, last)
 	e.token = -1
+
+named:
 	if cur.fields {
 		e.meet(cur)
 	}
@@ -233,12 +273,17 @@ dead:
 		ph = inDead
 		goto leave
 	}
-	if !e.closes || e.close(p) {
+	if !e.closes {
+		f.emitted = true
+		goto next
+	}
+	if e.close(p) {
 		f.emitted = true
 	}
+	shift = e.shift()
 	goto next
 
 leave:
-	e.p, e.cur, e.phase = p, cur, ph
+	e.p, e.cur, e.phase, e.names.last = p, cur, ph, last
 	return err
 }
