@@ -1,5 +1,7 @@
 package redact
 
+import "math/bits"
+
 // nest is how a dead container is nested: a bit for every container that is
 // open, on for objects.
 type nest struct {
@@ -40,6 +42,10 @@ func (e *engine) skip(p int) (int, error) {
 		c      byte
 		i      int
 		why    stop
+		m      uint64
+		k      *knownName
+		known  = &e.names
+		start  = -1 // of the name at hand, if it stands in the window
 		room   = e.limits.Depth - len(e.frames) + 1
 	)
 	if n.depth > 0 {
@@ -70,8 +76,16 @@ value:
 	}
 	switch {
 	case c == '"':
+		for p++; ; p += 8 { // as in walk
+			if m = special(load8(b, p)); m != 0 {
+				break
+			}
+		}
+		if p += bits.TrailingZeros64(m) >> 3; b[p] != '"' {
+			goto inString
+		}
 		p++
-		goto inString
+		goto next
 	case c-'0' <= 9 || c == '-':
 		if i, ok = scanNumber(b, p); i < e.end || e.last {
 			if !ok {
@@ -154,7 +168,12 @@ name:
 	if c != '"' {
 		return e.rest(p, atName, e.fail(ErrSyntax, p, 0))
 	}
-	e.name = e.base + p
+	if k = known.expected(); k.from == e.m.idle && k.stands(b, p+1) {
+		known.last = known.next()
+		p += int(k.n) + 1
+		goto colon
+	}
+	e.name, start = e.base+p, p
 	p++
 
 inName:
@@ -163,6 +182,10 @@ inName:
 	}
 	if e.base+p-e.name-2 > e.limits.Key {
 		return p, &Error{ErrTooLarge, e.name}
+	}
+	if start >= 0 {
+		e.enter(e.m.idle, b, start, p)
+		start = -1
 	}
 
 colon:

@@ -42,18 +42,27 @@ type knownName struct {
 
 const longestKnown = 24
 
+// next gives the slot of the name that is expected.
+func (n *names) next() uint8 { return n.cache[n.last].next }
+
+// expected gives the name that is expected.
+func (n *names) expected() *knownName { return &n.cache[n.next()] }
+
 // stands reports whether the name stands in b at i.
 func (k *knownName) stands(b []byte, i int) bool {
 	return ((load8(b, i)^k.a)|(load8(b, i+int(k.second))^k.b))&k.mask == 0 && (k.n <= 16 || load8(b, i+8) == k.c)
 }
 
 // enter gives the state of the member of an object whose name, in quotes, is
-// b[i:end], and the slot of the name that was found last.
-func (e *engine) enter(s *state, b []byte, i, end int, last uint8) (*state, uint8) {
+// b[i:end].
+func (e *engine) enter(s *state, b []byte, i, end int) *state {
 	k := knownName{from: s, n: uint8(end - 1 - i), mask: math.MaxUint64}
 	switch n := end - 1 - i; {
 	case n > longestKnown:
-		return e.lookUp(s, b[i:end]), last
+		if s == e.m.idle {
+			return nil
+		}
+		return e.lookUp(s, b[i:end])
 	case n < 8:
 		k.mask = 1<<(8*n) - 1
 	default:
@@ -69,12 +78,15 @@ func (e *engine) enter(s *state, b []byte, i, end int, last uint8) (*state, uint
 	slot := e.slot(uint8(h>>56), &k)
 	known := &e.names.cache[slot]
 	if !known.is(&k) {
-		k.to = e.lookUp(s, b[i:end])
+		if s != e.m.idle { // there, a name is known only so that it can be expected
+			k.to = e.lookUp(s, b[i:end])
+		}
 		*known = k
 		e.names.used = true
 	}
-	e.names.cache[last].next = slot
-	return known.to, slot
+	e.names.cache[e.names.last].next = slot
+	e.names.last = slot
+	return known.to
 }
 
 // slot gives the slot of the name k, or one for it.

@@ -43,13 +43,14 @@ type machine struct {
 	automaton
 	plan  *Plan
 	start *state
+	idle  *state // stands for all that is dead, where names mean nothing
 	mu    sync.Mutex
 	known map[string]*state
 	salt  uint64
 }
 
 func newMachine(p *Plan) *machine {
-	m := &machine{plan: p, known: map[string]*state{}}
+	m := &machine{plan: p, idle: &state{}, known: map[string]*state{}}
 	m.build(p)
 	v := m.allot(2)
 	for _, i := range m.first[:len(p.patterns)] {

@@ -41,7 +41,6 @@ func (e *engine) walk() error {
 		err  error
 		m    uint64
 		k    *knownName
-		last = e.names.last
 		// shift turns an offset in the window into a place in the output; it
 		// changes only where the output does.
 		shift = e.shift()
@@ -229,8 +228,8 @@ name:
 		ph, err = atName, e.fail(ErrSyntax, p, 0)
 		goto leave
 	}
-	if k = &e.names.cache[e.names.cache[last].next]; k.from == f.state && k.stands(b, p+1) {
-		last = e.names.cache[last].next
+	if k = e.names.expected(); k.from == f.state && k.stands(b, p+1) {
+		e.names.last = e.names.next()
 		f.saved, f.name = false, span{e.base + p, e.base + p + int(k.n) + 1}
 		p += int(k.n) + 1
 		cur = k.to
@@ -249,7 +248,7 @@ inName:
 		return &Error{ErrTooLarge, e.name}
 	}
 	f.saved, f.name = false, span{e.name, e.base + p}
-	cur, last = e.enter(f.state, b, e.token, p, last)
+	cur = e.enter(f.state, b, e.token, p)
 	e.token = -1
 
 named:
@@ -284,6 +283,6 @@ dead:
 	goto next
 
 leave:
-	e.p, e.cur, e.phase, e.names.last = p, cur, ph, last
+	e.p, e.cur, e.phase = p, cur, ph
 	return err
 }
