@@ -11,7 +11,12 @@ func newEngine(plan *Plan, limits Limits, lines bool) *engine {
 	if e == nil {
 		e = &engine{names: names{cache: new([nameSlots]knownName)}}
 	}
-	e.plan, e.m, e.limits = plan, plan.machine, limits.withDefaults()
+	limits = limits.withDefaults()
+	// Names that are known are not measured again.
+	if e.m != plan.machine || e.limits.Key != limits.Key {
+		e.forget()
+	}
+	e.plan, e.m, e.limits = plan, plan.machine, limits
 	e.window.reset(e.limits.Window)
 	e.lines = lines
 	e.phase = atStart
@@ -26,23 +31,30 @@ var spare sync.Pool
 // maxSpare bounds what an engine may hold while it is spare.
 const maxSpare = 256 << 10
 
-// release gives the engine back. It keeps nothing of the text but bytes in
-// buffers that will be overwritten, and nothing of the plan.
-func (e *engine) release() {
-	if cap(e.out)+cap(e.buf) > maxSpare {
-		return
-	}
+// forget removes what the engine knows of the automaton it has worked with.
+func (e *engine) forget() {
 	if e.names.used {
 		*e.names.cache = [nameSlots]knownName{}
+		e.names.used = false
 	}
 	clear(e.frames[:cap(e.frames)])
 	clear(e.trials[:cap(e.trials)])
 	clear(e.rows[:cap(e.rows)])
+}
+
+// release gives the engine back. It keeps nothing of the text but bytes in
+// buffers that will be overwritten, and the names of members, which the next
+// text under the same plan will probably have, too.
+func (e *engine) release() {
+	if cap(e.out)+cap(e.buf) > maxSpare {
+		return
+	}
 	*e = engine{
+		m: e.m, limits: e.limits,
 		window: window{buf: e.buf}, out: e.out[:0], frames: e.frames[:0], nest: nest{bits: e.nest.bits},
 		pointers: pointers{e.pointers.text[:0], e.pointers.ends[:0], e.pointers.saved[:0]},
 		trials:   e.trials[:0], rows: e.rows[:0], captures: e.captures[:0],
-		names: names{cache: e.names.cache, text: e.names.text, fold: e.names.fold}, scratch: e.scratch,
+		names: e.names, scratch: e.scratch,
 	}
 	spare.Put(e)
 }
