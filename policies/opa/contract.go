@@ -118,7 +118,7 @@ func checkSetRule(r *reader, rule *ast.Rule, name string, m *Mistakes) {
 		r.mask(key)
 	case "rows":
 		r.row(key)
-	case "expose":
+	case "expose", "classified":
 		r.path(key)
 	case "protect":
 		r.protect(key)

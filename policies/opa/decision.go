@@ -16,7 +16,7 @@ const packageName = "gatehouse"
 // ruleNames are the rules that may stand in it.
 func ruleNames() []string {
 	return []string{
-		"allow", "deny", "mask", "rows", "expose", "protect", "require",
+		"allow", "deny", "mask", "rows", "expose", "classified", "protect", "require",
 		"headers", "region", "audit", "all_fields", "all_rows",
 	}
 }
@@ -61,6 +61,8 @@ func (r *reader) rule(d *policies.Decision, name string, v *ast.Term) {
 		d.Rows = each(r, v, name, r.row)
 	case "expose":
 		d.Expose = each(r, v, name, r.path)
+	case "classified":
+		d.Classified = each(r, v, name, r.path)
 	case "protect":
 		d.Protect = each(r, v, name, r.protect)
 	case "require":
@@ -118,12 +120,13 @@ func sortDecision(d *policies.Decision) {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
 	slices.SortFunc(d.Mask, func(a, b policies.Mask) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Bucket, b.Bucket))
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.Class, b.Class))
 	})
 	// Sets are read in the order of their terms, which is total; a stable
 	// sort keeps it among entries of one path.
 	slices.SortStableFunc(d.Rows, func(a, b policies.Row) int { return cmp.Compare(a.Path, b.Path) })
 	slices.Sort(d.Expose)
+	slices.Sort(d.Classified)
 	slices.SortFunc(d.Protect, func(a, b policies.Protect) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Action, b.Action))
 	})

@@ -1,7 +1,6 @@
 package opa
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -18,13 +17,18 @@ func (r *reader) denial(t *ast.Term) (d policies.Denial) {
 			d.Message, _ = r.text(v, "message")
 			return
 		}
-		code, ok := r.text(v, "code")
-		if ok && !snakeCase(code) {
-			r.fault(v, "code %q is not in snake_case (letters a to z, digits and single _)", code)
-		}
-		d.Code = code
+		d.Code = r.snake(v, "code")
 	})
 	return d
+}
+
+// snake reads a word for machines.
+func (r *reader) snake(t *ast.Term, what string) string {
+	s, ok := r.text(t, what)
+	if ok && !snakeCase(s) {
+		r.fault(t, "%s %q is not in snake_case (letters a to z, digits and single _)", what, s)
+	}
+	return s
 }
 
 func snakeCase(s string) bool {
@@ -40,9 +44,9 @@ func snakeCase(s string) bool {
 	return last != '_'
 }
 
-// mask reads {"path", "action", "bucket"}.
+// mask reads {"path", "action", "bucket", "class"}.
 func (r *reader) mask(t *ast.Term) (m policies.Mask) {
-	r.object(t, "a mask entry", 2, []string{"path", "action", "bucket"}, func(i int, v *ast.Term) {
+	r.object(t, "a mask entry", 2, []string{"path", "action", "bucket", "class"}, func(i int, v *ast.Term) {
 		switch i {
 		case 0:
 			m.Path = r.path(v)
@@ -57,6 +61,8 @@ func (r *reader) mask(t *ast.Term) (m policies.Mask) {
 			if !ok || !(m.Bucket > 0) || math.IsInf(m.Bucket, 0) {
 				r.fault(v, "bucket is a number above 0")
 			}
+		case 3:
+			m.Class = r.snake(v, "class")
 		}
 	})
 	return m
@@ -122,117 +128,6 @@ func (r *reader) methods(t *ast.Term, unknown bool) ([]string, bool) {
 	}
 	slices.Sort(out)
 	return out, unknown
-}
-
-// row reads {"path", "where"}. A row filter without conditions would keep
-// every row, so it is a fault.
-func (r *reader) row(t *ast.Term) (row policies.Row) {
-	r.object(t, "a rows entry", 2, []string{"path", "where"}, func(i int, v *ast.Term) {
-		if i == 0 {
-			row.Path = r.path(v)
-			return
-		}
-		list, ok := r.elements(v, "where")
-		if ok && len(list) == 0 {
-			r.fault(v, "where is empty: every row would pass (say all_rows for that)")
-		}
-		for _, c := range list {
-			row.Where = append(row.Where, r.condition(c))
-		}
-	})
-	return row
-}
-
-// condition reads {"field", "op", "value" or "input"}.
-func (r *reader) condition(t *ast.Term) (c policies.Condition) {
-	var value *ast.Term
-	var named, unknown bool
-	r.object(t, "a condition", 2, []string{"field", "op", "value", "input"}, func(i int, v *ast.Term) {
-		switch i {
-		case 0:
-			field, ok := r.text(v, "field")
-			if ok {
-				if err := checkField(field); err != nil {
-					r.fault(v, "field %q: %v", field, err)
-				}
-			}
-			c.Field = field
-		case 1:
-			unknown = r.open(v)
-			c.Op = r.word(v, "op", policies.Ops())
-		case 2:
-			value = v
-		case 3:
-			named = true
-			c.Input = r.named(v)
-		}
-	})
-	if unknown || r.open(t) || !slices.Contains(policies.Ops(), c.Op) {
-		return c
-	}
-	r.operand(t, &c, value, named)
-	return c
-}
-
-// operand reads what an operator compares with.
-func (r *reader) operand(t *ast.Term, c *policies.Condition, value *ast.Term, named bool) {
-	switch {
-	case value != nil && named:
-		r.fault(t, "a condition has value or input, not both")
-	case c.Op == "exists" && named:
-		r.fault(t, "op exists takes a boolean value or none, not an input")
-	case c.Op == "exists" && value == nil:
-		c.Value = true
-	case c.Op == "exists":
-		c.Value = r.boolean(value, "the value of op exists")
-	case named:
-	case value == nil:
-		if !r.computedMember(t) {
-			r.fault(t, "a condition with op %s needs a value or an input", c.Op)
-		}
-	case r.open(value):
-	case c.Op == "in" || c.Op == "not_in":
-		list, ok := r.elements(value, "the value of op "+c.Op)
-		values := make([]any, 0, len(list))
-		for _, e := range list {
-			values = append(values, r.scalar(e))
-		}
-		if ok {
-			c.Value = values
-		}
-	default:
-		c.Value = r.scalar(value)
-		if _, ordered := c.Value.(string); !ordered && slices.Contains([]string{"lt", "le", "gt", "ge"}, c.Op) {
-			if _, ordered = c.Value.(json.Number); !ordered && !r.open(value) {
-				r.fault(value, "op %s compares with a number or a string, not %s", c.Op, kind(value))
-			}
-		}
-	}
-}
-
-// computedMember reports an object some of whose member names are not known
-// yet.
-func (r *reader) computedMember(t *ast.Term) bool {
-	o, ok := t.Value.(ast.Object)
-	return ok && o.Until(func(k, _ *ast.Term) bool { return r.open(k) })
-}
-
-// scalar reads a string, a number, a boolean or null.
-func (r *reader) scalar(t *ast.Term) any {
-	switch v := t.Value.(type) {
-	case ast.String:
-		return string(v)
-	case ast.Number:
-		return json.Number(string(v))
-	case ast.Boolean:
-		return bool(v)
-	case ast.Null:
-		return nil
-	}
-	if !r.open(t) {
-		r.fault(t, "a value to compare with is a string, a number, a boolean or null, not %s", kind(t))
-	}
-	return nil
 }
 
 // header reads the value of an upstream header: "text" or {"input": name}.

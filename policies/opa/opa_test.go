@@ -77,7 +77,9 @@ deny contains {"code": "abroad", "message": "Not from here."} if input.context.c
 
 mask contains {"path": path, "action": action} if some path, action in data.masks
 
-mask contains {"path": "$.pay.salary", "action": "generalize", "bucket": 1000}
+mask contains {"path": "$.pay.salary", "action": "generalize", "bucket": 1000, "class": "pay"}
+
+classified contains path if some path in ["$.items[*].title", "$.id"]
 
 rows contains {"path": "$.items[*]", "where": [
 	{"field": "tenant", "op": "eq", "input": "subject.tenant"},
@@ -85,6 +87,10 @@ rows contains {"path": "$.items[*]", "where": [
 	{"field": "state", "op": "not_in", "value": ["gone", 7, true, null]},
 	{"field": "id", "op": "exists"},
 	{"field": "left", "op": "exists", "value": false},
+	{"any": [
+		{"field": "owner", "op": "eq", "input": "subject.id"},
+		{"all": [{"field": "code", "op": "startswith", "value": "HR-"}, {"not": {"field": "sealed", "op": "eq", "value": true}}]},
+	]},
 ]}
 
 expose contains "$.items"
@@ -136,7 +142,7 @@ func TestDecision(t *testing.T) {
 		Mask: []policies.Mask{
 			{Path: "$..*", Action: "partial"},
 			{Path: "$..ssn", Action: "drop"},
-			{Path: "$.pay.salary", Action: "generalize", Bucket: 1000},
+			{Path: "$.pay.salary", Action: "generalize", Bucket: 1000, Class: "pay"},
 		},
 		Rows: []policies.Row{{Path: "$.items[*]", Where: []policies.Condition{
 			{Field: "tenant", Op: "eq", Input: "subject.tenant"},
@@ -144,12 +150,20 @@ func TestDecision(t *testing.T) {
 			{Field: "state", Op: "not_in", Value: []any{"gone", json.Number("7"), true, nil}},
 			{Field: "id", Op: "exists", Value: true},
 			{Field: "left", Op: "exists", Value: false},
+			{Any: []policies.Condition{
+				{Field: "owner", Op: "eq", Input: "subject.id"},
+				{All: []policies.Condition{
+					{Field: "code", Op: "startswith", Value: "HR-"},
+					{Not: &policies.Condition{Field: "sealed", Op: "eq", Value: true}},
+				}},
+			}},
 		}}},
-		Expose:  []string{"$.items"},
-		Protect: []policies.Protect{{Path: "$.tenant", Action: "reject"}},
-		Require: []policies.Require{{ACR: "2"}, {AMR: []string{"hwk", "otp"}, MaxAge: 3600}},
-		Headers: map[string]policies.Value{"X-User-Id": {Input: "subject.id"}, "X-Kind": {Text: "staff member"}},
-		Region:  "eu", Audit: "detail", Revision: e.Revision(),
+		Expose:     []string{"$.items"},
+		Classified: []string{"$.id", "$.items[*].title"},
+		Protect:    []policies.Protect{{Path: "$.tenant", Action: "reject"}},
+		Require:    []policies.Require{{ACR: "2"}, {AMR: []string{"hwk", "otp"}, MaxAge: 3600}},
+		Headers:    map[string]policies.Value{"X-User-Id": {Input: "subject.id"}, "X-Kind": {Text: "staff member"}},
+		Region:     "eu", Audit: "detail", Revision: e.Revision(),
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("decision (-want +got):\n%s", d)
@@ -157,8 +171,8 @@ func TestDecision(t *testing.T) {
 	if d := cmp.Diff([]string{"X-Kind", "X-User-Id"}, e.HeaderNames()); d != "" {
 		t.Errorf("header names (-want +got):\n%s", d)
 	}
-	if rules, files := e.Size(); rules != 16 || files != 2 {
-		t.Errorf("size = %d rules in %d files, want 16 in 2", rules, files)
+	if rules, files := e.Size(); rules != 17 || files != 2 {
+		t.Errorf("size = %d rules in %d files, want 17 in 2", rules, files)
 	}
 }
 

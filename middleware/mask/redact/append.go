@@ -53,6 +53,10 @@ type Report struct {
 	Masked  int // values that masks replaced or removed
 	Dropped int // rows that row filters removed
 	Hidden  int // values that were not exposed
+	// Rules says for each rule of the [Spec], by its index there, how many
+	// values it masked. Where several hold for a value it is the strictest that
+	// counts. It is nil where the spec has no rules.
+	Rules []int
 	// Pointers are the first places that were changed, as JSON Pointers
 	// (RFC 6901) into the text as it came in. They hold names of the text. A
 	// very long one is cut to that of a container.

@@ -53,7 +53,7 @@ type span struct{ from, to int }
 // the wanted one only loosely.
 type fieldPath struct {
 	filter int
-	cond   int // of the filter
+	leaf   int // of the filter
 	at     int
 	path   []segment
 }
@@ -80,7 +80,7 @@ func (a *automaton) build(p *Plan) {
 	a.each = a.size
 	a.size += len(p.filters)
 	for i, f := range p.filters {
-		for k, c := range f.conds {
+		for k, c := range f.leaves {
 			a.fields = append(a.fields, fieldPath{i, k, a.size, c.field})
 			a.size += 2*len(c.field) + 1
 		}
@@ -131,7 +131,7 @@ func (a *automaton) addNames(p *Plan) {
 		}
 	}
 	for _, f := range p.filters {
-		for _, c := range f.conds {
+		for _, c := range f.leaves {
 			for _, s := range c.field {
 				add(a.loose, s.fold)
 				add(a.exact, s.name)

@@ -1,39 +1,65 @@
 package redact
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 )
 
-// Cond compares one field of a row with a value.
+// Cond compares one field of a row with a value, or combines other conditions.
+// A combination has exactly one of Any, All and Not, not empty, and nothing
+// else; a comparison has none of them.
+//
+// Logic is that of Kleene: what is undefined stays undefined when it is
+// negated; any is true if one is true, all is false if one is false, and
+// otherwise undefined if one is undefined.
 type Cond struct {
 	// Field is the path of the field within the row: "a.b", "['a-b']", or "@"
 	// for the row itself.
 	Field string
-	// Op is eq, ne, in, not_in, lt, le, gt, ge or exists.
+	// Op is eq, ne, in, not_in, lt, le, gt, ge, exists, startswith, endswith or
+	// contains. The last three compare strings, byte by byte; every string
+	// starts with the empty one.
 	Op string
 	// Value is a string, number, bool or nil; a list of those for in and
 	// not_in. For exists it is nil, true, or false for "does not exist".
 	Value any
-	// Missing says that the value has no value. Such a condition never holds.
+	// Missing says that the value has no value. Such a comparison is undefined:
+	// neither it nor its negation holds.
 	Missing bool
+
+	Any, All []Cond
+	Not      *Cond
 }
 
-// Ops of conditions.
+// Ops of comparisons.
 const (
-	opEq     = "eq"
-	opNe     = "ne"
-	opIn     = "in"
-	opNotIn  = "not_in"
-	opLt     = "lt"
-	opLe     = "le"
-	opGt     = "gt"
-	opGe     = "ge"
-	opExists = "exists"
+	opEq         = "eq"
+	opNe         = "ne"
+	opIn         = "in"
+	opNotIn      = "not_in"
+	opLt         = "lt"
+	opLe         = "le"
+	opGt         = "gt"
+	opGe         = "ge"
+	opExists     = "exists"
+	opStartsWith = "startswith"
+	opEndsWith   = "endswith"
+	opContains   = "contains"
+)
+
+func ops() []string {
+	return []string{
+		opEq, opNe, opIn, opNotIn, opLt, opLe, opGt, opGe, opExists,
+		opStartsWith, opEndsWith, opContains,
+	}
+}
+
+// Bounds of the conditions of a spec: how deeply they may be nested, a
+// comparison being 1 deep, and how many comparisons there may be.
+const (
+	maxCondDepth = 16
+	maxLeaves    = 256
 )
 
 // truth is three-valued.
@@ -62,178 +88,45 @@ func (t truth) not() truth {
 	return undefined
 }
 
+// joint is how a condition is made of others.
+type joint uint8
+
+const (
+	isLeaf joint = iota // it is not: it is a comparison
+	isAny
+	isAll
+	isNot // of one
+)
+
 type cond struct {
+	joint joint
+	parts []*cond
+	// A comparison: number leaf among those of its filter.
+	leaf   int
 	field  []segment
 	op     string
 	values []literal
 	never  bool
 }
 
-// literal is a scalar; kind is the first byte of its JSON text: " - t f n,
-// with - for every number and t for both booleans.
-type literal struct {
-	kind   byte
-	text   []byte
-	number decimal
-}
-
-// Fits reports whether value has the shape that op compares with: a list for
-// in and not_in, a bool or nothing for exists, a scalar for the others.
-func Fits(op string, value any) bool {
-	_, err := literals(op, value)
-	return err == nil
-}
-
-func compileCond(c Cond) (*cond, error) {
-	field, err := parseField(c.Field)
-	if err != nil {
-		return nil, err
+// holds judges a condition, given what its comparisons come to.
+func (c *cond) holds(leaf func(*cond) truth) truth {
+	switch c.joint {
+	case isLeaf:
+		return leaf(c)
+	case isNot:
+		return c.parts[0].holds(leaf).not()
 	}
-	if !slices.Contains([]string{opEq, opNe, opIn, opNotIn, opLt, opLe, opGt, opGe, opExists}, c.Op) {
-		return nil, fmt.Errorf("op %q is unknown", c.Op)
+	// One that is decisive decides; else one that is undefined.
+	decisive := yes
+	if c.joint == isAll {
+		decisive = no
 	}
-	if c.Missing {
-		return &cond{field: field, op: c.Op, never: true}, nil
-	}
-	values, err := literals(c.Op, c.Value)
-	if err != nil {
-		return nil, fmt.Errorf("field %q: %s: %w", c.Field, c.Op, err)
-	}
-	return &cond{field: field, op: c.Op, values: values}, nil
-}
-
-func literals(op string, value any) ([]literal, error) {
-	list, isList := value.([]any)
-	switch {
-	case op == opExists:
-		if _, ok := value.(bool); !ok && value != nil {
-			return nil, errors.New("the value must be true, false or absent")
-		}
-	case (op == opIn || op == opNotIn) != isList:
-		return nil, errors.New("in and not_in compare with a list, everything else with a single value")
-	}
-	if !isList {
-		list = []any{value}
-	}
-	out := make([]literal, len(list))
-	for i, v := range list {
-		l, err := literalOf(v)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = l
-	}
-	return out, nil
-}
-
-func literalOf(v any) (literal, error) {
-	var text string
-	switch v := v.(type) {
-	case nil:
-		return literal{kind: 'n'}, nil
-	case string:
-		return literal{kind: '"', text: []byte(v)}, nil
-	case bool:
-		return literal{kind: 't', text: strconv.AppendBool(nil, v)}, nil
-	case json.Number:
-		text = v.String()
-	case float64:
-		text = strconv.FormatFloat(v, 'g', -1, 64)
-	case int:
-		text = strconv.Itoa(v)
-	case int64:
-		text = strconv.FormatInt(v, 10)
-	default:
-		return literal{}, fmt.Errorf("a %T cannot be compared with", v)
-	}
-	if !isNumber(text) {
-		return literal{}, fmt.Errorf("%q is not a number", text)
-	}
-	d, ok := parseDecimal(nil, []byte(text))
-	if !ok {
-		return literal{}, fmt.Errorf("%q is too large a number", text)
-	}
-	return literal{kind: '-', number: d}, nil
-}
-
-// scratch is room for the decoded form of one value, used again and again.
-type scratch struct{ buf []byte }
-
-// literalAt reads a scalar of the text; what it gives is valid until the next
-// use of buf. It reports false for what cannot be compared: containers, half a
-// surrogate pair, an absurd exponent.
-func literalAt(raw []byte, buf *scratch) (literal, bool) {
-	ok := true
-	switch raw[0] {
-	case '{', '[':
-		return literal{}, false
-	case 'n':
-		return literal{kind: 'n'}, true
-	case 't', 'f':
-		return literal{kind: 't', text: raw}, true
-	case '"':
-		if bytes.IndexByte(raw, '\\') < 0 {
-			return literal{kind: '"', text: raw[1 : len(raw)-1]}, true
-		}
-		buf.buf, ok = unquote(buf.buf[:0], raw)
-		return literal{kind: '"', text: buf.buf}, ok
-	}
-	buf.buf = slices.Grow(buf.buf[:0], len(raw))
-	d, ok := parseDecimal(buf.buf, raw)
-	return literal{kind: '-', number: d}, ok
-}
-
-// compares judges the scalar that the field is. A container is undefined.
-func (c *cond) compares(raw []byte, buf *scratch) truth {
-	v, ok := literalAt(raw, buf)
-	if !ok {
-		return undefined
-	}
-	switch c.op {
-	case opEq:
-		return v.equals(c.values[0])
-	case opNe:
-		return v.equals(c.values[0]).not()
-	case opIn:
-		return v.isIn(c.values)
-	case opNotIn:
-		return v.isIn(c.values).not()
-	}
-	n, ok := v.compare(c.values[0])
-	switch {
-	case !ok:
-		return undefined
-	case c.op == opLt:
-		return truthOf(n < 0)
-	case c.op == opLe:
-		return truthOf(n <= 0)
-	case c.op == opGt:
-		return truthOf(n > 0)
-	}
-	return truthOf(n >= 0)
-}
-
-// equals compares scalars of the same type. Null in the policy is the one
-// value that everything can be compared with: it asks whether there is one.
-func (l literal) equals(want literal) truth {
-	switch {
-	case want.kind == 'n':
-		return truthOf(l.kind == 'n')
-	case l.kind != want.kind:
-		return undefined
-	case l.kind == '-':
-		return truthOf(l.number.compare(want.number) == 0)
-	}
-	return truthOf(bytes.Equal(l.text, want.text))
-}
-
-// isIn is the "or" of the comparisons: true beats undefined beats false.
-func (l literal) isIn(list []literal) truth {
-	out := no
-	for _, w := range list {
-		switch l.equals(w) {
-		case yes:
-			return yes
+	out := decisive.not()
+	for _, p := range c.parts {
+		switch p.holds(leaf) {
+		case decisive:
+			return decisive
 		case undefined:
 			out = undefined
 		}
@@ -241,15 +134,83 @@ func (l literal) isIn(list []literal) truth {
 	return out
 }
 
-// compare orders numbers by value and strings by code point.
-func (l literal) compare(want literal) (int, bool) {
+// judge judges a comparison by the scalar that its field is in the text; found
+// says that there is one field, and raw is nil where it cannot be compared:
+// where it is a container, or too long.
+func (c *cond) judge(found bool, raw []byte, buf *scratch) truth {
 	switch {
-	case l.kind != want.kind:
-		return 0, false
-	case l.kind == '-':
-		return l.number.compare(want.number), true
-	case l.kind == '"':
-		return bytes.Compare(l.text, want.text), true
+	case c.never:
+		return undefined
+	case c.op == opExists:
+		return truthOf(found == (string(c.values[0].text) != "false"))
+	case !found || raw == nil:
+		return undefined
 	}
-	return 0, false
+	return c.compares(raw, buf)
+}
+
+// conds compiles conditions and collects their comparisons.
+type conds struct{ leaves []*cond }
+
+func (l *conds) compile(c Cond, depth int) (*cond, error) {
+	if depth > maxCondDepth {
+		return nil, fmt.Errorf("conditions are nested deeper than %d", maxCondDepth)
+	}
+	parts, how := c.Any, isAny
+	kinds := 0
+	if c.Any != nil {
+		kinds++
+	}
+	if c.All != nil {
+		parts, how = c.All, isAll
+		kinds++
+	}
+	if c.Not != nil {
+		parts, how = []Cond{*c.Not}, isNot
+		kinds++
+	}
+	switch {
+	case kinds == 0:
+		return l.comparison(c)
+	case kinds > 1:
+		return nil, errors.New("a condition is one of any, all and not")
+	case c.Field != "" || c.Op != "" || c.Value != nil || c.Missing:
+		return nil, errors.New("a condition combines others or compares a field, not both")
+	case len(parts) == 0:
+		return nil, errors.New("any and all need a condition")
+	}
+	out := &cond{joint: how}
+	for _, p := range parts {
+		compiled, err := l.compile(p, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out.parts = append(out.parts, compiled)
+	}
+	return out, nil
+}
+
+func (l *conds) comparison(c Cond) (*cond, error) {
+	field, err := parseField(c.Field)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(ops(), c.Op) {
+		return nil, fmt.Errorf("op %q is unknown", c.Op)
+	}
+	out := &cond{leaf: len(l.leaves), field: field, op: c.Op, never: c.Missing}
+	if !c.Missing {
+		if out.values, err = literals(c.Op, c.Value); err != nil {
+			return nil, fmt.Errorf("field %q: %s: %w", c.Field, c.Op, err)
+		}
+	}
+	l.leaves = append(l.leaves, out)
+	return out, nil
+}
+
+// Fits reports whether value has the shape that op compares with: a list for
+// in and not_in, a bool or nothing for exists, a scalar for the others.
+func Fits(op string, value any) bool {
+	_, err := literals(op, value)
+	return err == nil
 }

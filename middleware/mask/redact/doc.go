@@ -59,6 +59,7 @@
 // Conditions are judged on the text as it came in, before any mask. Logic is
 // three-valued: a field that is missing, that is a container, that occurs twice
 // or under a name that differs only loosely, or that is of another type than
-// the value it is compared with is undefined. A row stays if every condition of
-// every filter that selects it is true.
+// the value it is compared with is undefined, and so is the negation of that
+// (see [Cond]). A row stays if every condition of every filter that selects it
+// is true.
 package redact

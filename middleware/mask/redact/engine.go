@@ -33,6 +33,7 @@ type engine struct {
 	start     int // offset of the text behind a byte order mark
 
 	counts
+	tally    tally
 	found    bool // a row filter applies
 	pointers pointers
 	trials   []trial
@@ -51,6 +52,7 @@ type engine struct {
 type counts struct {
 	masked, dropped, hidden int
 	pointers                int
+	log                     int // entries in the log of the tally
 	shown, exposed          int // values that a show, or an exposed path, matched
 }
 

@@ -191,7 +191,7 @@ func (m *machine) judgeScalar(s *state) {
 	case !j.open && j.mask.action == noAction:
 		j.deed = nullIt
 	case !j.open: // the weaker actions would let a part of it through
-		j.deed, j.mask = maskIt, m.plan.redact.stricter(j.mask)
+		j.deed, j.mask = maskIt, m.plan.atLeastRedact(j.mask)
 	case j.mask.action != noAction:
 		j.deed = maskIt
 	}
@@ -200,8 +200,8 @@ func (m *machine) judgeScalar(s *state) {
 }
 
 func (m *machine) judgeContainer(j *judged, object bool) {
-	if act := j.mask.action; object && act != noAction && act < Redact {
-		j.mask = m.plan.redact
+	if object {
+		j.mask = m.plan.atLeastRedact(j.mask)
 	}
 	if !j.muted {
 		j.whole = j.mask.action >= Redact

@@ -175,10 +175,28 @@ func (p modelPath) leads(way []place, named bool) bool {
 	return at.elem && seg.what != "[*]" && p.leads(way[1:], named)
 }
 
+// modelCond is a comparison, or parts joined by "any", "all" or "not".
 type modelCond struct {
 	field []string
 	op    string
 	value any // string, json.Number or a list
+	parts []modelCond
+}
+
+func (c modelCond) cond() Cond {
+	var parts []Cond
+	for _, p := range c.parts {
+		parts = append(parts, p.cond())
+	}
+	switch c.op {
+	case "any":
+		return Cond{Any: parts}
+	case "all":
+		return Cond{All: parts}
+	case "not":
+		return Cond{Not: &parts[0]}
+	}
+	return Cond{Field: strings.Join(c.field, "."), Op: c.op, Value: c.value, Missing: c.op != "exists" && c.value == nil}
 }
 
 type modelSpec struct {
@@ -187,7 +205,7 @@ type modelSpec struct {
 	shows  []modelPath
 	expose []modelPath
 	rows   []modelPath
-	conds  []modelCond // one per row filter
+	conds  [][]modelCond // by row filter
 }
 
 func (m *modelSpec) spec() Spec {
@@ -202,8 +220,11 @@ func (m *modelSpec) spec() Spec {
 		s.Expose = append(s.Expose, p.String())
 	}
 	for i, p := range m.rows {
-		c := m.conds[i]
-		s.Rows = append(s.Rows, RowFilter{Path: p.String(), Where: []Cond{{Field: strings.Join(c.field, "."), Op: c.op, Value: c.value}}})
+		f := RowFilter{Path: p.String()}
+		for _, c := range m.conds[i] {
+			f.Where = append(f.Where, c.cond())
+		}
+		s.Rows = append(s.Rows, f)
 	}
 	return s
 }
@@ -245,16 +266,41 @@ func (n *node) find(field []string) (found *node, ambiguous bool) {
 	return nil, true
 }
 
-func (c modelCond) holds(n *node) bool {
+// could says what a condition may come to if every comparison that is undefined
+// may come to anything: both is undefined, and the row stays if it cannot be
+// false. It is another way to say Kleene's logic.
+func (c modelCond) could(n *node) (yes, no bool) {
+	switch c.op {
+	case "any", "all":
+		each := c.op == "all"
+		yes, no = each, !each
+		for _, p := range c.parts {
+			y, f := p.could(n)
+			if each {
+				yes, no = yes && y, no || f
+			} else {
+				yes, no = yes || y, no && f
+			}
+		}
+		return yes, no
+	case "not":
+		yes, no = c.parts[0].could(n)
+		return no, yes
+	}
+	is, ok := c.compare(n)
+	return is || !ok, !is || !ok
+}
+
+// compare gives what a comparison comes to; ok is false where it is undefined.
+func (c modelCond) compare(n *node) (is, ok bool) {
 	f, ambiguous := n.find(c.field)
-	if ambiguous {
-		return false
-	}
-	if c.op == "exists" {
-		return f != nil
-	}
-	if f == nil {
-		return false
+	switch {
+	case ambiguous:
+		return false, false
+	case c.op == "exists":
+		return f != nil, true
+	case f == nil || c.value == nil:
+		return false, false
 	}
 	equal := func(v any) (same, ok bool) {
 		switch v := v.(type) {
@@ -270,19 +316,26 @@ func (c modelCond) holds(n *node) bool {
 		}
 		panic("no such value")
 	}
+	within := map[string]func(text, part string) bool{
+		"startswith": strings.HasPrefix, "endswith": strings.HasSuffix, "contains": strings.Contains,
+	}
+	if test := within[c.op]; test != nil {
+		part, isText := c.value.(string)
+		return test(f.text, part), isText && f.kind == '"'
+	}
 	list, isList := c.value.([]any)
 	if !isList {
 		list = []any{c.value}
 	}
-	all := true
+	ok = true
 	for _, v := range list {
-		same, ok := equal(v)
-		if same && ok {
-			return c.op == "eq" || c.op == "in"
+		same, comparable := equal(v)
+		if same && comparable {
+			return c.op == "eq" || c.op == "in", true
 		}
-		all = all && ok
+		ok = ok && comparable
 	}
-	return all && (c.op == "ne" || c.op == "not_in")
+	return c.op == "ne" || c.op == "not_in", ok
 }
 
 func (m *modelSpec) rowFails(n *node, way []place, parentIsArray bool) bool {
@@ -290,8 +343,13 @@ func (m *modelSpec) rowFails(n *node, way []place, parentIsArray bool) bool {
 		elems := len(p) > 0 && p[len(p)-1].what == "[*]"
 		here := p.matches(way, false, readRows) && (elems || n.kind != '[')
 		each := parentIsArray && !elems && p.matches(way[:len(way)-1], true, readRows)
-		if (here || each) && !m.conds[i].holds(n) {
-			return true
+		if !here && !each {
+			continue
+		}
+		for _, c := range m.conds[i] {
+			if _, no := c.could(n); no {
+				return true
+			}
 		}
 	}
 	return false
@@ -442,15 +500,36 @@ func genSpec(r *rand.Rand) *modelSpec {
 		m.rows = genPaths(r, 2)
 	}
 	for range m.rows {
-		c := modelCond{field: pick(r, []string{"k"}, []string{"a"}, []string{"a", "b"}), op: pick(r, "eq", "ne", "in", "not_in", "exists")}
-		scalar := pick[any](r, "x", "y", json.Number("1"), json.Number("-5"))
-		switch c.op {
-		case "eq", "ne":
-			c.value = scalar
-		case "in", "not_in":
-			c.value = []any{scalar, pick[any](r, "x", json.Number("2"))}
+		list := []modelCond{genCond(r, 3)}
+		if r.IntN(4) == 0 {
+			list = append(list, genCond(r, 1))
 		}
-		m.conds = append(m.conds, c)
+		m.conds = append(m.conds, list)
 	}
 	return m
+}
+
+func genCond(r *rand.Rand, depth int) modelCond {
+	if depth > 1 && r.IntN(2) == 0 {
+		c := modelCond{op: pick(r, "any", "all", "not"), parts: []modelCond{genCond(r, depth-1)}}
+		for c.op != "not" && len(c.parts) < 3 && r.IntN(3) > 0 {
+			c.parts = append(c.parts, genCond(r, depth-1))
+		}
+		return c
+	}
+	c := modelCond{
+		field: pick(r, []string{"k"}, []string{"a"}, []string{"b"}, []string{"a", "b"}),
+		op:    pick(r, "eq", "ne", "in", "not_in", "exists", "startswith", "endswith", "contains"),
+	}
+	scalar := pick[any](r, "x", "y", "", json.Number("1"), json.Number("-5"), nil)
+	switch c.op {
+	case "in", "not_in":
+		if scalar != nil {
+			c.value = []any{scalar, pick[any](r, "x", json.Number("2"))}
+		}
+	case "exists":
+	default:
+		c.value = scalar
+	}
+	return c
 }

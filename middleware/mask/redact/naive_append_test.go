@@ -19,7 +19,7 @@ func naiveAppend(dst, src []byte, plan *Plan, limits Limits) ([]byte, Report, er
 	case !r.rowsFound && len(plan.filters) > 0 && !plan.optionalRows:
 		err = &Error{ErrRowsAbsent, start}
 	default:
-		return r.out, r.Report, nil
+		return r.out, r.report(), nil
 	}
 	return dst, Report{}, err
 }
@@ -55,5 +55,5 @@ func naiveLines(dst, src []byte, plan *Plan, limits Limits) ([]byte, Report, err
 	if documents > 0 && !r.rowsFound && len(plan.filters) > 0 && !plan.optionalRows {
 		return dst, Report{}, &Error{ErrRowsAbsent, 0}
 	}
-	return r.out, r.Report, nil
+	return r.out, r.report(), nil
 }

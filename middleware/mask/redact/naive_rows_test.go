@@ -1,5 +1,7 @@
 package redact
 
+import "slices"
+
 // naiveCapture is where a field of one row was found.
 type naiveCapture struct {
 	field []segment
@@ -89,7 +91,7 @@ func (r *run) newTrial(sc *scope, filters []int) *naiveTrial {
 	aims := sc.aims[:len(sc.aims):len(sc.aims)]
 	for _, i := range filters {
 		var fields []*naiveCapture
-		for _, c := range r.plan.filters[i].conds {
+		for _, c := range r.plan.filters[i].leaves {
 			f := &naiveCapture{field: c.field}
 			fields = append(fields, f)
 			aims = append(aims, aim{f, 0})
@@ -103,13 +105,35 @@ func (r *run) newTrial(sc *scope, filters []int) *naiveTrial {
 // passes reports whether every condition of every filter is true.
 func (r *run) passes(t *naiveTrial) bool {
 	for n, i := range t.filters {
-		for k, c := range r.plan.filters[i].conds {
-			if c.naiveHolds(r.src, t.fields[n][k], r.limits.Scalar) != yes {
+		leaf := func(c *cond) truth { return c.naiveHolds(r.src, t.fields[n][c.leaf], r.limits.Scalar) }
+		for _, c := range r.plan.filters[i].conds {
+			if naiveLogic(c, leaf) != yes {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// naiveLogic writes the tables of Kleene out: as numbers, no is 0, undefined is
+// 1 and yes is 2; any is the greatest, all the least, not the distance from 2.
+func naiveLogic(c *cond, leaf func(*cond) truth) truth {
+	number := map[truth]int{no: 0, undefined: 1, yes: 2}
+	back := []truth{no, undefined, yes}
+	if c.joint == isLeaf {
+		return leaf(c)
+	}
+	var values []int
+	for _, p := range c.parts {
+		values = append(values, number[naiveLogic(p, leaf)])
+	}
+	switch c.joint {
+	case isAny:
+		return back[slices.Max(values)]
+	case isAll:
+		return back[slices.Min(values)]
+	}
+	return back[2-values[0]]
 }
 
 // naiveHolds judges the field as it was found in src.

@@ -31,8 +31,9 @@ type run struct {
 // naiveTally is what is undone when something turns out to vanish.
 type naiveTally struct {
 	Report
-	shown   int // values that a show matched
-	exposed int // values that expose matched
+	shown   int   // values that a show matched
+	exposed int   // values that expose matched
+	ruled   []int // rules that masked, as often as they did
 }
 
 // crumb is one step of the way to a value: the span of the quoted name in src,
@@ -46,6 +47,24 @@ type scope struct {
 	open   bool         // it is exposed, or there is nothing to expose
 	each   []int        // row filters that judge every element of the array
 	aims   []aim        // fields of rows that this value lies on the way to
+}
+
+// report gives what was counted.
+func (r *run) report() Report {
+	out := r.Report
+	if r.plan.asked > 0 {
+		out.Rules = make([]int, r.plan.asked)
+	}
+	for _, i := range r.ruled {
+		out.Rules[i]++
+	}
+	return out
+}
+
+// masked counts a value that a mask has replaced or removed.
+func (r *run) masked(mask verdict) {
+	r.Masked++
+	r.ruled = append(r.ruled, r.plan.rules[mask.rule].origin)
 }
 
 func newRun(dst []byte, plan *Plan, limits Limits) *run {

@@ -40,7 +40,7 @@ func (r *run) value(hold, v int, sc *scope) (int, fate, error) {
 	}
 	if f != kept {
 		r.undo(mark, before, end)
-		r.count(f)
+		r.count(f, sc.mask)
 	}
 	return end, f, nil
 }
@@ -54,10 +54,10 @@ func (r *run) undo(mark int, before naiveTally, end int) {
 	r.span = end
 }
 
-func (r *run) count(f fate) {
+func (r *run) count(f fate, mask verdict) {
 	switch f {
 	case dropped:
-		r.Masked++
+		r.masked(mask)
 	case hidden:
 		r.Hidden++
 	case denied:
@@ -138,7 +138,7 @@ func (r *run) settle(v int, sc *scope, lifted bool) (int, fate, error) {
 		r.Hidden++
 		r.changed()
 	case !sc.open: // the weaker actions would let a part of it through
-		r.maskScalar(v, end, r.plan.redact.stricter(sc.mask))
+		r.maskScalar(v, end, r.plan.atLeastRedact(sc.mask))
 	case sc.mask.action != noAction:
 		r.maskScalar(v, end, sc.mask)
 	}
@@ -155,7 +155,7 @@ func (r *run) maskScalar(v, end int, mask verdict) {
 		r.out = r.plan.rules[mask.rule].appendScalar(r.out, r.src[v], raw, new(scratch))
 	}
 	r.span = end
-	r.Masked++
+	r.masked(mask)
 	r.changed()
 }
 
@@ -163,8 +163,8 @@ func (r *run) maskScalar(v, end int, mask verdict) {
 // is written as if it stayed, and taken back if nothing inside is a reason for
 // that.
 func (r *run) container(v int, sc *scope, lifted, named bool) (int, fate, error) {
-	if act := sc.mask.action; act != noAction && act < Redact && r.src[v] == '{' {
-		sc.mask = r.plan.redact
+	if r.src[v] == '{' {
+		sc.mask = r.plan.atLeastRedact(sc.mask)
 	}
 	whole := sc.mask.action >= Redact
 	open, mask := sc.open, sc.mask
@@ -199,7 +199,7 @@ func (r *run) container(v int, sc *scope, lifted, named bool) (int, fate, error)
 	} else {
 		r.replace(end, redacted)
 	}
-	r.Masked++
+	r.masked(mask)
 	r.changed()
 	return end, kept, nil
 }

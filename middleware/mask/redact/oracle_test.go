@@ -59,7 +59,8 @@ func inAllWays(t testing.TB, dst, src []byte, plan *Plan, limits Limits, lines b
 }
 
 func sameReport(a, b Report) bool {
-	return a.Masked == b.Masked && a.Dropped == b.Dropped && a.Hidden == b.Hidden && slices.Equal(a.Pointers, b.Pointers)
+	return a.Masked == b.Masked && a.Dropped == b.Dropped && a.Hidden == b.Hidden && slices.Equal(a.Rules, b.Rules) &&
+		slices.Equal(a.Pointers, b.Pointers)
 }
 
 func describe(p *Plan) string {

@@ -49,20 +49,36 @@ type Plan struct {
 	// order; the counts tell them apart.
 	patterns             []pattern
 	masks, shows, expose int
-	rules                []rule   // beside the patterns of masks
-	filters              []filter // beside the patterns of rows
-	redact               verdict  // what objects get under actions that have no form for them
-	optionalRows         bool
-	machine              *machine
+	// rules stand beside the patterns of masks. Behind them stand as many more:
+	// what each of them is where it has no form for a value and redacts.
+	rules        []rule
+	asked        int      // rules of the spec
+	filters      []filter // beside the patterns of rows
+	leaves       int      // in all of them
+	optionalRows bool
+	machine      *machine
 }
 
 type rule struct {
+	origin int // among the rules of the spec
 	action Action
 	bucket *big.Rat
 	sealer *sealer
 }
 
-type filter struct{ conds []*cond }
+// filter is a row filter: all its conditions must hold. leaves are the
+// comparisons in them.
+type filter struct{ conds, leaves []*cond }
+
+// holds reports whether a row stays, given what the comparisons come to.
+func (f *filter) holds(leaf func(*cond) truth) bool {
+	for _, c := range f.conds {
+		if c.holds(leaf) != yes {
+			return false
+		}
+	}
+	return true
+}
 
 // verdict is the strictest mask that holds for a value; the zero value is
 // none.
@@ -78,17 +94,22 @@ func (v verdict) stricter(o verdict) verdict {
 	return v
 }
 
+// atLeastRedact gives what a mask is for what the weaker actions have no form
+// for, or would let a part of through.
+func (p *Plan) atLeastRedact(v verdict) verdict {
+	if v.action == noAction || v.action >= Redact {
+		return v
+	}
+	return verdict{Redact, p.masks + v.rule}
+}
+
 // Compile checks a spec and prepares it. Any part that cannot be carried out
 // is an error.
 func Compile(spec Spec, opts Options) (*Plan, error) {
-	p := &Plan{}
-	rules := slices.Clone(spec.Rules)
-	// The order makes ties independent of the order of the spec.
-	slices.SortStableFunc(rules, func(a, b Rule) int {
-		return cmp.Or(cmp.Compare(b.Action, a.Action), cmp.Compare(b.Bucket, a.Bucket), cmp.Compare(a.Path, b.Path))
-	})
+	p := &Plan{asked: len(spec.Rules)}
 	var shows []pattern
-	for _, r := range rules {
+	for _, i := range ranked(spec.Rules) {
+		r := spec.Rules[i]
 		if r.Action == Show {
 			pat, err := newPattern(r.Path, readGrant)
 			if err != nil {
@@ -97,14 +118,14 @@ func Compile(spec Spec, opts Options) (*Plan, error) {
 			shows = append(shows, pat)
 			continue
 		}
-		if err := p.addRule(r, opts); err != nil {
+		if err := p.addRule(r, i, opts); err != nil {
 			return nil, fmt.Errorf("mask of %q: %w", r.Path, err)
 		}
 	}
 	p.masks, p.shows, p.expose = len(p.rules), len(shows), len(spec.Expose)
-	// One rule more, without a path: what objects get.
-	p.redact = verdict{Redact, len(p.rules)}
-	p.rules = append(p.rules, rule{action: Redact})
+	for _, r := range p.rules {
+		p.rules = append(p.rules, rule{action: Redact, origin: r.origin})
+	}
 	p.patterns = append(p.patterns, shows...)
 	for _, path := range spec.Expose {
 		pat, err := newPattern(path, readGrant)
@@ -122,12 +143,26 @@ func Compile(spec Spec, opts Options) (*Plan, error) {
 	return p, nil
 }
 
-func (p *Plan) addRule(r Rule, opts Options) error {
+// ranked gives the indices of the rules in an order that makes ties independent
+// of that of the spec.
+func ranked(rules []Rule) []int {
+	out := make([]int, len(rules))
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortStableFunc(out, func(i, j int) int {
+		a, b := &rules[i], &rules[j]
+		return cmp.Or(cmp.Compare(b.Action, a.Action), cmp.Compare(b.Bucket, a.Bucket), cmp.Compare(a.Path, b.Path))
+	})
+	return out
+}
+
+func (p *Plan) addRule(r Rule, origin int, opts Options) error {
 	pat, err := newPattern(r.Path, readMask)
 	if err != nil {
 		return err
 	}
-	out := rule{action: r.Action}
+	out := rule{origin: origin, action: r.Action}
 	switch r.Action {
 	case Drop, Null, Redact, Partial:
 	case Generalize:
@@ -173,12 +208,17 @@ func (p *Plan) addFilter(f RowFilter) error {
 		return fmt.Errorf("a row filter needs a condition")
 	}
 	var out filter
+	var all conds
 	for _, c := range f.Where {
-		compiled, err := compileCond(c)
+		compiled, err := all.compile(c, 1)
 		if err != nil {
 			return err
 		}
 		out.conds = append(out.conds, compiled)
+	}
+	out.leaves = all.leaves
+	if p.leaves += len(out.leaves); p.leaves > maxLeaves {
+		return fmt.Errorf("the row filters have more than %d comparisons", maxLeaves)
 	}
 	p.filters = append(p.filters, out)
 	p.patterns = append(p.patterns, pat)

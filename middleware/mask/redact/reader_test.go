@@ -271,7 +271,8 @@ func TestCompileIsLinear(t *testing.T) {
 	}
 }
 
-// TestNoAllocations: a warm plan needs no memory of its own.
+// TestNoAllocations: a warm plan needs no memory of its own, but for the one
+// allocation that is given away with the report where there are rules.
 func TestNoAllocations(t *testing.T) {
 	text := benchList(10)
 	dst := make([]byte, 0, 2*len(text))
@@ -284,7 +285,7 @@ func TestNoAllocations(t *testing.T) {
 		})
 		// The pool may lose an engine to a garbage collection, and loses some
 		// on purpose under the race detector.
-		if n >= 1 && !raceEnabled {
+		if n >= float64(1+min(1, len(s.spec.Rules))) && !raceEnabled {
 			t.Errorf("%s: %v allocations", s.name, n)
 		}
 	}

@@ -15,14 +15,14 @@ type capture struct {
 	// and the gateway might read different values.
 	ambiguous bool
 	found     bool
-	holds     truth // of the condition, on the value
+	holds     truth // of the comparison, on the value
 }
 
 // openRow begins a row at the value that is about to be read.
 func (e *engine) openRow(filters []int) {
 	e.rows = append(e.rows, row{len(e.frames), filters, len(e.captures)})
 	for _, i := range filters {
-		for range e.m.plan.filters[i].conds {
+		for range e.m.plan.filters[i].leaves {
 			e.captures = append(e.captures, capture{})
 		}
 	}
@@ -35,27 +35,24 @@ func (e *engine) closeRow() bool {
 	captures := e.captures[row.captures:]
 	passes := true
 	for _, i := range row.filters {
-		conds := e.m.plan.filters[i].conds
-		for k, c := range conds {
-			passes = passes && c.holds(&captures[k]) == yes
-		}
-		captures = captures[len(conds):]
+		f := &e.m.plan.filters[i]
+		passes = passes && f.holds(func(c *cond) truth { return captures[c.leaf].truth(c) })
+		captures = captures[len(f.leaves):]
 	}
 	e.captures = e.captures[:row.captures]
 	e.rows = e.rows[:len(e.rows)-1]
 	return passes
 }
 
-func (c *cond) holds(f *capture) truth {
+// truth gives what the comparison comes to whose field it is.
+func (f *capture) truth(c *cond) truth {
 	switch {
-	case c.never || f.ambiguous:
+	case f.ambiguous:
 		return undefined
-	case c.op == opExists:
-		return truthOf(f.found == (string(c.values[0].text) != "false"))
-	case !f.found:
-		return undefined
+	case f.found:
+		return f.holds
 	}
-	return f.holds
+	return c.judge(false, nil, nil)
 }
 
 // capture gives what is known of a field of the row that began so many names
@@ -67,9 +64,9 @@ func (e *engine) capture(field, behind int) *capture {
 			at := r.captures
 			for _, filter := range r.filters {
 				if filter == f.filter {
-					return &e.captures[at+f.cond]
+					return &e.captures[at+f.leaf]
 				}
-				at += len(e.m.plan.filters[filter].conds)
+				at += len(e.m.plan.filters[filter].leaves)
 			}
 		}
 	}
@@ -99,9 +96,7 @@ func (e *engine) land(j *judged, raw []byte) {
 		f := &e.m.fields[i]
 		c := e.capture(i, len(f.path))
 		c.found = true
-		if cond := e.m.plan.filters[f.filter].conds[f.cond]; raw != nil && !cond.never && cond.op != opExists {
-			c.holds = cond.compares(raw, &e.scratch)
-		}
+		c.holds = e.m.plan.filters[f.filter].leaves[f.leaf].judge(true, raw, &e.scratch)
 	}
 	for _, f := range j.blurred {
 		e.capture(f.field, f.behind).ambiguous = true

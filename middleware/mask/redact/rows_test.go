@@ -74,6 +74,25 @@ func TestConditions(t *testing.T) {
 		{`{"f":"x"}`, "f", "not_in", list(num("1")), false},
 		{`{}`, "f", "not_in", list("y"), false},
 
+		{`{"f":"ab\u0063"}`, "f", "startswith", "ab", true},
+		{`{"f":"abc"}`, "f", "startswith", "abc", true},
+		{`{"f":"abc"}`, "f", "startswith", "b", false},
+		{`{"f":"abc"}`, "f", "startswith", "A", false},
+		{`{"f":"a"}`, "f", "startswith", "ab", false},
+		{`{"f":""}`, "f", "startswith", "", true},
+		{`{"f":"ab\u0063"}`, "f", "endswith", "bc", true},
+		{`{"f":"abc"}`, "f", "endswith", "b", false},
+		{`{"f":"a\nc"}`, "f", "contains", "\nc", true},
+		{`{"f":"abc"}`, "f", "contains", "ac", false},
+		{`{"f":"e\u0301"}`, "f", "contains", "é", false},
+		{`{"f":"\ud800x"}`, "f", "contains", "x", false},
+		{`{"f":12}`, "f", "startswith", "1", false},
+		{`{"f":12}`, "f", "startswith", num("1"), false},
+		{`{"f":"12"}`, "f", "endswith", num("2"), false},
+		{`{"f":"true"}`, "f", "contains", true, false},
+		{`{"f":["x"]}`, "f", "contains", "x", false},
+		{`{}`, "f", "contains", "", false},
+
 		{`{"f":null}`, "f", "exists", nil, true},
 		{`{"f":{}}`, "f", "exists", true, true},
 		{`{}`, "f", "exists", nil, false},
@@ -186,11 +205,14 @@ func TestRowsMeetMasks(t *testing.T) {
 }
 
 func TestMissingNeverHolds(t *testing.T) {
-	for _, op := range []string{"eq", "ne", "in", "not_in", "lt", "le", "gt", "ge", "exists"} {
-		p := compile(t, Spec{Rows: []RowFilter{{Path: "$", Where: []Cond{{Field: "a", Op: op, Missing: true}}}}})
-		for _, in := range []string{`{"a":1}`, `{"a":null}`, `{}`} {
-			if _, _, err := appendBoth(t, nil, []byte(in), p, Limits{}); !errors.Is(err, ErrRowDenied) {
-				t.Errorf("%s of %s: %v", op, in, err)
+	for _, op := range []string{"eq", "ne", "in", "not_in", "lt", "le", "gt", "ge", "exists", "startswith", "endswith", "contains"} {
+		leaf := Cond{Field: "a", Op: op, Missing: true}
+		for _, c := range []Cond{leaf, {Not: &leaf}, {Not: &Cond{Not: &leaf}}} {
+			p := compile(t, Spec{Rows: []RowFilter{{Path: "$", Where: []Cond{c}}}})
+			for _, in := range []string{`{"a":1}`, `{"a":null}`, `{"a":""}`, `{}`} {
+				if _, _, err := appendBoth(t, nil, []byte(in), p, Limits{}); !errors.Is(err, ErrRowDenied) {
+					t.Errorf("%s of %s: %v", op, in, err)
+				}
 			}
 		}
 	}

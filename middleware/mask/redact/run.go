@@ -14,7 +14,7 @@ func newEngine(plan *Plan, limits Limits, lines bool) *engine {
 	limits = limits.withDefaults()
 	// Names that are known are not measured again.
 	if e.m != plan.machine || e.limits.Key != limits.Key {
-		e.forget()
+		e.unlearn()
 	}
 	e.plan, e.m, e.limits = plan, plan.machine, limits
 	e.window.reset(e.limits.Window)
@@ -22,6 +22,7 @@ func newEngine(plan *Plan, limits Limits, lines bool) *engine {
 	e.phase = atStart
 	e.frames = append(e.frames, frame{})
 	e.first = never
+	e.tally.reset(plan.asked)
 	return e
 }
 
@@ -31,8 +32,8 @@ var spare sync.Pool
 // maxSpare bounds what an engine may hold while it is spare.
 const maxSpare = 256 << 10
 
-// forget removes what the engine knows of the automaton it has worked with.
-func (e *engine) forget() {
+// unlearn removes what the engine knows of the automaton it has worked with.
+func (e *engine) unlearn() {
 	if e.names.used {
 		*e.names.cache = [nameSlots]knownName{}
 		e.names.used = false
@@ -53,7 +54,7 @@ func (e *engine) release() {
 		m: e.m, limits: e.limits,
 		window: window{buf: e.buf}, out: e.out[:0], frames: e.frames[:0], nest: nest{bits: e.nest.bits},
 		pointers: pointers{e.pointers.text[:0], e.pointers.ends[:0], e.pointers.saved[:0]},
-		trials:   e.trials[:0], rows: e.rows[:0], captures: e.captures[:0],
+		trials:   e.trials[:0], rows: e.rows[:0], captures: e.captures[:0], tally: e.tally.spare(),
 		names: e.names, scratch: e.scratch,
 	}
 	spare.Put(e)
@@ -188,5 +189,8 @@ func (e *engine) finishText() error {
 }
 
 func (e *engine) report() Report {
-	return Report{Masked: e.masked, Dropped: e.counts.dropped, Hidden: e.hidden, Pointers: e.list()}
+	return Report{
+		Masked: e.masked, Dropped: e.counts.dropped, Hidden: e.hidden,
+		Rules: append([]int(nil), e.tally.by[:e.plan.asked]...), Pointers: e.list(),
+	}
 }

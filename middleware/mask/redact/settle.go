@@ -95,14 +95,14 @@ func (e *engine) close(end int) bool {
 	case !j.open && !j.named && !exposed:
 		f = hidden
 	case gone:
-		e.counts = t.inside
+		e.restore(t.inside)
 		e.rollback(t.start, end)
 		if j.mask.action == Null {
 			e.out = append(e.out, "null"...)
 		} else {
 			e.out = append(e.out, redacted...)
 		}
-		e.masked++
+		e.masking(j.mask)
 		e.changed()
 	case !j.open && j.lifted && exposed:
 		e.shown++
@@ -111,19 +111,20 @@ func (e *engine) close(end int) bool {
 		f = denied
 	}
 	if f != kept {
-		e.remove(f, t.hold, end, t.before)
+		e.remove(f, j.mask, t.hold, end, t.before)
 	}
 	e.settle()
+	e.forget()
 	return f == kept
 }
 
 // remove takes a value back.
-func (e *engine) remove(f fate, hold, end int, before counts) {
+func (e *engine) remove(f fate, mask verdict, hold, end int, before counts) {
 	e.rollback(hold, end)
-	e.counts = before
+	e.restore(before)
 	switch f {
 	case dropped:
-		e.masked++
+		e.masking(mask)
 	case hidden:
 		e.hidden++
 	case denied:
@@ -173,10 +174,13 @@ func (e *engine) finish(j *judged, end int) bool {
 	}
 	e.token = -1
 	if f != kept {
-		e.remove(f, e.frames[len(e.frames)-1].hold, end, before)
+		e.remove(f, j.mask, e.frames[len(e.frames)-1].hold, end, before)
 	}
 	if j.exposes || j.shows {
 		e.settle()
+	}
+	if len(e.tally.log) > 0 {
+		e.forget()
 	}
 	return f == kept
 }
@@ -197,7 +201,7 @@ func (e *engine) do(j *judged, raw []byte, end int) fate {
 		e.hidden++
 	case maskIt:
 		e.out = e.m.plan.rules[j.mask.rule].appendScalar(e.out, e.head, raw, &e.scratch)
-		e.masked++
+		e.masking(j.mask)
 	}
 	e.changed()
 	return kept

@@ -68,6 +68,13 @@ func TestWant(t *testing.T) {
 	ungranted := policies.Decision{}
 	exposing := policies.Decision{Allow: true, Expose: []string{"$.items[*].name", "$.total"}}
 	everyRow := policies.Decision{Allow: true, AllRows: true}
+	combined := policies.Decision{Allow: true, Rows: []policies.Row{{Path: "$", Where: []policies.Condition{
+		{Any: []policies.Condition{
+			{Field: "a", Op: "eq", Input: "subject.id"},
+			{All: []policies.Condition{{Field: "b", Op: "startswith", Value: "x"}, {Field: "c", Op: "exists", Value: true}}},
+		}},
+		{Not: &policies.Condition{Field: "d", Op: "eq", Value: true}},
+	}}}}
 
 	tests := []struct {
 		name, want string
@@ -105,6 +112,7 @@ func TestWant(t *testing.T) {
 
 		{"rows", "{allow: true, rows: ['$.items[*] where tenant eq subject.tenant and stage in [\"open\",\"<new>\"]']}", decision(), ""},
 		{"no rows", "{allow: true, rows: []}", decision(), "rows: want [], got [\"$.items[*] where"},
+		{"combined rows", "{allow: true, rows: ['$ where (a eq subject.id or (b startswith \"x\" and c exists true)) and not (d eq true)']}", combined, ""},
 		{"all rows", "{allow: true, rows: [all]}", everyRow, ""},
 		{"not all rows", "{allow: true, rows: [all]}", decision(), "rows: want [\"all\"]"},
 
