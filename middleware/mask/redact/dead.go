@@ -30,6 +30,30 @@ func (n *nest) pop() (object bool) {
 	return i >= 0 && n.bits[i>>6]>>(i&63)&1 != 0
 }
 
+// enterDead begins the dead container at p.
+func (e *engine) enterDead(j *judged, p int, object bool) {
+	e.dead, e.closes = j, false
+	switch {
+	case j.plain:
+	case j.simple:
+		e.begin(j, p, e.buf[p])
+	default:
+		e.closes = e.open(j, p, object)
+	}
+}
+
+// leaveDead ends the dead container, which ends in front of end, and reports
+// whether it stays.
+func (e *engine) leaveDead(end int) bool {
+	switch {
+	case e.closes:
+		return e.close(end)
+	case e.dead.simple:
+		return e.carryOut(e.dead, nil, end)
+	}
+	return true
+}
+
 // skip goes on in a dead container at p and gives the offset behind it. The
 // text is checked as everywhere, and nothing else. On an error the engine
 // stands where it has to go on.

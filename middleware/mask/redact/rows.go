@@ -18,6 +18,25 @@ type capture struct {
 	holds     truth // of the comparison, on the value
 }
 
+// foregone tells what the filter makes of a value that starts with c, where
+// that is certain beforehand: no field is found in a scalar, and none can be
+// read through an array. Only of an object, or where the value itself is
+// compared, it is not.
+func (f *filter) foregone(c byte) (passes, certain bool) {
+	certain = c != '{'
+	passes = f.holds(func(leaf *cond) truth {
+		switch {
+		case c != '[' && len(leaf.field) > 0:
+			return leaf.judge(false, nil, nil)
+		case c == '[' && len(leaf.field) > 0:
+			return undefined
+		}
+		certain = certain && c == '['
+		return leaf.judge(true, nil, nil)
+	})
+	return passes, certain
+}
+
 // openRow begins a row at the value that is about to be read.
 func (e *engine) openRow(filters []int) {
 	e.rows = append(e.rows, row{len(e.frames), filters, len(e.captures)})

@@ -99,10 +99,12 @@ func (e *engine) safe() int {
 	switch e.phase {
 	case inString, inNumber:
 		j := &e.cur.scalar
-		held = j.deed == dropIt || j.deed == hideIt || len(j.filters) > 0
+		held = j.deed.removes() || len(j.filters) > 0
 	case atNext:
 		held = !f.emitted
-	case inDead, atStart, atEnd:
+	case inDead:
+		held = e.dead.deed.removes()
+	case atStart, atEnd:
 	default:
 		held = true
 	}

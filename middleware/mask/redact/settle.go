@@ -53,7 +53,7 @@ func (e *engine) open(j *judged, p int, object bool) bool {
 // removed or replaced. Rows are another question.
 func (t *trial) stays(now *counts) bool {
 	gone := t.judged.whole && now.shown == t.inside.shown
-	return !gone && !t.judged.hides && (t.judged.open || t.judged.named || now.exposed > t.inside.exposed)
+	return !gone && !t.judged.hides && !t.judged.denies && (t.judged.open || t.judged.named || now.exposed > t.inside.exposed)
 }
 
 // settle looks which trials have been decided by what was found last, so that
@@ -107,7 +107,7 @@ func (e *engine) close(end int) bool {
 	case !j.open && j.lifted && exposed:
 		e.shown++
 	}
-	if t.row && !e.closeRow() {
+	if j.denies || t.row && !e.closeRow() {
 		f = denied
 	}
 	if f != kept {
@@ -118,10 +118,15 @@ func (e *engine) close(end int) bool {
 	return f == kept
 }
 
-// remove takes a value back.
+// remove takes a value back, with what was counted in it.
 func (e *engine) remove(f fate, mask verdict, hold, end int, before counts) {
-	e.rollback(hold, end)
 	e.restore(before)
+	e.vanish(f, mask, hold, end)
+}
+
+// vanish removes a value, or what has been sent of it.
+func (e *engine) vanish(f fate, mask verdict, hold, end int) {
+	e.rollback(hold, end)
 	switch f {
 	case dropped:
 		e.masking(mask)
@@ -134,6 +139,38 @@ func (e *engine) remove(f fate, mask verdict, hold, end int, before counts) {
 	if len(e.frames) == 1 {
 		e.rootFate = f
 	}
+}
+
+// scalar deals with a scalar of which all stands in the window, and reports
+// whether it stays.
+func (e *engine) scalar(j *judged, from, end int) bool {
+	if !j.simple {
+		e.begin(j, from, e.buf[from])
+		return e.finish(j, end)
+	}
+	var raw []byte
+	if j.raw && end-from <= e.limits.Scalar {
+		raw = e.buf[from:end]
+	}
+	e.head = e.buf[from]
+	if !j.deed.removes() {
+		e.flush(from)
+	}
+	return e.carryOut(j, raw, end)
+}
+
+// carryOut does what all there is to do about a value, and reports whether it
+// stays.
+func (e *engine) carryOut(j *judged, raw []byte, end int) bool {
+	e.found = e.found || j.found
+	f := e.do(j, raw, end)
+	if f != kept {
+		e.vanish(f, j.mask, e.frames[len(e.frames)-1].hold, end)
+	}
+	if len(e.tally.log) > 0 {
+		e.forget()
+	}
+	return f == kept
 }
 
 // begin prepares for the scalar at p, which starts with c, if it is not simply
@@ -190,16 +227,20 @@ func (e *engine) do(j *judged, raw []byte, end int) fate {
 	if j.deed == copyIt {
 		return kept
 	}
-	e.lost, e.span = false, end
+	e.lost = false
 	switch j.deed {
 	case dropIt:
 		return dropped
 	case hideIt:
 		return hidden
-	case nullIt:
+	case denyIt:
+		return denied
+	}
+	e.span = end
+	if j.deed == nullIt {
 		e.out = append(e.out, "null"...)
 		e.hidden++
-	case maskIt:
+	} else {
 		e.out = e.m.plan.rules[j.mask.rule].appendScalar(e.out, e.head, raw, &e.scratch)
 		e.masking(j.mask)
 	}

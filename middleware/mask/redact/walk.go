@@ -35,6 +35,7 @@ func (e *engine) walk() error {
 		j    *judged
 		c    byte
 		i    int
+		from int // of the scalar at hand, while it is known to stand in the window
 		ok   bool
 		why  stop
 		keep bool
@@ -72,9 +73,7 @@ value:
 	if c == '{' || c == '[' {
 		goto container
 	}
-	if !cur.scalar.plain && c != 0 {
-		e.begin(&cur.scalar, p, c)
-	}
+	from = p
 	switch {
 	case c == '"':
 		// Most strings are short and end where something special first stands in
@@ -84,11 +83,16 @@ value:
 				break
 			}
 		}
-		if p += bits.TrailingZeros64(m) >> 3; b[p] != '"' {
-			goto inString
+		if p += bits.TrailingZeros64(m) >> 3; b[p] == '"' {
+			p++
+			goto scalar
 		}
-		p++
-		goto scalar
+		if p, why = scanString(b, p); why == stopEnd {
+			goto scalar
+		}
+		e.begin(&cur.scalar, from, c)
+		ph, err = inString, e.broken(p, why)
+		goto leave
 	case c-'0' <= 9 || c == '-':
 		if i, ok = scanNumber(b, p); i < e.end || e.last {
 			if !ok {
@@ -97,6 +101,7 @@ value:
 			p = i
 			goto scalar
 		}
+		e.begin(&cur.scalar, from, c)
 		e.number = numStart
 		goto inNumber
 	}
@@ -105,14 +110,24 @@ value:
 		goto leave
 	}
 	p = i
-	goto scalar
+
+scalar:
+	if cur.scalar.plain {
+		f.emitted = true
+		goto next
+	}
+	if e.scalar(&cur.scalar, from, p) {
+		f.emitted = true
+	}
+	shift = e.shift()
+	goto next
 
 inString:
-	if p, why = scanString(b, p); why == stopEnd {
-		goto scalar
+	if p, why = scanString(b, p); why != stopEnd {
+		ph, err = inString, e.broken(p, why)
+		goto leave
 	}
-	ph, err = inString, e.broken(p, why)
-	goto leave
+	goto finish
 
 inNumber:
 	if p, ok = e.scanOn(p); !ok {
@@ -120,15 +135,11 @@ inNumber:
 		goto leave
 	}
 
-scalar:
-	if cur.scalar.plain {
+finish:
+	if cur.scalar.plain || e.finish(&cur.scalar, p) {
 		f.emitted = true
-	} else {
-		if e.finish(&cur.scalar, p) {
-			f.emitted = true
-		}
-		shift = e.shift()
 	}
+	shift = e.shift()
 
 next:
 	if c = b[p]; c <= ' ' {
@@ -186,12 +197,12 @@ container:
 	if c == '{' {
 		j = &cur.object
 	}
-	keep = !j.plain && e.open(j, p, c == '{')
-	shift = e.shift()
 	if j.dead {
-		e.closes = keep
+		e.enterDead(j, p, c == '{')
 		goto dead
 	}
+	keep = !j.plain && e.open(j, p, c == '{')
+	shift = e.shift()
 	p++
 	e.frames = append(e.frames, frame{
 		state: cur, hold: p + shift, closing: c + 2, // in ASCII
@@ -272,11 +283,7 @@ dead:
 		ph = inDead
 		goto leave
 	}
-	if !e.closes {
-		f.emitted = true
-		goto next
-	}
-	if e.close(p) {
+	if e.leaveDead(p) {
 		f.emitted = true
 	}
 	shift = e.shift()
