@@ -78,3 +78,16 @@ func mixedList(tb testing.TB, records int) []byte {
 	}
 	return []byte(strings.TrimSuffix(b.String(), ",") + "]}")
 }
+
+// BenchmarkMixed measures records of which the next is never like the last.
+func BenchmarkMixed(b *testing.B) {
+	text := mixedList(b, 100)
+	plan := compile(b, benchPlans(b)[1].spec)
+	dst := make([]byte, 0, 2*len(text))
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, _, err := Append(dst, text, plan, Limits{Pointers: -1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -207,10 +207,11 @@ inName:
 	if e.base+p-e.name-2 > e.limits.Key {
 		return p, &Error{ErrTooLarge, e.name}
 	}
-	if start >= 0 {
+	if start >= 0 && known.patience > 0 {
+		known.patience--
 		e.enter(e.m.idle, b, start, p)
-		start = -1
 	}
+	start = -1
 
 colon:
 	if c = b[p]; c != ':' {

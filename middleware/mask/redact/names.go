@@ -1,12 +1,9 @@
 package redact
 
-import (
-	"math"
-	"math/bits"
-)
+import "math/bits"
 
 // names remembers what state names lead to, for as many names as records
-// usually have. Each has four slots, so that those that share one do not drive
+// usually have. Each has eight slots, so that those that share one do not drive
 // each other out.
 //
 // Records are alike: the name that follows a name is mostly the one that
@@ -15,16 +12,20 @@ import (
 type names struct {
 	cache *[nameSlots]knownName
 	used  bool
-	last  uint8 // slot of the name that was found last
-	turn  uint8 // which of the slots of a name is taken next
-	text  []byte
-	fold  []byte
+	// patience is how many more names that mean nothing are remembered in what
+	// is read at a time. Where they are not alike it does not pay.
+	patience int
+	last     uint8 // slot of the name that was found last
+	turn     uint8 // which of the slots of a name is taken next
+	text     []byte
+	fold     []byte
 }
 
-// nameSlots is how many names are remembered.
+// nameSlots is how many names are remembered, ways how many slots each has.
 const (
+	patience  = 64
 	nameSlots = 256
-	ways      = 4
+	ways      = 8
 )
 
 // knownName is a name of up to 23 bytes with the quote behind it, as three
@@ -56,61 +57,56 @@ func (k *knownName) stands(b []byte, i int) bool {
 // enter gives the state of the member of an object whose name, in quotes, is
 // b[i:end].
 func (e *engine) enter(s *state, b []byte, i, end int) *state {
-	k := knownName{from: s, n: uint8(end - 1 - i), mask: math.MaxUint64}
-	switch n := end - 1 - i; {
-	case n > longestKnown:
-		if s == e.m.idle {
-			return nil
-		}
+	n := end - 1 - i
+	if n > longestKnown {
 		return e.lookUp(s, b[i:end])
-	case n < 8:
-		k.mask = 1<<(8*n) - 1
-	default:
-		k.second = uint8(n - 8)
 	}
-	k.a = load8(b, i+1) & k.mask
-	k.b = load8(b, i+1+int(k.second)) & k.mask
-	if k.n > 16 {
-		k.c = load8(b, i+9)
+	mask, second := uint64(1)<<(8*min(n, 8))-1, max(n-8, 0) // a shift by 64 gives 0, and that all ones
+	x, y, z := load8(b, i+1)&mask, load8(b, i+1+second)&mask, uint64(0)
+	if n > 16 {
+		z = load8(b, i+9)
 	}
-	h := (k.a ^ bits.RotateLeft64(k.b, 23) ^ bits.RotateLeft64(k.c, 41) ^ s.salt) * 0x9e3779b97f4a7c15
-	h = (h ^ h>>32) * 0x9e3779b97f4a7c15
-	slot := e.slot(uint8(h>>56), &k)
-	known := &e.names.cache[slot]
-	if !known.is(&k) {
-		if s != e.m.idle { // there, a name is known only so that it can be expected
-			k.to = e.lookUp(s, b[i:end])
+	hi, lo := bits.Mul64(x^s.salt, y^bits.RotateLeft64(z, 32)^0x9e3779b97f4a7c15)
+	first, cache := uint8((hi^lo)>>56), e.names.cache
+	for way := range uint8(ways) {
+		k := &cache[first^way]
+		if k.a == x && k.b == y && k.from == s && k.c == z && int(k.n) == n {
+			e.names.follow(first ^ way)
+			return k.to
 		}
-		*known = k
-		e.names.used = true
 	}
-	e.names.cache[e.names.last].next = slot
-	e.names.last = slot
-	return known.to
+	to := e.lookUp(s, b[i:end])
+	slot := e.names.room(first)
+	cache[slot] = knownName{from: s, to: to, a: x, b: y, c: z, mask: mask, n: uint8(n), second: uint8(second)}
+	e.names.used = true
+	e.names.follow(slot)
+	return to
 }
 
-// slot gives the slot of the name k, or one for it.
-func (e *engine) slot(first uint8, k *knownName) uint8 {
+// follow notes that the name in the slot is the one that was found last.
+func (n *names) follow(slot uint8) {
+	n.cache[n.last].next = slot
+	n.last = slot
+}
+
+// room gives a slot for a new name, one that is empty if there is one.
+func (n *names) room(first uint8) uint8 {
 	for way := range uint8(ways) {
-		known := &e.names.cache[first^way]
-		if known.from == nil || known.is(k) {
+		if n.cache[first^way].from == nil {
 			return first ^ way
 		}
 	}
-	e.names.turn++
-	return first ^ e.names.turn%ways
-}
-
-// is reports whether k is the name of l in the same state.
-func (k *knownName) is(l *knownName) bool {
-	return k.from == l.from && k.a == l.a && k.b == l.b && k.c == l.c && k.n == l.n
+	n.turn++
+	return first ^ n.turn%ways
 }
 
 // lookUp finds the state by the spelling of the name, which counts if a path
 // asks for it, and otherwise by its loose form.
 func (e *engine) lookUp(s *state, quoted []byte) *state {
-	ok := true
-	m := e.m
+	ok, m := true, e.m
+	if s == m.idle {
+		return nil // there, a name is known only so that it can be expected
+	}
 	e.names.text, ok = unquote(e.names.text[:0], quoted)
 	sym := symOther
 	if ok {

@@ -68,6 +68,7 @@ func (e *engine) advance() error {
 		keep = e.needed()
 		e.saveNames(keep)
 	}
+	e.names.patience = patience
 	if err := e.fill(keep); err != nil {
 		return err
 	}
