@@ -57,6 +57,9 @@ type Report struct {
 	// values it masked. Where several hold for a value it is the strictest that
 	// counts. It is nil where the spec has no rules.
 	Rules []int
+	// Found counts what [Options].Detect found in what was kept, by path and
+	// class. What was redacted on that account counts in Masked, too.
+	Found []Finding
 	// Pointers are the first places that were changed, as JSON Pointers
 	// (RFC 6901) into the text as it came in. They hold names of the text. A
 	// very long one is cut to that of a container.

@@ -62,4 +62,15 @@
 // the value it is compared with is undefined, and so is the negation of that
 // (see [Cond]). A row stays if every condition of every filter that selects it
 // is true.
+//
+// # Drift
+//
+// With [Options].Detect the engine looks at values that nothing in the spec
+// speaks of: those that a backend has begun to send since the policy was
+// written. What looks like personal data there is counted by place and class in
+// [Report].Found, and redacted if that is asked for. What is spoken of is what a
+// mask or a show holds for, what [Spec].Known covers, with everything inside,
+// and what an exposed path names: $.a.email speaks of the value of email, and of
+// its elements where that is an array, $.a does not. Without Detect none of this
+// costs anything.
 package redact

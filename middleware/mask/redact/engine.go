@@ -53,7 +53,7 @@ type engine struct {
 type counts struct {
 	masked, dropped, hidden int
 	pointers                int
-	log                     int // entries in the log of the tally
+	log, seen               int // entries in the log and sightings of the tally
 	shown, exposed          int // values that a show, or an exposed path, matched
 }
 

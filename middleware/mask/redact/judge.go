@@ -43,7 +43,11 @@ type judged struct {
 	simple bool // the deed is all there is to do
 
 	deed deed // what is done to a scalar, or to a container that is dead and simple
-	raw  bool // its text is needed for that, or for a condition
+	raw  bool // its text is needed for that, for a condition, or to be looked at
+
+	detects bool // a scalar is looked at
+	known   bool // nothing need be detected, here or inside
+	called  bool // an exposed path names the member whose value it is, or is an element of
 
 	lifted  bool // a show matches
 	shows   bool // and what it matches is exposed
@@ -102,6 +106,10 @@ func (m *machine) judgeKind(s *state, c byte) judged {
 		if j.shows = j.lifted && j.open; !j.open {
 			m.judgeWay(s, &j)
 		}
+		if m.plan.detect != nil {
+			j.known = s.known || j.lifted || m.accepts(s.at, m.knownAt, array) >= 0
+			j.called = s.named || m.accepts(s.at, m.namedAt, array) >= 0
+		}
 	}
 	m.judgeRows(s, &j, c)
 	return j
@@ -147,51 +155,6 @@ func (m *machine) judgeWay(s *state, j *judged) {
 	}
 }
 
-// judgeRows finds the row filters that judge the value, and the fields of
-// conditions that it is.
-func (m *machine) judgeRows(s *state, j *judged, c byte) {
-	array := c == '['
-	j.awaits = array && s.at.meets(m.elems)
-	for i := range m.plan.filters {
-		path := m.plan.masks + m.plan.shows + m.plan.expose + i
-		here := s.at.has(m.each + i)
-		j.at.remove(m.each + i)
-		if m.accepts(s.at, span{m.first[path], m.first[path+1]}, true) >= 0 {
-			j.found = true
-			if array && !m.plan.patterns[path].literalEnd() {
-				j.at.add(m.each + i)
-			} else {
-				here = true
-			}
-		}
-		if !here || s.mute {
-			continue
-		}
-		if passes, certain := m.plan.filters[i].foregone(c); !certain {
-			j.filters = append(j.filters, i)
-		} else if !passes {
-			j.denies = true
-		}
-	}
-	if j.denies {
-		j.filters = nil
-	}
-	for i := range m.fields {
-		f := &m.fields[i]
-		if slices.Contains(j.filters, f.filter) {
-			j.at.add(f.at)
-		}
-		for at := j.at.next(f.at, f.end()+1); at >= 0; at = j.at.next(at+1, f.end()+1) {
-			switch {
-			case at == f.end():
-				j.landed = append(j.landed, i)
-			case array:
-				j.blurred = append(j.blurred, fieldAt{i, at - f.at})
-			}
-		}
-	}
-}
-
 func (m *machine) judgeScalar(s *state) {
 	j := &s.scalar
 	switch {
@@ -211,7 +174,8 @@ func (m *machine) judgeScalar(s *state) {
 	case j.mask.action != noAction:
 		j.deed = maskIt
 	}
-	j.raw = len(j.landed) > 0 || j.deed == maskIt && j.mask.action < Redact
+	j.detects = m.plan.detect != nil && !j.muted && j.deed == copyIt && !j.known && !j.called
+	j.raw = j.detects || len(j.landed) > 0 || j.deed == maskIt && j.mask.action < Redact
 	j.plain = j.deed == copyIt && !j.raw && !j.shows && !j.exposes && !j.found && len(j.filters) == 0
 	j.simple = j.deed != copyIt && j.alone()
 }
@@ -264,14 +228,16 @@ func (m *machine) showsInside(j *judged) bool {
 	return false
 }
 
-// dies reports whether nothing inside can be changed, found or compared. Where
+// dies reports whether nothing inside can be changed, found, looked at or
+// compared. Where
 // no mask holds, nothing depends on a show.
 func (m *machine) dies(j *judged, object bool) bool {
-	if !j.muted && (!j.open || j.mask.action != noAction) {
+	if !j.muted && (!j.open || j.mask.action != noAction || m.plan.detect != nil && !j.known) {
 		return false
 	}
 	live := slices.Clone(j.at)
 	live.clear(m.shows)
+	live.clear(span{m.knownAt.from, m.namedAt.to})
 	if j.muted {
 		live.clear(m.masks)
 		live.clear(m.expose)

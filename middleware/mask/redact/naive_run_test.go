@@ -31,9 +31,10 @@ type run struct {
 // naiveTally is what is undone when something turns out to vanish.
 type naiveTally struct {
 	Report
-	shown   int   // values that a show matched
-	exposed int   // values that expose matched
-	ruled   []int // rules that masked, as often as they did
+	shown   int       // values that a show matched
+	exposed int       // values that expose matched
+	ruled   []int     // rules that masked, as often as they did
+	found   []Finding // each once
 }
 
 // crumb is one step of the way to a value: the span of the quoted name in src,
@@ -47,24 +48,8 @@ type scope struct {
 	open   bool         // it is exposed, or there is nothing to expose
 	each   []int        // row filters that judge every element of the array
 	aims   []aim        // fields of rows that this value lies on the way to
-}
-
-// report gives what was counted.
-func (r *run) report() Report {
-	out := r.Report
-	if r.plan.asked > 0 {
-		out.Rules = make([]int, r.plan.asked)
-	}
-	for _, i := range r.ruled {
-		out.Rules[i]++
-	}
-	return out
-}
-
-// masked counts a value that a mask has replaced or removed.
-func (r *run) masked(mask verdict) {
-	r.Masked++
-	r.ruled = append(r.ruled, r.plan.rules[mask.rule].origin)
+	known  bool         // nothing in it is looked at
+	named  bool         // it is not looked at, nor its elements
 }
 
 func newRun(dst []byte, plan *Plan, limits Limits) *run {
@@ -224,9 +209,9 @@ func (r *run) descend(sc *scope, n *name) scope {
 	for i := range r.plan.patterns {
 		r.states = append(r.states, r.plan.patterns[i].step(sc.states[i], n))
 	}
-	sub := scope{states: r.states[mark:len(r.states):len(r.states)], mask: sc.mask, open: sc.open}
+	sub := scope{states: r.states[mark:len(r.states):len(r.states)], mask: sc.mask, open: sc.open, known: sc.known}
 	if n == nil {
-		sub.each = sc.each
+		sub.each, sub.named = sc.each, sc.named
 	} else {
 		sub.aims = follow(sc.aims, n)
 	}

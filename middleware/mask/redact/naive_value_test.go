@@ -22,7 +22,8 @@ func (r *run) value(hold, v int, sc *scope) (int, fate, error) {
 	}
 	rows := r.judgeRows(sc, v, array)
 	landed := land(sc.aims, array)
-	if sc.open && sc.mask.action == noAction && rows == nil && landed == nil {
+	r.naiveSee(sc, lifted, array)
+	if !r.looks(v, sc) && sc.open && sc.mask.action == noAction && rows == nil && landed == nil {
 		end, err := r.read(v, sc)
 		return end, kept, err
 	}
@@ -141,6 +142,8 @@ func (r *run) settle(v int, sc *scope, lifted bool) (int, fate, error) {
 		r.maskScalar(v, end, r.plan.atLeastRedact(sc.mask))
 	case sc.mask.action != noAction:
 		r.maskScalar(v, end, sc.mask)
+	case r.looks(v, sc):
+		r.naiveDetect(v, end)
 	}
 	return end, kept, nil
 }

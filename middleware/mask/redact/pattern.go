@@ -1,5 +1,7 @@
 package redact
 
+import "slices"
+
 // reading is how a path is read.
 type reading uint8
 
@@ -20,6 +22,17 @@ type pattern struct {
 func newPattern(path string, read reading) (pattern, error) {
 	segs, err := parsePath(path)
 	return pattern{segs: segs, read: read}, err
+}
+
+// names reports whether what the path selects is what a member by its last name
+// holds, the elements of an array included.
+func (p *pattern) names() bool {
+	for _, s := range slices.Backward(p.segs) {
+		if s.kind != segElems || s.deep {
+			return s.kind == segName
+		}
+	}
+	return false
 }
 
 // literalEnd reports whether the path ends in [*].

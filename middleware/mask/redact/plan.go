@@ -9,46 +9,16 @@ import (
 	"strconv"
 )
 
-// Spec is what a policy demands of a text.
-type Spec struct {
-	Rules []Rule
-	Rows  []RowFilter
-	// Expose, where it is not empty, lists the only paths that pass.
-	Expose []string
-}
-
-// Rule is one mask.
-type Rule struct {
-	Path   string
-	Action Action
-	// Bucket is the width of the buckets of [Generalize] on numbers. 0 means
-	// [DefaultBucket].
-	Bucket float64
-}
-
-// DefaultBucket is the width of a bucket where a rule does not say.
-const DefaultBucket = 1000
-
-// RowFilter lets those values at Path pass for which all conditions hold.
-type RowFilter struct {
-	Path  string
-	Where []Cond
-}
-
-// Options are what rules are carried out with.
-type Options struct {
-	Keys *Keyring
-	// Tenant is whose keys are used for hash and tokenize.
-	Tenant string
-}
-
 // Plan is a compiled [Spec]. It is immutable and safe for any number of
 // goroutines.
 type Plan struct {
-	// patterns are those of masks, shows, exposed paths and rows, in this
-	// order; the counts tell them apart.
+	// patterns are those of masks, shows, exposed paths, rows, known paths and
+	// exposed paths that name members, in this order; the counts tell them apart.
 	patterns             []pattern
 	masks, shows, expose int
+	known, named         int
+	detect               func(text []byte, isString bool) string
+	redactFound          bool
 	// rules stand beside the patterns of masks. Behind them stand as many more:
 	// what each of them is where it has no form for a value and redacts.
 	rules        []rule
@@ -139,6 +109,9 @@ func Compile(spec Spec, opts Options) (*Plan, error) {
 			return nil, fmt.Errorf("row filter of %q: %w", f.Path, err)
 		}
 	}
+	if err := p.addKnown(spec, opts); err != nil {
+		return nil, err
+	}
 	p.machine = newMachine(p)
 	return p, nil
 }
@@ -222,6 +195,31 @@ func (p *Plan) addFilter(f RowFilter) error {
 	}
 	p.filters = append(p.filters, out)
 	p.patterns = append(p.patterns, pat)
+	return nil
+}
+
+// addKnown adds the paths where nothing need be detected, if anything is to be.
+func (p *Plan) addKnown(spec Spec, opts Options) error {
+	var known, named []pattern
+	for _, path := range spec.Known {
+		pat, err := newPattern(path, readMask)
+		if err != nil {
+			return fmt.Errorf("known: %w", err)
+		}
+		known = append(known, pat)
+	}
+	if opts.Detect == nil {
+		return nil
+	}
+	from := p.masks + p.shows
+	for _, pat := range p.patterns[from : from+p.expose] {
+		if pat.names() {
+			named = append(named, pat)
+		}
+	}
+	p.detect, p.redactFound = opts.Detect, opts.RedactFound
+	p.known, p.named = len(known), len(named)
+	p.patterns = slices.Concat(p.patterns, known, named)
 	return nil
 }
 

@@ -9,9 +9,11 @@ type pointers struct {
 	saved []byte // names of members at hand that have left the window
 }
 
-// maxSaved bounds what is kept of names: more than that is not part of any
-// pointer, even if all of it is escapes.
-const maxSaved = 8 << 10
+// maxSaved bounds what is kept of names. A name that is longer than a pointer is
+// not part of one, nor of the path of a [Finding], and not kept. Of the others
+// there is room for as many as such a path has, and pointers end before, even if
+// all of it is escapes.
+const maxSaved = maxFoundDeep * maxPointer
 
 // changed adds the place where the engine stands to the report.
 func (e *engine) changed() {
@@ -88,7 +90,7 @@ func (e *engine) saveNames(keep int) {
 		case f.name.from < e.base+keep:
 			name, _ := e.quoted(f)
 			f.saved, f.name = true, span{}
-			if end+len(name) <= maxSaved {
+			if len(name) <= maxPointer && end+len(name) <= maxSaved {
 				e.pointers.saved = append(e.pointers.saved[:end], name...)
 				f.name = span{end, end + len(name)}
 				end += len(name)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -19,7 +20,7 @@ func TestAgainstModel(t *testing.T) {
 	for seed := range uint64(10000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		m := genSpec(r)
-		plan := compile(t, m.spec()).OptionalRows()
+		plan := m.compile(t).OptionalRows()
 		var b strings.Builder
 		genDoc(r, &b, 4)
 		doc := b.String()
@@ -27,9 +28,9 @@ func TestAgainstModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, _, _ := m.out(tree, nil, false, noAction, len(m.expose) == 0)
+		want, _, _ := m.out(tree, modelPlace{open: len(m.expose) == 0})
 		denied := m.rowFails(tree, nil, false)
-		got, _, err := appendBoth(t, nil, []byte(doc), plan, Limits{})
+		got, report, err := appendBoth(t, nil, []byte(doc), plan, Limits{})
 		if denied != errors.Is(err, ErrRowDenied) || err != nil && !denied {
 			t.Fatalf("seed %d: %v\nspec %+v\ndoc  %s", seed, err, m.spec(), doc)
 		}
@@ -38,6 +39,9 @@ func TestAgainstModel(t *testing.T) {
 		}
 		if want == nil {
 			want = &node{kind: 'n'}
+		}
+		if found := gather(want.found(nil)); !slices.Equal(report.Found, found) {
+			t.Fatalf("seed %d: found %v, want %v\nspec %+v\ndoc  %s", seed, report.Found, found, m.spec(), doc)
 		}
 		left, err := parseTree(got)
 		if err != nil || left.String() != want.String() {

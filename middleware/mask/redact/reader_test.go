@@ -297,10 +297,11 @@ func FuzzReader(f *testing.F) {
 		f.Add([]byte(`{"a":{"b":1,"k":"x"},"c":[{"d":"x","e":"123456789"}],"f":12.5e1}`), i, false)
 		f.Add([]byte("{\"a\":1}\n\n [\"\\ud83d\\ude00 é\"]\r\n1"), i, true)
 	}
+	f.Add([]byte(`{"a":"x@y","b":"@","c":[{"d":"@","e":"x\u0040"}],"f@":123456789012}`), 5, false)
 	plans := append(fuzzPlans(f), compile(f, Spec{
 		Rules: rules(f, "$..a redact", "$.a.b show", "$.c partial", "$..d drop"),
 		Rows:  []RowFilter{{Path: "$..c", Where: []Cond{{Field: "e", Op: "ne", Value: "x"}}}},
-	}).OptionalRows())
+	}).OptionalRows(), detecting(f, Spec{Rules: rules(f, "$..b drop"), Known: []string{"$.c[*].d"}}, true))
 	f.Fuzz(func(t *testing.T, in []byte, n int, lines bool) {
 		inAllWays(t, nil, in, plans[uint(n)%uint(len(plans))], Limits{Depth: 50, Key: 40, Scalar: 60}, lines)
 	})

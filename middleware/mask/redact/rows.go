@@ -1,5 +1,7 @@
 package redact
 
+import "slices"
+
 // row is a value that row filters judge, while it is read.
 type row struct {
 	depth    int // of the value: 1 is the root
@@ -16,6 +18,51 @@ type capture struct {
 	ambiguous bool
 	found     bool
 	holds     truth // of the comparison, on the value
+}
+
+// judgeRows finds the row filters that judge the value, and the fields of
+// conditions that it is.
+func (m *machine) judgeRows(s *state, j *judged, c byte) {
+	array := c == '['
+	j.awaits = array && s.at.meets(m.elems)
+	for i := range m.plan.filters {
+		path := m.plan.masks + m.plan.shows + m.plan.expose + i
+		here := s.at.has(m.each + i)
+		j.at.remove(m.each + i)
+		if m.accepts(s.at, span{m.first[path], m.first[path+1]}, true) >= 0 {
+			j.found = true
+			if array && !m.plan.patterns[path].literalEnd() {
+				j.at.add(m.each + i)
+			} else {
+				here = true
+			}
+		}
+		if !here || s.mute {
+			continue
+		}
+		if passes, certain := m.plan.filters[i].foregone(c); !certain {
+			j.filters = append(j.filters, i)
+		} else if !passes {
+			j.denies = true
+		}
+	}
+	if j.denies {
+		j.filters = nil
+	}
+	for i := range m.fields {
+		f := &m.fields[i]
+		if slices.Contains(j.filters, f.filter) {
+			j.at.add(f.at)
+		}
+		for at := j.at.next(f.at, f.end()+1); at >= 0; at = j.at.next(at+1, f.end()+1) {
+			switch {
+			case at == f.end():
+				j.landed = append(j.landed, i)
+			case array:
+				j.blurred = append(j.blurred, fieldAt{i, at - f.at})
+			}
+		}
+	}
 }
 
 // foregone tells what the filter makes of a value that starts with c, where

@@ -224,6 +224,9 @@ func (e *engine) finish(j *judged, end int) bool {
 
 // do does what a scalar is to suffer.
 func (e *engine) do(j *judged, raw []byte, end int) fate {
+	if j.detects {
+		e.detect(raw, end)
+	}
 	if j.deed == copyIt {
 		return kept
 	}

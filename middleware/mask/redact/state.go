@@ -15,6 +15,9 @@ type state struct {
 	mask verdict // strictest mask of the containers
 	open bool    // a container is exposed, or there is nothing to expose
 	mute bool    // a container is not sent
+	// known says that nothing need be detected at the value or inside, named that
+	// it is, or is an element of, what a member holds that an exposed path names.
+	known, named bool
 
 	// seen are the fields whose path the name before the value continues,
 	// blurred those whose path it would continue in another spelling.
@@ -88,7 +91,7 @@ func (m *machine) elem(s *state) *state {
 // step makes the state behind a container.
 func (m *machine) step(j *judged, sym symbol) *state {
 	v := m.allot(2)
-	s := &state{at: v[0], firm: v[1], mask: j.mask, open: j.open, mute: j.muted}
+	s := &state{at: v[0], firm: v[1], mask: j.mask, open: j.open, mute: j.muted, known: j.known, named: j.called && sym == symElem}
 	match := m.match[sym]
 	var carry, firmCarry uint64
 	for w := range s.at {
@@ -145,7 +148,11 @@ func (m *machine) intern(s *state) *state {
 	if s.mute {
 		s.at.clear(span{m.masks.from, m.expose.to})
 		s.at.clear(span{m.each, m.each + len(m.plan.filters)})
-		s.mask, s.open = verdict{}, true
+		s.mask, s.open, s.known = verdict{}, true, m.plan.detect != nil
+	}
+	if s.known {
+		s.at.clear(span{m.knownAt.from, m.namedAt.to})
+		s.named = false
 	}
 	if s.open {
 		s.at.clear(m.expose)
@@ -180,6 +187,12 @@ func (s *state) key() []byte {
 	}
 	if s.mute {
 		flags |= 2
+	}
+	if s.known {
+		flags |= 4
+	}
+	if s.named {
+		flags |= 8
 	}
 	return append(b, flags)
 }

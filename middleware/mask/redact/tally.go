@@ -5,11 +5,14 @@ import (
 	"slices"
 )
 
-// tally counts by rule of the spec. What is counted can be taken back as long
+// tally counts by rule of the spec, and behind these by sighting. What is
+// counted can be taken back as long
 // as something is undecided: the log says what was counted since when.
 type tally struct {
-	by  []int
-	log []logged
+	by   []int
+	log  []logged
+	seen []sighting
+	path []byte // of the last sighting
 }
 
 // logged says that n were added to one of the counts.
@@ -29,7 +32,8 @@ func (t *tally) reset(n int) {
 
 // spare gives the memory of the tally without what is in it.
 func (t *tally) spare() tally {
-	out := tally{by: t.by[:0]}
+	clear(t.seen[:cap(t.seen)])
+	out := tally{by: t.by[:0], seen: t.seen[:0], path: t.path[:0]}
 	if cap(t.log) <= maxSpareLog {
 		out.log = t.log[:0]
 	}
@@ -55,6 +59,8 @@ func (e *engine) restore(before counts) {
 		e.tally.by[l.at] -= l.n
 	}
 	e.tally.log = e.tally.log[:before.log]
+	e.tally.seen = e.tally.seen[:before.seen]
+	e.tally.by = e.tally.by[:e.plan.asked+before.seen]
 	e.counts = before
 }
 
