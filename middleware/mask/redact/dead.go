@@ -189,13 +189,13 @@ name:
 		p = skipSpace(b, p)
 		c = b[p]
 	}
+	if k = known.expected(); k.from == e.m.idle && k.stands(b, p) {
+		known.last = known.next()
+		p += int(k.n)
+		goto value
+	}
 	if c != '"' {
 		return e.rest(p, atName, e.fail(ErrSyntax, p, 0))
-	}
-	if k = known.expected(); k.from == e.m.idle && k.stands(b, p+1) {
-		known.last = known.next()
-		p += int(k.n) + 1
-		goto colon
 	}
 	e.name, start = e.base+p, p
 	p++

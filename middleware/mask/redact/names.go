@@ -28,15 +28,15 @@ const (
 	ways      = 8
 )
 
-// knownName is a name of up to 23 bytes with the quote behind it, as three
-// words that overlap: the first eight bytes, the last eight, and those from the
-// ninth on. Of a shorter name the first two are the same, and mask says what of
-// them counts.
+// knownName is a name of up to 21 bytes with its quotes and a colon behind it,
+// as three words that overlap: the first eight bytes, the last eight, and those
+// from the ninth on. Of a shorter name the first two are the same, and mask says
+// what of them counts.
 type knownName struct {
 	from, to *state
 	a, b, c  uint64
 	mask     uint64
-	n        uint8 // length with the quote
+	n        uint8 // length of all that
 	second   uint8 // offset of the second word
 	next     uint8 // slot of the name that followed
 }
@@ -49,7 +49,7 @@ func (n *names) next() uint8 { return n.cache[n.last].next }
 // expected gives the name that is expected.
 func (n *names) expected() *knownName { return &n.cache[n.next()] }
 
-// stands reports whether the name stands in b at i.
+// stands reports whether the name stands in b at i, with a colon behind it.
 func (k *knownName) stands(b []byte, i int) bool {
 	return ((load8(b, i)^k.a)|(load8(b, i+int(k.second))^k.b))&k.mask == 0 && (k.n <= 16 || load8(b, i+8) == k.c)
 }
@@ -57,14 +57,18 @@ func (k *knownName) stands(b []byte, i int) bool {
 // enter gives the state of the member of an object whose name, in quotes, is
 // b[i:end].
 func (e *engine) enter(s *state, b []byte, i, end int) *state {
-	n := end - 1 - i
+	n := end - i + 1
 	if n > longestKnown {
 		return e.lookUp(s, b[i:end])
 	}
 	mask, second := uint64(1)<<(8*min(n, 8))-1, max(n-8, 0) // a shift by 64 gives 0, and that all ones
-	x, y, z := load8(b, i+1)&mask, load8(b, i+1+second)&mask, uint64(0)
+	colon := 8 * (n - 1 - second)                           // where space may stand
+	x, y, z := load8(b, i), load8(b, i+second)&mask&^(0xff<<colon)|':'<<colon, uint64(0)
+	if n <= 8 {
+		x = y
+	}
 	if n > 16 {
-		z = load8(b, i+9)
+		z = load8(b, i+8)
 	}
 	hi, lo := bits.Mul64(x^s.salt, y^bits.RotateLeft64(z, 32)^0x9e3779b97f4a7c15)
 	first, cache := uint8((hi^lo)>>56), e.names.cache

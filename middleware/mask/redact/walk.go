@@ -235,16 +235,18 @@ name:
 		p = skipSpace(b, p)
 		c = b[p]
 	}
+	if k = e.names.expected(); k.from == f.state && k.stands(b, p) {
+		e.names.last = e.names.next()
+		f.saved, f.name = false, span{e.base + p, e.base + p + int(k.n) - 1}
+		p += int(k.n)
+		if cur = k.to; cur.fields {
+			e.meet(cur)
+		}
+		goto value
+	}
 	if c != '"' {
 		ph, err = atName, e.fail(ErrSyntax, p, 0)
 		goto leave
-	}
-	if k = e.names.expected(); k.from == f.state && k.stands(b, p+1) {
-		e.names.last = e.names.next()
-		f.saved, f.name = false, span{e.base + p, e.base + p + int(k.n) + 1}
-		p += int(k.n) + 1
-		cur = k.to
-		goto named
 	}
 	e.token = p
 	e.name = e.base + p
@@ -261,8 +263,6 @@ inName:
 	f.saved, f.name = false, span{e.name, e.base + p}
 	cur = e.enter(f.state, b, e.token, p)
 	e.token = -1
-
-named:
 	if cur.fields {
 		e.meet(cur)
 	}
