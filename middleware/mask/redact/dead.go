@@ -31,14 +31,14 @@ func (n *nest) pop() (object bool) {
 }
 
 // enterDead begins the dead container at p.
-func (e *engine) enterDead(j *judged, p int, object bool) {
+func (e *engine) enterDead(j *judged, p int) {
 	e.dead, e.closes = j, false
 	switch {
 	case j.plain:
 	case j.simple:
 		e.begin(j, p, e.buf[p])
 	default:
-		e.closes = e.open(j, p, object)
+		e.closes = e.open(j, p)
 	}
 }
 

@@ -198,10 +198,10 @@ container:
 		j = &cur.object
 	}
 	if j.dead {
-		e.enterDead(j, p, c == '{')
+		e.enterDead(j, p)
 		goto dead
 	}
-	keep = !j.plain && e.open(j, p, c == '{')
+	keep = !j.plain && e.open(j, p)
 	shift = e.shift()
 	p++
 	e.frames = append(e.frames, frame{
