@@ -34,7 +34,8 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 		Policy: Policy{Off: true, Stated: true, Masks: "optional", Rows: "optional"},
 		Mask: Mask{Buffer: "stream", Max: 8 << 20, Unclassified: "off", OracleParameters: []string{
 			"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
-			"include", "exclude", "expand", "filter", "group_by", "distinct",
+			"include", "exclude", "expand", "columns", "filter", "where", "having", "and", "or",
+			"group_by", "distinct", "apply", "compute",
 		}},
 		Timeouts: want.Timeouts, Limits: want.Limits, Audit: "metadata",
 	}}

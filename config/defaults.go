@@ -69,7 +69,8 @@ func defaultRoute() Route {
 			Buffer: "stream", Max: 8 << 20, Unclassified: "off",
 			OracleParameters: []string{
 				"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
-				"include", "exclude", "expand", "filter", "group_by", "distinct",
+				"include", "exclude", "expand", "columns", "filter", "where", "having", "and", "or",
+				"group_by", "distinct", "apply", "compute",
 			},
 		},
 		Audit: "metadata",

@@ -137,8 +137,8 @@ type Mask struct {
 	// with 403. Parameters that are named like a masked field (salary,
 	// salary__gt, salary[gt], filter[salary]) are refused in any case.
 	// A $ in front does not count. Default: ordering, order, order_by, sort,
-	// sort_by, fields, select, include, exclude, expand, filter, group_by,
-	// distinct.
+	// sort_by, fields, select, include, exclude, expand, columns, filter,
+	// where, having, and, or, group_by, distinct, apply, compute.
 	OracleParameters []string `yaml:"oracle_parameters"`
 	// Unclassified says what becomes of values that look like personal data
 	// under paths that neither a mask nor `classified` names: off, report

@@ -60,7 +60,7 @@ func brokenUpstreams() []broken {
 			_, _ = io.WriteString(w, json+"}")
 		}),
 		{
-			name: "upstream/larger than is masked", settings: one + "    mask: {max: 1KiB}\n",
+			name: "upstream/larger than is masked", settings: one + "    mask: {buffer: full, max: 1KiB}\n",
 			backend: reply("application/json", json+strings.Repeat(" ", 2000)+"}"), status: 502, code: "response_unmaskable", saw: 1,
 		},
 	}

@@ -62,6 +62,10 @@ func (g *Gateway) Swap(p *Plan) { g.plan.Swap(p).leave() }
 // Close gives up the current plan; the gateway must not be used afterwards.
 func (g *Gateway) Close() { g.plan.Load().leave() }
 
+// Unclassified lists where answers held values that look like personal data
+// and that the policies do not know.
+func (g *Gateway) Unclassified() []telemetry.Unclassified { return g.deps.Metrics.Unclassified() }
+
 // Draining reports whether the gateway is about to stop.
 func (g *Gateway) Draining() bool { return g.draining.Load() }
 

@@ -35,6 +35,11 @@ type Exchange struct {
 	Decision *policies.Decision // authz: the answer; nil where policy is off
 	Refusal  *Refusal           // problem: why it was refused, if it was
 
+	// What was done to the answer, and found in it. Known when the body of the
+	// response has been closed.
+	Masked       []Finding // mask: values by rule of the decision
+	Unclassified []Finding // mask: values that look like personal data and that no rule knows
+
 	// Memory is the budget that bodies held whole are taken from.
 	Memory *Budget // gateway
 
@@ -58,3 +63,10 @@ func (x *Exchange) Note(key string, value any) {
 
 // Notes gives the findings so far, oldest first.
 func (x *Exchange) Notes() []Note { return x.notes }
+
+// Finding counts values of an answer. It never holds one.
+type Finding struct {
+	Path  string `json:"path"`            // a JSONPath: of the rule, or of the place without indices
+	Class string `json:"class,omitempty"` // what the values are: the policy's own word, or what they look like
+	Count int    `json:"count"`
+}

@@ -112,6 +112,28 @@ type Condition struct {
 	Not *Condition  `json:"not,omitempty"`
 }
 
+// Text says it in a line: "branch in subject.branches", "(a eq 1 or not (b
+// exists))". What is compared with is said by operand, since not everybody may
+// see values.
+func (c Condition) Text(operand func(Condition) string) string {
+	joined := func(parts []Condition, word string) string {
+		texts := make([]string, len(parts))
+		for i, p := range parts {
+			texts[i] = p.Text(operand)
+		}
+		return "(" + strings.Join(texts, word) + ")"
+	}
+	switch {
+	case c.Any != nil:
+		return joined(c.Any, " or ")
+	case c.All != nil:
+		return joined(c.All, " and ")
+	case c.Not != nil:
+		return "not " + joined([]Condition{*c.Not}, "")
+	}
+	return strings.Join([]string{c.Field, c.Op, operand(c)}, " ")
+}
+
 // Ops lists the comparison operators of a [Condition].
 func Ops() []string {
 	return []string{

@@ -99,7 +99,7 @@ func printDecision(w io.Writer, d *policies.Decision) {
 	}
 	for _, r := range d.Rows {
 		for _, c := range r.Where {
-			fmt.Fprintf(w, "  rows    %s where %s %s %s\n", r.Path, c.Field, c.Op, operand(c))
+			fmt.Fprintf(w, "  rows    %s where %s\n", r.Path, c.Text(operand))
 		}
 	}
 	for _, p := range d.Protect {

@@ -103,6 +103,7 @@ func (a *Admin) routes() http.Handler {
 	inner.HandleFunc("POST /admin/reload", a.reload)
 	inner.HandleFunc("GET /admin/reload", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, a.reloader.Last()) })
 	inner.HandleFunc("GET /admin/explain", a.explain)
+	inner.HandleFunc("GET /admin/unclassified", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, a.g.Unclassified()) })
 	inner.HandleFunc("/debug/pprof/", pprof.Index)
 	inner.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	inner.HandleFunc("/debug/pprof/profile", pprof.Profile)

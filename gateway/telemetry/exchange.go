@@ -36,15 +36,26 @@ func (m *Metrics) Exchange(x *middleware.Exchange, status int, bytes int64, took
 	for _, n := range x.Notes() {
 		m.note(route, n)
 	}
+	for _, f := range x.Masked {
+		m.masked.WithLabelValues(route, m.classes.label(f.Class)).Add(max(0, float64(f.Count)))
+	}
+	for _, f := range x.Unclassified {
+		m.unclassified.WithLabelValues(route, m.classes.label(f.Class)).Add(max(0, float64(f.Count)))
+	}
+	if len(x.Unclassified) > 0 {
+		m.drift.add(route, x.Unclassified, x.Start)
+	}
 }
 
 // note counts the findings that have a metric; the others are for the record.
 func (m *Metrics) note(route string, n middleware.Note) {
 	switch n.Key {
-	case "masked":
-		m.masked.WithLabelValues(route).Add(number(n.Value))
 	case "rows_dropped":
 		m.rowsDropped.WithLabelValues(route).Add(number(n.Value))
+	case "hidden":
+		m.hidden.WithLabelValues(route).Add(number(n.Value))
+	case "answer_cut":
+		m.cut.WithLabelValues(route).Inc()
 	case "ratelimit_shadow":
 		if limit, ok := n.Value.(string); ok {
 			m.limitShadow.WithLabelValues(limit).Inc()

@@ -8,7 +8,7 @@
 // A label's values come from the configuration or from a closed list, never
 // from a client: routes, upstreams, rate limits and stages by name, methods and
 // statuses folded to the known ones, codes to the stable ones ("policy" for a
-// policy's own). Whatever a client sends, the number of time series stays what
+// policy's own), classes of masked values to the first of them. Whatever a client sends, the number of time series stays what
 // the configuration makes it. What belongs to no route is counted under "none".
 package telemetry
 
@@ -37,13 +37,19 @@ type Metrics struct {
 	upstreamSeconds *prometheus.HistogramVec
 	refusals        *prometheus.CounterVec
 	masked          *prometheus.CounterVec
+	hidden          *prometheus.CounterVec
 	rowsDropped     *prometheus.CounterVec
+	unclassified    *prometheus.CounterVec
+	cut             *prometheus.CounterVec
 	limitShadow     *prometheus.CounterVec
 	limitStore      *prometheus.CounterVec
 	reloads         *prometheus.CounterVec
 	reloadOK        prometheus.Gauge
 	reloadTime      prometheus.Gauge
 	panics          prometheus.Counter
+
+	classes classes
+	drift   drift
 }
 
 // New makes the metrics, with those of the Go runtime, the process and the
@@ -66,7 +72,11 @@ func New() *Metrics {
 	m.upstreamSeconds = m.histograms("upstream_duration_seconds",
 		"Time from handing a request to an upstream to the head of its answer, or to giving up.", requestBuckets, "upstream")
 	m.refusals = m.counters("refusals_total", "Requests answered by the gateway with a refusal.", "route", "stage", "code")
-	m.masked = m.counters("masked_values_total", "Values of answers that were masked.", "route")
+	m.masked = m.counters("masked_values_total", "Values of answers that were masked, by class in the words of the policy.", "route", "class")
+	m.hidden = m.counters("hidden_values_total", "Values taken out of answers because they were not exposed.", "route")
+	m.unclassified = m.counters("unclassified_values_total",
+		"Values of answers that look like personal data and that the policy does not know, by what they look like.", "route", "class")
+	m.cut = m.counters("answers_cut_total", "Answers that were cut off because what came last could not be masked.", "route")
 	m.rowsDropped = m.counters("rows_dropped_total", "Records taken out of answers by row filters.", "route")
 	m.limitShadow = m.counters("ratelimit_shadow_total", "Requests that a rate limit in shadow mode would have refused.", "limit")
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")

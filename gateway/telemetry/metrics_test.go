@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,8 +57,10 @@ func about(all, line string) string {
 func used(t *testing.T) *Metrics {
 	m := New()
 	x := middlewaretest.Exchange(t, "GET", "/", nil)
-	x.Note("masked", 3)
-	x.Note("masked", int64(2))
+	x.Masked = []middleware.Finding{{Path: "$..ssn", Class: "pii", Count: 3}, {Path: "$..dob", Class: "pii", Count: 1}, {Path: "$..pay", Count: 2}}
+	x.Unclassified = []middleware.Finding{{Path: "$.note", Class: "email", Count: 7}}
+	x.Note("hidden", int64(6))
+	x.Note("answer_cut", "byte 7: not valid JSON")
 	x.Note("rows_dropped", 4)
 	x.Note("ratelimit_shadow", "per-user")
 	x.Note("ratelimit_store", "per-address: local")
@@ -94,7 +97,11 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_response_bytes_total{route="test"} 1100`,
 		`gatehouse_requests_in_flight 1`,
 		`gatehouse_refusals_total{code="forbidden",route="test",stage="authz"} 1`,
-		`gatehouse_masked_values_total{route="test"} 5`,
+		`gatehouse_masked_values_total{class="pii",route="test"} 4`,
+		`gatehouse_masked_values_total{class="none",route="test"} 2`,
+		`gatehouse_unclassified_values_total{class="email",route="test"} 7`,
+		`gatehouse_hidden_values_total{route="test"} 6`,
+		`gatehouse_answers_cut_total{route="test"} 1`,
 		`gatehouse_rows_dropped_total{route="test"} 4`,
 		`gatehouse_ratelimit_shadow_total{limit="per-user"} 1`,
 		`gatehouse_ratelimit_store_errors_total{limit="per-address"} 1`,
@@ -141,8 +148,11 @@ func TestLabelsAreBounded(t *testing.T) {
 		x := middlewaretest.Exchange(t, "GET", "/", nil)
 		x.Request.Method, x.Route = verb, nil
 		x.Refusal = &middleware.Refusal{Stage: "authz", Status: 403, Code: verb}
-		x.Note("masked", "a lot")
-		x.Note("masked", -1)
+		x.Note("hidden", "a lot")
+		x.Note("hidden", -1)
+		for j := range 2 * maxClasses {
+			x.Masked = append(x.Masked, middleware.Finding{Class: fmt.Sprint("class", i, j), Count: 1})
+		}
 		m.Exchange(x, 520+i, 0, 0)
 		m.Exchange(x, 700+i, 0, 0)
 	}
@@ -152,7 +162,8 @@ func TestLabelsAreBounded(t *testing.T) {
 		`gatehouse_requests_total{method="other",route="none",status="other"} 4`,
 		`gatehouse_requests_total{method="other",route="none",status="400"} 1`,
 		`gatehouse_refusals_total{code="policy",route="none",stage="authz"} 8`,
-		`gatehouse_masked_values_total{route="none"} 0`,
+		`gatehouse_hidden_values_total{route="none"} 0`,
+		fmt.Sprintf(`gatehouse_masked_values_total{class="other",route="none"} %d`, 2*(4*2*maxClasses-maxClasses)),
 	)
 }
 
@@ -227,5 +238,28 @@ func BenchmarkExchange(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Exchange(x, 200, 100, time.Millisecond)
+	}
+}
+
+func TestUnclassifiedIsKeptByPlace(t *testing.T) {
+	m := New()
+	first, last := time.Unix(1000, 0), time.Unix(2000, 0)
+	for _, at := range []time.Time{last, first, last} {
+		x := middlewaretest.Exchange(t, "GET", "/", nil)
+		x.Start = at
+		x.Unclassified = []middleware.Finding{{Path: "$.b", Class: "card", Count: 2}, {Path: "$.a", Class: "email", Count: 1}}
+		m.Exchange(x, 200, 0, 0)
+	}
+	got := m.Unclassified()
+	if len(got) != 2 || got[0].Path != "$.a" || got[0].Count != 3 || got[1].Path != "$.b" || got[1].Count != 6 || !got[1].Last.Equal(last) {
+		t.Errorf("got %+v", got)
+	}
+	x := middlewaretest.Exchange(t, "GET", "/", nil)
+	for i := range 2 * maxPlaces {
+		x.Unclassified = append(x.Unclassified, middleware.Finding{Path: fmt.Sprint("$.p", i), Class: "card", Count: 1})
+	}
+	m.Exchange(x, 200, 0, 0)
+	if n := len(m.Unclassified()); n != maxPlaces {
+		t.Errorf("%d places are kept, want %d", n, maxPlaces)
 	}
 }

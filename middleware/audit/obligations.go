@@ -25,7 +25,7 @@ func obligations(d *policies.Decision) []string {
 	}
 	for _, r := range d.Rows {
 		for _, c := range r.Where {
-			add("rows", r.Path, c.Field, c.Op, named(c.Input))
+			add("rows", r.Path, c.Text(func(c policies.Condition) string { return named(c.Input) }))
 		}
 	}
 	for _, p := range d.Protect {

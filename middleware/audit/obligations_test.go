@@ -16,14 +16,14 @@ func TestObligationsAreOnRecordInDetail(t *testing.T) {
 		Deny:    []policies.Denial{{Code: "late", Message: "come back tomorrow"}},
 		Mask:    []policies.Mask{{Path: "$..ssn", Action: "redact"}},
 		Expose:  []string{"$.name"},
-		Rows:    []policies.Row{{Path: "$", Where: []policies.Condition{{Field: "tenant", Op: "eq", Input: "subject.tenant"}, {Field: "owner", Op: "eq", Value: "ann@example.com"}}}},
+		Rows:    []policies.Row{{Path: "$", Where: []policies.Condition{{Field: "tenant", Op: "eq", Input: "subject.tenant"}, {Field: "owner", Op: "eq", Value: "ann@example.com"}}}, {Path: "$", Where: []policies.Condition{{Any: []policies.Condition{{Field: "owner", Op: "eq", Value: "ann@example.com"}, {Not: &policies.Condition{Field: "b", Op: "in", Input: "subject.branches"}}}}}}},
 		Protect: []policies.Protect{{Path: "$.pay", Action: "drop"}},
 		Headers: map[string]policies.Value{"X-User-Id": {Input: "subject.id"}, "X-Mail": {Text: "ann@example.com"}},
 		Require: []policies.Require{{ACR: "gold", AMR: []string{"otp", "pwd"}, MaxAge: 3600}},
 		Region:  "eu", AllRows: true, AllFields: true,
 	}
 	want := []string{
-		"deny late", "mask redact $..ssn", "expose $.name", "rows $ tenant eq <subject.tenant>", "rows $ owner eq <value>",
+		"deny late", "mask redact $..ssn", "expose $.name", "rows $ tenant eq <subject.tenant>", "rows $ owner eq <value>", "rows $ (owner eq <value> or not (b in <subject.branches>))",
 		"protect drop $.pay", "require acr gold, amr otp pwd, max_age 3600", "header X-Mail <value>", "header X-User-Id <subject.id>", "region eu", "all_fields", "all_rows",
 	}
 	for _, tt := range []struct {

@@ -2,12 +2,11 @@ package mask
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"strconv"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
@@ -16,120 +15,158 @@ import (
 // Why answers are withheld.
 var (
 	errStatus    = errors.New("status has no body that could be masked whole")
-	errMediaType = errors.New("media type is not JSON in UTF-8")
-	errCoding    = errors.New("content coding is not understood")
-	errTooLarge  = errors.New("answer is larger than the route masks")
-	errExpansion = errors.New("answer expands too much")
+	errMediaType = errors.New("media type is not one that can be masked")
+	errTooLarge  = errors.New("answer is larger than the route holds")
 	errShort     = errors.New("answer is not as long as it says")
 	errNoMemory  = errors.New("the memory for bodies is used up")
 )
 
-// answer is a response on its way to being masked, with the memory it holds.
+// Prefetched is how much of a masked answer is held before its head is sent. A
+// fault within is a clean refusal, and an answer that is no longer is sent with
+// its length: for small answers chunks cost more than masks.
+const prefetched = 64 << 10
+
+// masker is a body as the decision lets it pass: what the engines have in
+// common.
+type masker interface {
+	io.ReadCloser
+	// Prefetch reads on until n bytes are there, or all, and gives them: what
+	// Read gives next.
+	Prefetch(n int) (head []byte, complete bool, err error)
+	Report() redact.Report
+}
+
+// answer is a response on its way to being masked.
 type answer struct {
-	res   *http.Response
-	x     *middleware.Exchange
-	plan  *redact.Plan
-	limit int64
-	taken int64
+	*demand
+	x    *middleware.Exchange
+	res  *http.Response
+	rest memory
 }
 
-func (a *answer) take(n int64) error {
-	if n <= 0 {
-		return nil
-	}
-	if !a.x.Memory.Take(n) {
-		return errNoMemory
-	}
-	a.taken += n
-	return nil
-}
-
-func (a *answer) give(n int64) {
-	a.x.Memory.Give(n)
-	a.taken -= n
-}
-
-func (a *answer) release() { a.give(a.taken) }
-
-// mask replaces the body of the answer, or says why it cannot.
-func (a *answer) mask() error {
+// mask gives the response that is sent instead, or says why there is none. The
+// body that was there is closed with the new one, or by the caller.
+func (a *answer) mask() (*http.Response, error) {
 	res := a.res
 	switch c := res.StatusCode; {
 	case c < 200, c == http.StatusPartialContent, c == http.StatusNotModified, c == http.StatusRequestedRangeNotSatisfiable:
-		return fmt.Errorf("%w: %d", errStatus, c)
-	case c == http.StatusNoContent, c == http.StatusResetContent, a.x.Request.Method == http.MethodHead && len(a.x.Decision.Rows) == 0:
-		a.empty()
-		return nil
+		return nil, fmt.Errorf("%w: %d", errStatus, c)
+	case c == http.StatusNoContent, c == http.StatusResetContent, a.x.Request.Method == http.MethodHead && len(a.spec.Rows) == 0:
+		return a.empty(), nil
 	}
-	body, err := a.open()
+	f := formatOf(res.Header)
+	body, err := a.begin(f)
 	if err != nil {
-		return err
-	}
-	if body == nil {
-		a.empty()
-		return nil
-	}
-	src, err := a.readAll(body)
-	if err != nil {
-		return err
-	}
-	out, report, err := a.rewrite(src)
-	if err != nil {
-		return err
-	}
-	a.give(int64(cap(src)))
-	middleware.ReplaceBody(res, out)
-	if a.x.Request.Method == http.MethodHead {
-		res.Body = http.NoBody // what remains is what GET would answer
-	}
-	protect(res)
-	middleware.OnClose(res, func(int64, error) { a.release() })
-	a.x.Note("masked", report.Masked)
-	a.x.Note("rows_dropped", report.Dropped)
-	a.x.Note("hidden", report.Hidden)
-	return nil
-}
-
-// open gives the body, decoded, or nil where there is none. Whether there is
-// one decides the first byte: an answer without a body may be of any type.
-func (a *answer) open() (io.Reader, error) {
-	first := make([]byte, 1)
-	n, err := io.ReadFull(a.res.Body, first)
-	if err == io.EOF && a.res.ContentLength <= 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errShort, err)
-	}
-	if mediaKind(a.res.Header) == notJSON {
-		return nil, errMediaType
-	}
-	body := &counted{r: io.MultiReader(bytes.NewReader(first[:n]), a.res.Body), want: a.res.ContentLength}
-	switch coding(a.res.Header) {
-	case "", "identity":
-		return body, nil
-	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(body)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errCoding, err)
-		}
-		return &inflated{z: z, packed: body}, nil
-	}
-	return nil, errCoding
-}
-
-// readAll reads the body within the limit of the route and the budget.
-func (a *answer) readAll(body io.Reader) ([]byte, error) {
-	if a.res.ContentLength > a.limit {
-		return nil, errTooLarge
-	}
-	size := min(max(a.res.ContentLength, 4<<10), a.limit) + 1 // one more to see the end
-	if err := a.take(size); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 0, size)
+	switch {
+	case body == nil:
+		return a.empty(), nil
+	case f == unknown && a.passes(res.Header):
+		a.x.Note("mask_passthrough", true)
+		return a.pass(body), nil
+	case f == unknown:
+		return nil, errMediaType
+	}
+	m, err := a.open(f, body)
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.send(f, m)
+	if err != nil {
+		_ = m.Close()
+	}
+	return out, err
+}
+
+// begin gives the body, or nil where there is none. Whether there is one
+// decides the first byte where no length tells: an answer without a body may be
+// of any type. A stream of events is not waited for, since its first event may
+// be far away.
+func (a *answer) begin(f format) (io.ReadCloser, error) {
+	res := a.res
+	if res.Body == nil || res.Body == http.NoBody || res.ContentLength == 0 {
+		return nil, nil
+	}
+	var r io.Reader = res.Body
+	if res.ContentLength < 0 && f != events {
+		first := make([]byte, 1)
+		_, err := io.ReadFull(res.Body, first)
+		if err == io.EOF {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errShort, err)
+		}
+		r = io.MultiReader(bytes.NewReader(first), res.Body)
+	}
+	return &counted{r: r, c: res.Body, want: res.ContentLength}, nil
+}
+
+// send makes the response of what the masker gives.
+func (a *answer) send(f format, m masker) (*http.Response, error) {
+	if err := a.reserve(f); err != nil {
+		return nil, err
+	}
+	body := &stream{masker: m, a: a}
+	out := a.response(body)
+	switch {
+	case f == events:
+		return out, nil
+	case f == jsonLines && !a.whole():
+		// A line is sent as soon as it is there.
+		_, _, err := m.Prefetch(1)
+		return out, unlessEnd(err)
+	case a.whole():
+		data, err := a.collect(m)
+		if err != nil {
+			return nil, err
+		}
+		body.held = bytes.NewReader(data)
+		a.setLength(out, len(data))
+		return out, nil
+	}
+	head, complete, err := m.Prefetch(prefetched)
+	if err != nil {
+		return nil, err
+	}
+	if complete {
+		a.setLength(out, len(head))
+	}
+	return out, nil
+}
+
+func unlessEnd(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// whole reports whether nothing is sent before all is known to be fine: where
+// the route wants it, where a client would not notice that an answer was cut
+// (HTTP/1.0 knows the end of a body without a length from the end of the
+// connection only), and where HEAD is answered in the place of GET.
+func (a *answer) whole() bool {
+	r := a.x.Request
+	return a.full || !r.ProtoAtLeast(1, 1) || r.Method == http.MethodHead
+}
+
+// collect reads all of a masked answer within the limit of the route.
+func (a *answer) collect(m masker) ([]byte, error) {
+	var buf []byte
 	for {
-		n, err := body.Read(buf[len(buf):cap(buf)])
+		if len(buf) == cap(buf) {
+			grow := min(max(int64(cap(buf)), 16<<10), a.limit+1-int64(cap(buf)))
+			if grow <= 0 {
+				return nil, errTooLarge
+			}
+			if !a.rest.take(grow) {
+				return nil, errNoMemory
+			}
+			buf = append(make([]byte, 0, int64(cap(buf))+grow), buf...)
+		}
+		n, err := m.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		switch {
 		case int64(len(buf)) > a.limit:
@@ -139,67 +176,58 @@ func (a *answer) readAll(body io.Reader) ([]byte, error) {
 		case err != nil:
 			return nil, err
 		}
-		if len(buf) == cap(buf) {
-			size := min(2*int64(cap(buf)), a.limit+1)
-			if err := a.take(size); err != nil {
-				return nil, err
-			}
-			next := append(make([]byte, 0, size), buf...)
-			a.give(int64(cap(buf)))
-			buf = next
-		}
 	}
 }
 
-// rewrite applies the plan. The room for the result is taken beforehand as far
-// as it can be known: masks make values longer in rare cases only.
-func (a *answer) rewrite(src []byte) ([]byte, redact.Report, error) {
-	size := int64(len(src))
-	if err := a.take(size); err != nil {
-		return nil, redact.Report{}, err
+// response is the answer with another body. It is a copy: the transport sets
+// the trailers of the one it gave when it has read its end, and they are not to
+// be sent.
+func (a *answer) response(body io.ReadCloser) *http.Response {
+	out := *a.res
+	middleware.DropValidators(&out)
+	out.TransferEncoding = nil
+	out.Body = body
+	a.protect(&out)
+	return &out
+}
+
+func (a *answer) setLength(res *http.Response, n int) {
+	res.ContentLength = int64(n)
+	res.Header.Set("Content-Length", strconv.Itoa(n))
+	if a.x.Request.Method == http.MethodHead {
+		_ = res.Body.Close()
+		res.Body = http.NoBody // what remains is what GET would answer
 	}
-	plan := a.plan
-	if a.res.StatusCode > 299 {
-		// Errors and redirections are not made of rows.
-		plan = plan.OptionalRows()
-	}
-	rewrite := redact.Append
-	if mediaKind(a.res.Header) == jsonLines {
-		rewrite = redact.AppendLines
-	}
-	out, report, err := rewrite(make([]byte, 0, size), src, plan, redact.Limits{Pointers: -1})
-	if err != nil {
-		return nil, report, err
-	}
-	return out, report, a.take(int64(cap(out)) - size)
 }
 
 // empty makes the answer one without a body.
-func (a *answer) empty() {
-	res := a.res
-	_ = res.Body.Close()
-	res.Body = http.NoBody
-	middleware.DropValidators(res)
-	res.TransferEncoding = nil
+func (a *answer) empty() *http.Response {
+	_ = a.res.Body.Close()
+	out := a.response(http.NoBody)
 	if a.x.Request.Method != http.MethodHead {
-		res.ContentLength = 0
-		if res.StatusCode != http.StatusNoContent {
-			res.Header.Set("Content-Length", "0")
+		out.ContentLength = 0
+		if out.StatusCode != http.StatusNoContent {
+			out.Header.Set("Content-Length", "0")
 		}
 	}
-	protect(res)
+	return out
 }
 
-// coding gives the content coding in lower case; several are joined, and so
-// understood by nobody.
-func coding(h http.Header) string {
-	return strings.ToLower(strings.TrimSpace(strings.Join(h.Values("Content-Encoding"), ",")))
+// pass lets an answer of a type that the route names through as it is. Its
+// headers may not be what a cache lives by: the next caller's decision differs.
+func (a *answer) pass(body io.ReadCloser) *http.Response {
+	out := *a.res
+	out.Body = body
+	out.Trailer = nil
+	a.protect(&out)
+	return &out
 }
 
 // counted fails where the body is not as long as its header says: not every
 // transport does.
 type counted struct {
 	r    io.Reader
+	c    io.Closer
 	n    int64
 	want int64 // negative: unknown
 }
@@ -213,28 +241,4 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A compressed answer may be maxRatio times as large as what was sent, once it
-// is larger than freeExpansion. Data that compresses better is made to.
-const (
-	maxRatio      = 200
-	freeExpansion = 1 << 20
-)
-
-// inflated is a compressed body with an eye on its expansion.
-type inflated struct {
-	z      io.Reader
-	packed *counted
-	n      int64
-}
-
-func (i *inflated) Read(p []byte) (int, error) {
-	n, err := i.z.Read(p)
-	i.n += int64(n)
-	if i.n > freeExpansion && i.n > maxRatio*i.packed.n {
-		return n, errExpansion
-	}
-	if err != nil && err != io.EOF {
-		err = fmt.Errorf("%w: %w", errCoding, err)
-	}
-	return n, err
-}
+func (c *counted) Close() error { return c.c.Close() }

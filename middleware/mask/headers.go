@@ -4,58 +4,87 @@ import (
 	"mime"
 	"net/http"
 	"net/textproto"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
-// kind is what a media type means to this stage.
-type kind uint8
+// format is what a media type means to this stage.
+type format uint8
 
 const (
-	notJSON kind = iota
+	unknown format = iota
 	jsonText
 	jsonLines
+	events // server-sent events
+	csv    // CSV (RFC 4180)
 )
 
-// mediaKind judges the one Content-Type of an answer. Several, a malformed one
-// or a charset other than UTF-8 are not JSON: in UTF-7 a name is spelled in
-// ways that no mask finds.
-func mediaKind(h http.Header) kind {
-	values := h.Values("Content-Type")
-	if len(values) != 1 {
-		return notJSON
-	}
-	mediaType, params, err := mime.ParseMediaType(values[0])
-	if err != nil {
-		return notJSON
+// formatOf judges the one Content-Type of an answer. Several, a malformed one
+// or a charset other than UTF-8 are unknown: in UTF-7 a name is spelled in ways
+// that no mask finds.
+func formatOf(h http.Header) format {
+	mediaType, params, ok := contentType(h)
+	if !ok {
+		return unknown
 	}
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return notJSON
+		return unknown
 	}
-	return typeKind(mediaType)
+	f := typeFormat(mediaType)
+	if f == csv && strings.EqualFold(params["header"], "absent") {
+		return unknown // columns without names (RFC 4180, section 3)
+	}
+	return f
 }
 
-func typeKind(mediaType string) kind {
+func contentType(h http.Header) (mediaType string, params map[string]string, ok bool) {
+	values := h.Values("Content-Type")
+	if len(values) != 1 {
+		return "", nil, false
+	}
+	mediaType, params, err := mime.ParseMediaType(values[0])
+	return mediaType, params, err == nil
+}
+
+func typeFormat(mediaType string) format {
 	switch mediaType {
 	case "application/json", "text/json":
 		return jsonText
 	case "application/x-ndjson", "application/ndjson", "application/jsonl":
 		return jsonLines
+	case "text/event-stream":
+		return events
+	case "text/csv":
+		return csv
 	}
 	if _, sub, ok := strings.Cut(mediaType, "/"); ok && strings.HasSuffix(sub, "+json") && len(sub) > len("+json") {
 		return jsonText
 	}
-	return notJSON
+	return unknown
 }
 
-// prepare asks the upstream for what can be masked: JSON, whole, uncompressed,
-// and now. Conditions on reading are not forwarded: a 304 would revive a copy
-// that was made under another decision, and a validator would be that of the
-// unmasked answer. Conditions on writing stay: without If-Match a client that
-// guards against a lost update would overwrite one.
-func prepare(r *http.Request) {
-	drop := []string{"Range", "If-Range", "Te"}
+// passes reports whether the route lets an answer of this type through as it
+// is.
+func (s *Stage) passes(h http.Header) bool {
+	mediaType, _, ok := contentType(h)
+	return ok && s.passing(mediaType)
+}
+
+func (s *Stage) passing(mediaType string) bool {
+	kind, _, _ := strings.Cut(mediaType, "/")
+	return slices.Contains(s.passthrough, mediaType) || slices.Contains(s.passthrough, kind+"/*")
+}
+
+// prepare asks the upstream for what can be masked: a type that is understood,
+// whole, uncompressed, and now. Conditions on reading are not forwarded: a 304
+// would revive a copy that was made under another decision, and a validator
+// would be that of the unmasked answer. Conditions on writing stay: without
+// If-Match a client that guards against a lost update would overwrite one.
+func (s *Stage) prepare(r *http.Request) {
+	drop := []string{"Range", "If-Range", "Te", "Upgrade"}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		drop = append(drop, "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since")
 	}
@@ -63,19 +92,22 @@ func prepare(r *http.Request) {
 		r.Header.Del(h)
 	}
 	r.Header.Set("Accept-Encoding", "identity")
-	if !acceptsOnlyJSON(r.Header.Values("Accept")) {
-		r.Header.Set("Accept", "application/json")
+	if !s.acceptsMaskable(r.Header.Values("Accept")) {
+		r.Header.Set("Accept", strings.Join(append([]string{"application/json"}, s.passthrough...), ", "))
 	}
+	r.URL.RawQuery = withoutFormat(r.URL.RawQuery)
 }
 
-func acceptsOnlyJSON(accept []string) bool {
+// acceptsMaskable reports whether a client asks for nothing that the stage
+// could not send.
+func (s *Stage) acceptsMaskable(accept []string) bool {
 	if len(accept) == 0 {
 		return false
 	}
 	for _, value := range accept {
 		for part := range strings.SplitSeq(value, ",") {
 			mediaType, _, err := mime.ParseMediaType(part)
-			if err != nil || typeKind(mediaType) == notJSON {
+			if err != nil || typeFormat(mediaType) == unknown && !s.passing(mediaType) {
 				return false
 			}
 		}
@@ -83,16 +115,112 @@ func acceptsOnlyJSON(accept []string) bool {
 	return true
 }
 
-// protect keeps a masked answer out of every cache but the caller's eyes.
-func protect(res *http.Response) {
+// withoutFormat takes the parameters out of a query that make Django REST
+// framework and its like answer in another format than Accept says, unless it
+// is one that can be masked. The rest of the query stays as it is spelled.
+func withoutFormat(query string) string {
+	if !strings.Contains(query, "format") && !strings.Contains(query, "_accept") {
+		return query
+	}
+	pairs := strings.Split(query, "&")
+	return strings.Join(slices.DeleteFunc(pairs, func(pair string) bool {
+		name, value, _ := strings.Cut(pair, "=")
+		value, err := url.QueryUnescape(value)
+		if err != nil {
+			return false
+		}
+		switch name {
+		case "format", "_format":
+			return !slices.Contains([]string{"json", "csv", "ndjson", "jsonl"}, strings.ToLower(value))
+		case "_accept":
+			return typeFormat(strings.ToLower(value)) == unknown
+		}
+		return false
+	}), "&")
+}
+
+// protect keeps a masked answer out of every cache but the caller's eyes, and
+// what it does not hold out of its headers.
+func (a *answer) protect(res *http.Response) {
 	h := res.Header
 	for name := range h {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if canonical == "Surrogate-Control" || canonical == "Expires" || strings.HasSuffix(canonical, "Cdn-Cache-Control") {
 			delete(h, name)
 		}
+		if len(a.spec.Rows) > 0 && counts(canonical) {
+			delete(h, name)
+		}
+	}
+	if links := h.Values("Link"); len(links) > 0 && len(a.spec.Rows) > 0 {
+		h.Del("Link")
+		for _, l := range neighbours(links) {
+			h.Add("Link", l)
+		}
 	}
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("Accept-Ranges", "none")
 	middleware.AddVary(h, "Authorization", "Cookie")
+}
+
+// counts reports whether a header tells how many records there are: of those a
+// row filter has removed, too.
+func counts(canonical string) bool {
+	name := strings.TrimPrefix(canonical, "X-")
+	switch name {
+	case "Total", "Count", "Pages", "Page-Count", "Last-Page":
+		return true
+	}
+	return strings.HasPrefix(name, "Total-") || strings.HasPrefix(name, "Pagination") ||
+		strings.HasSuffix(name, "-Total") || strings.HasSuffix(name, "-Count") || strings.HasSuffix(name, "-Total-Pages")
+}
+
+// neighbours keeps the links (RFC 8288) to what stands beside an answer. The
+// address of the last page tells how many records there are.
+func neighbours(values []string) []string {
+	var out []string
+	for _, value := range values {
+		for _, link := range splitLinks(value) {
+			if isNeighbour(link) {
+				out = append(out, strings.TrimSpace(link))
+			}
+		}
+	}
+	return out
+}
+
+func isNeighbour(link string) bool {
+	_, text, ok := strings.Cut(link, ">")
+	if !ok {
+		return false
+	}
+	_, params, err := mime.ParseMediaType("link" + text)
+	if err != nil {
+		return false
+	}
+	return slices.Contains([]string{"next", "prev", "previous", "first", "self"}, strings.ToLower(params["rel"]))
+}
+
+// splitLinks cuts a field value at the commas that are neither in an address
+// nor in quotes.
+func splitLinks(value string) []string {
+	var out []string
+	var inside byte
+	start := 0
+	for i := range len(value) {
+		switch c := value[i]; {
+		case inside != 0:
+			if c == inside {
+				inside = 0
+			}
+		case c == '<':
+			inside = '>'
+		case c == '"':
+			inside = '"'
+		case c == ',':
+			out = append(out, value[start:i])
+			start = i + 1
+		}
+	}
+	return append(out, value[start:])
 }

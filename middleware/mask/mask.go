@@ -2,12 +2,16 @@
 // decision lets the caller see, so that nothing outside of it ever holds an
 // unmasked body.
 //
-// It fails closed. An answer that is not JSON, that is not all there, that is
-// compressed in a way the stage does not read or that is larger than the route
-// allows is withheld with 502 response_unmaskable. The body is held whole, so
-// this is known before the first byte is sent.
+// It fails closed. An answer that is not of a type it can mask, that is not all
+// there or that is compressed in a way it does not read is withheld with 502
+// response_unmaskable. Answers are masked while they are read. The first 64 KiB
+// are held until they are known to be fine; a fault behind them cuts the
+// answer, so that the client can tell that it is not all. A route may have every
+// answer held whole instead.
 //
-// The work on the text itself is done by package redact.
+// The work on the texts is done by packages that know nothing of HTTP: redact
+// (JSON), table (CSV), eventstream, coding, graphql, and detect and oracle for
+// what a policy has not thought of.
 package mask
 
 import (
@@ -15,30 +19,46 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/detect"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/graphql"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/oracle"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
-	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
 const stageName = "mask"
 
-// defaultMax is the largest answer that is masked where the route does not
+// defaultMax is the largest answer that is held whole where the route does not
 // say.
 const defaultMax = 8 << 20
 
+// maxPlans is how many plans a route keeps. Plans hold the caller's values in
+// their row filters, so there are about as many as branches.
+const maxPlans = 256
+
 // Stage masks answers.
 type Stage struct {
-	keys  *redact.Keyring
-	ids   []string
-	limit int64
+	keys        *redact.Keyring
+	ids         []string
+	full        bool
+	limit       int64
+	passthrough []string
+	guard       *oracle.Guard
+	graphql     *graphql.Settings // nil where the route is not GraphQL
+	detector    *detect.Detector  // nil where nothing is looked for
+	redactFound bool
+	plans       *lru.Cache[string, *compiled]
 }
 
 // New makes the stage of a route. It is nil where the route does not ask a
-// policy. Keys that cannot be used are an error.
+// policy. Keys, patterns and persisted queries that cannot be used are errors.
 func New(m config.Masking, route *config.Route) (middleware.Stage, error) {
 	if route.Policy.Off {
 		return nil, nil
@@ -51,9 +71,44 @@ func New(m config.Masking, route *config.Route) (middleware.Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("masking: %w", err)
 	}
-	s := &Stage{keys: keys, ids: slices.Sorted(maps.Keys(m.Keys)), limit: int64(route.Mask.Max)}
+	s := &Stage{
+		keys: keys, ids: slices.Sorted(maps.Keys(m.Keys)), full: route.Mask.Buffer == "full",
+		limit: int64(route.Mask.Max), passthrough: route.Mask.PassthroughTypes,
+		guard: oracle.New(route.Mask.OracleParameters), redactFound: route.Mask.Unclassified == "redact",
+	}
 	if s.limit <= 0 {
 		s.limit = defaultMax
+	}
+	if u := route.Mask.Unclassified; u == "report" || u == "redact" {
+		if s.detector, err = detect.New(m.NationalIDs); err != nil {
+			return nil, fmt.Errorf("masking: %w", err)
+		}
+	}
+	if s.graphql, err = settings(route.Mask.GraphQL); err != nil {
+		return nil, err
+	}
+	if s.plans, err = lru.New[string, *compiled](maxPlans); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// settings reads how the queries of a route are to be read.
+func settings(g *config.GraphQL) (*graphql.Settings, error) {
+	if g == nil {
+		return nil, nil
+	}
+	s := &graphql.Settings{Batch: g.Batch, Depth: g.Depth, Selections: g.Selections}
+	if g.Persisted == "" {
+		return s, nil
+	}
+	f, err := os.Open(g.Persisted)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if s.Persisted, err = graphql.LoadPersisted(f); err != nil {
+		return nil, fmt.Errorf("%s: %w", g.Persisted, err)
 	}
 	return s, nil
 }
@@ -63,7 +118,19 @@ func (*Stage) Name() string { return stageName }
 
 // Describe gives the settings in a line.
 func (s *Stage) Describe() string {
-	out := fmt.Sprintf("answers up to %v", config.Size(s.limit))
+	out := "answers as a stream"
+	if s.full {
+		out = fmt.Sprintf("answers whole, up to %v", config.Size(s.limit))
+	}
+	if len(s.passthrough) > 0 {
+		out += ", unmasked " + strings.Join(s.passthrough, " ")
+	}
+	if s.graphql != nil {
+		out += ", GraphQL"
+	}
+	if s.detector != nil {
+		out += ", looks for personal data"
+	}
 	if len(s.ids) > 0 {
 		out += ", keys " + strings.Join(s.ids, " ")
 	}
@@ -81,22 +148,23 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if len(d.Mask) == 0 && len(d.Rows) == 0 && len(d.Expose) == 0 {
 		return next(x)
 	}
-	plan, err := s.compile(x)
+	want, err := s.demand(x)
 	if err != nil {
-		return nil, middleware.Refuse(stageName, middleware.PolicyError, "the policy's masks cannot be carried out").With(err)
+		return nil, err
 	}
-	prepare(x.Request)
+	s.prepare(x.Request)
 	res, err := ask(x, next)
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{res: res, x: x, plan: plan, limit: s.limit}
-	if err := a.mask(); err != nil {
+	a := &answer{demand: want, x: x, res: res}
+	out, err := a.mask()
+	if err != nil {
 		_ = res.Body.Close()
-		a.release()
+		a.rest.release()
 		return nil, refusal(err)
 	}
-	return res, nil
+	return out, nil
 }
 
 // ask asks the upstream. Where rows are filtered HEAD is asked as GET: whether
@@ -112,52 +180,4 @@ func ask(x *middleware.Exchange, next middleware.Handler) (*http.Response, error
 	x.Request = &get
 	defer func() { x.Request = head }()
 	return next(x)
-}
-
-// compile makes a plan of the decision for this caller.
-func (s *Stage) compile(x *middleware.Exchange) (*redact.Plan, error) {
-	spec := redact.Spec{Expose: x.Decision.Expose}
-	for _, m := range x.Decision.Mask {
-		action, err := redact.ParseAction(m.Action)
-		if err != nil {
-			return nil, err
-		}
-		spec.Rules = append(spec.Rules, redact.Rule{Path: m.Path, Action: action, Bucket: m.Bucket})
-	}
-	for _, r := range x.Decision.Rows {
-		f := redact.RowFilter{Path: r.Path}
-		for _, c := range r.Where {
-			f.Where = append(f.Where, resolve(x.Input, c))
-		}
-		spec.Rows = append(spec.Rows, f)
-	}
-	opts := redact.Options{Keys: s.keys}
-	if x.Subject != nil {
-		opts.Tenant = x.Subject.Tenant
-	}
-	return redact.Compile(spec, opts)
-}
-
-// resolve puts the caller's value in place of its name. One that is missing,
-// or of a shape that the comparison has no use for, never matches.
-func resolve(in *policies.Input, c policies.Condition) redact.Cond {
-	out := redact.Cond{Field: c.Field, Op: c.Op, Value: c.Value}
-	if c.Input != "" {
-		v, ok := in.Lookup(c.Input)
-		out.Value, out.Missing = v, !ok || !redact.Fits(c.Op, v)
-	}
-	return out
-}
-
-// refusal says what is wrong with an answer, without a word of it.
-func refusal(err error) error {
-	switch {
-	case errors.Is(err, redact.ErrRowDenied):
-		return middleware.Refuse(stageName, middleware.RowDenied, "there is no such record for you")
-	case errors.Is(err, errNoMemory):
-		return middleware.Refuse(stageName, middleware.Overloaded, "too many large answers at once").
-			With(err).Set("Retry-After", "1")
-	}
-	return middleware.Refuse(stageName, middleware.ResponseUnmaskable,
-		"the backend's answer cannot be masked as the policy demands").With(err)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
@@ -23,7 +25,7 @@ import (
 func decision() *policies.Decision {
 	return &policies.Decision{
 		Allow: true,
-		Mask:  []policies.Mask{{Path: "$..ssn", Action: policies.ActionRedact}},
+		Mask:  []policies.Mask{{Path: "$..ssn", Action: policies.ActionRedact, Class: "pii"}},
 	}
 }
 
@@ -43,10 +45,16 @@ func byTenant() *policies.Decision {
 	return d
 }
 
+// newStage makes a stage that streams, or, with a limit, one that holds answers
+// whole.
 func newStage(t testing.TB, limit config.Size) middleware.Stage {
 	t.Helper()
 	keys := map[string]config.Secret{"k1": config.Secret(strings.Repeat("s", 32))}
-	s, err := New(config.Masking{Keys: keys}, &config.Route{Mask: config.Mask{Max: limit}})
+	m := config.Mask{Max: limit}
+	if limit > 0 {
+		m.Buffer = "full"
+	}
+	s, err := New(config.Masking{Keys: keys}, &config.Route{Mask: m})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +71,7 @@ func exchange(t testing.TB, d *policies.Decision, opts ...func(*middleware.Excha
 	}, opts...)...)
 }
 
-func packed(t testing.TB, s string) string {
+func gzipped(t testing.TB, s string) string {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -86,7 +94,7 @@ const (
 // plan.
 func TestAnswers(t *testing.T) {
 	list := `{"items":[{"branch":"lagos","ssn":1},{"branch":"kano","ssn":2},{"ssn":3}]}`
-	big := `{"ssn":"` + strings.Repeat("x", 2000) + `"}`
+	big := `{"n":"` + strings.Repeat("x", 2000) + `"}`
 	tests := []struct {
 		name     string
 		decision *policies.Decision
@@ -111,8 +119,10 @@ func TestAnswers(t *testing.T) {
 		{name: "bad type", typ: "application/json; charset", body: body, code: middleware.ResponseUnmaskable},
 		{name: "html", typ: "text/html", body: body, code: middleware.ResponseUnmaskable},
 		{name: "only +json", typ: "application/+json", body: body, code: middleware.ResponseUnmaskable},
-		{name: "events", typ: "text/event-stream", body: "data: {}\n\n", code: middleware.ResponseUnmaskable},
-		{name: "csv", typ: "text/csv", body: "ssn\n1\n", code: middleware.ResponseUnmaskable},
+		{name: "events", typ: "text/event-stream", body: "data: " + body + "\n\n", want: "data: " + masked + "\n\n"},
+		{name: "csv", typ: "text/csv", body: "ssn,n\n1,2\n", want: "ssn,n\n***,2\n"},
+		{name: "csv without a header", typ: "text/csv; header=absent", body: "ssn,n\n1,2\n", code: middleware.ResponseUnmaskable},
+		{name: "csv in another charset", typ: "text/csv; charset=windows-1252", body: "ssn,n\n1,2\n", code: middleware.ResponseUnmaskable},
 		{name: "jsonp", typ: "application/javascript", body: "cb({})", code: middleware.ResponseUnmaskable},
 		{name: "grpc", typ: "application/grpc", body: "\x00", code: middleware.ResponseUnmaskable},
 
@@ -126,12 +136,12 @@ func TestAnswers(t *testing.T) {
 		{name: "too large", typ: jsonType, body: big, code: middleware.ResponseUnmaskable},
 
 		{name: "identity", typ: jsonType, header: http.Header{"Content-Encoding": {"identity"}}, body: body, want: masked},
-		{name: "gzip", typ: jsonType, header: http.Header{"Content-Encoding": {"GZIP"}}, body: packed(t, body), want: masked},
-		{name: "gzip too large", typ: jsonType, header: http.Header{"Content-Encoding": {"gzip"}}, body: packed(t, big), code: middleware.ResponseUnmaskable},
+		{name: "gzip", typ: jsonType, header: http.Header{"Content-Encoding": {"GZIP"}}, body: gzipped(t, body), want: masked},
+		{name: "gzip too large", typ: jsonType, header: http.Header{"Content-Encoding": {"gzip"}}, body: gzipped(t, big), code: middleware.ResponseUnmaskable},
 		{name: "gzip that is none", typ: jsonType, header: http.Header{"Content-Encoding": {"gzip"}}, body: body, code: middleware.ResponseUnmaskable},
-		{name: "gzip cut", typ: jsonType, header: http.Header{"Content-Encoding": {"gzip"}}, body: packed(t, body)[:30], code: middleware.ResponseUnmaskable},
+		{name: "gzip cut", typ: jsonType, header: http.Header{"Content-Encoding": {"gzip"}}, body: gzipped(t, body)[:30], code: middleware.ResponseUnmaskable},
 		{name: "brotli", typ: jsonType, header: http.Header{"Content-Encoding": {"br"}}, body: body, code: middleware.ResponseUnmaskable},
-		{name: "stacked", typ: jsonType, header: http.Header{"Content-Encoding": {"gzip", "identity"}}, body: packed(t, body), code: middleware.ResponseUnmaskable},
+		{name: "stacked", typ: jsonType, header: http.Header{"Content-Encoding": {"gzip", "identity"}}, body: gzipped(t, body), code: middleware.ResponseUnmaskable},
 
 		{name: "101", status: 101, code: middleware.ResponseUnmaskable},
 		{name: "204", status: 204, want: ""},
@@ -170,14 +180,18 @@ func TestAnswers(t *testing.T) {
 			for k, v := range tt.header {
 				u.Header[k] = v
 			}
-			const memory = 16 << 10
+			const memory = 128 << 10
 			x := exchange(t, tt.decision, func(x *middleware.Exchange) {
 				x.Memory = middleware.NewBudget(memory)
 				if tt.method != "" {
 					x.Request.Method = tt.method
 				}
 			})
-			res, got, err := middlewaretest.Run(t, newStage(t, 1024), x, u.Handle)
+			limit := config.Size(0)
+			if strings.Contains(tt.name, "too large") {
+				limit = 1024
+			}
+			res, got, err := middlewaretest.Run(t, newStage(t, limit), x, u.Handle)
 			if middlewaretest.Code(err) != string(tt.code) || err != nil && tt.code == "" {
 				t.Fatalf("got %v, want code %q", err, tt.code)
 			}
@@ -234,15 +248,21 @@ func TestRequestHeaders(t *testing.T) {
 	if diff := cmp.Diff(want, x.Request.Header); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	s := newStage(t, 0).(*Stage)
+	s.passthrough = []string{"image/*"}
 	for accept, want := range map[string]string{
 		"application/vnd.api+json;q=0.9, application/json": "application/vnd.api+json;q=0.9, application/json",
 		"application/x-ndjson":                             "application/x-ndjson",
-		"*/*":                                              jsonType,
-		"application/json,":                                jsonType,
-		"":                                                 jsonType,
+		"text/csv":                                         "text/csv",
+		"text/event-stream":                                "text/event-stream",
+		"image/png, image/*;q=0.5":                         "image/png, image/*;q=0.5",
+		"*/*":                                              jsonType + ", image/*",
+		"image/png, text/html":                             jsonType + ", image/*",
+		"application/json,":                                jsonType + ", image/*",
+		"":                                                 jsonType + ", image/*",
 	} {
-		r := &http.Request{Method: http.MethodGet, Header: http.Header{"Accept": {accept}}}
-		if prepare(r); r.Header.Get("Accept") != want {
+		r := &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{"Accept": {accept}}}
+		if s.prepare(r); r.Header.Get("Accept") != want {
 			t.Errorf("Accept %q became %q, want %q", accept, r.Header.Get("Accept"), want)
 		}
 	}
@@ -252,7 +272,7 @@ func TestRequestHeaders(t *testing.T) {
 func TestConditionsOnWritingStay(t *testing.T) {
 	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost} {
 		h := http.Header{"If-Match": {`"v1"`}, "If-None-Match": {"*"}, "Range": {"bytes=0-1"}}
-		prepare(&http.Request{Method: method, Header: h})
+		newStage(t, 0).(*Stage).prepare(&http.Request{Method: method, URL: &url.URL{}, Header: h})
 		if h.Get("If-Match") != `"v1"` || h.Get("If-None-Match") != "*" || h.Get("Range") != "" {
 			t.Errorf("%s: %v", method, h)
 		}
@@ -310,7 +330,12 @@ func TestResponseHeaders(t *testing.T) {
 	if diff := cmp.Diff(trailer, res.Trailer); diff != "" || res.ContentLength != 19 {
 		t.Errorf("trailer %v, length %d", res.Trailer, res.ContentLength)
 	}
-	notes := []middleware.Note{{Key: "masked", Value: 1}, {Key: "rows_dropped", Value: 0}, {Key: "hidden", Value: 0}}
+	notes := []middleware.Note{
+		{Key: "masked", Value: 1}, {Key: "masked_paths", Value: []string{"$..ssn=1"}}, {Key: "rows_dropped", Value: 0}, {Key: "hidden", Value: 0},
+	}
+	if diff := cmp.Diff([]middleware.Finding{{Path: "$..ssn", Class: "pii", Count: 1}}, x.Masked); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
 	if diff := cmp.Diff(notes, x.Notes()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -402,6 +427,7 @@ func TestBrokenBodies(t *testing.T) {
 		length int64
 		coding string
 		code   middleware.Code
+		cut    bool
 	}{
 		{name: "unknown length", body: body, err: io.EOF, length: -1},
 		{name: "unknown length, empty", err: io.EOF, length: -1},
@@ -410,7 +436,7 @@ func TestBrokenBodies(t *testing.T) {
 		{name: "shorter than it says", body: body, err: io.EOF, length: 100, code: middleware.ResponseUnmaskable},
 		{name: "longer than it says", body: body, err: io.EOF, length: 5, code: middleware.ResponseUnmaskable},
 		{name: "nothing where something was said", err: io.EOF, length: 5, code: middleware.ResponseUnmaskable},
-		{name: "bomb", body: packed(t, `"`+strings.Repeat("x", 3<<20)+`"`), err: io.EOF, length: -1, coding: "gzip", code: middleware.ResponseUnmaskable},
+		{name: "bomb", body: gzipped(t, `"`+strings.Repeat("x", 3<<20)+`"`), err: io.EOF, length: -1, coding: "gzip", cut: true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -425,7 +451,7 @@ func TestBrokenBodies(t *testing.T) {
 				}
 				return res, nil
 			})
-			if middlewaretest.Code(err) != string(tt.code) {
+			if middlewaretest.Code(err) != string(tt.code) || tt.cut && err == nil {
 				t.Fatalf("got %q, %v", got, err)
 			}
 			if strings.Contains(got, "6789") {
@@ -436,26 +462,98 @@ func TestBrokenBodies(t *testing.T) {
 }
 
 func TestMemory(t *testing.T) {
-	u := middlewaretest.NewUpstream(t, 200, jsonType, `"`+strings.Repeat("x", 8000)+`"`)
-	const memory = 20000
-	x := exchange(t, decision(), func(x *middleware.Exchange) { x.Memory = middleware.NewBudget(memory) })
-	res, err := newStage(t, 0).Handle(x, u.Handle)
+	const memory, length = 100_000, 8000
+	text := `"` + strings.Repeat("x", length) + `"`
+	for limit, least := range map[config.Size]int64{0: windows, 1 << 20: windows + length} {
+		u := middlewaretest.NewUpstream(t, 200, jsonType, text)
+		x := exchange(t, decision(), func(x *middleware.Exchange) { x.Memory = middleware.NewBudget(memory) })
+		res, err := newStage(t, limit).Handle(x, u.Handle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Memory.Take(memory - least + 1) {
+			t.Errorf("limit %d: the answer holds less than %d bytes", limit, least)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !x.Memory.Take(memory) {
+			t.Error("the memory was not given back on close")
+		}
+		_, _, err = middlewaretest.Run(t, newStage(t, limit), x, u.Handle)
+		var r *middleware.Refusal
+		if !errors.As(err, &r) || r.Code != string(middleware.Overloaded) || r.Header.Get("Retry-After") == "" {
+			t.Errorf("without memory: %v", err)
+		}
+	}
+}
+
+// Under a row filter no header tells how many records there are.
+func TestCountsAreNotTold(t *testing.T) {
+	u := middlewaretest.NewUpstream(t, 200, jsonType, `{"items":[]}`)
+	for _, name := range []string{"X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Pages", "X-Page-Count", "X-Results-Total"} {
+		u.Header.Set(name, "7")
+	}
+	u.Header["Link"] = []string{`</a?page=2>; rel="next", </a?x=1,2&page=9>; rel="last"`, `<https://x/>; rel=first; title="a, b"`, `</b>`}
+	u.Header.Set("X-Country", "NG")
+	res, _, err := middlewaretest.Run(t, newStage(t, 0), exchange(t, byBranch()), u.Handle)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x.Memory.Take(memory - 8000) {
-		t.Error("the answer holds no memory")
+	want := http.Header{
+		"Accept-Ranges": {"none"}, "Cache-Control": {"private, no-store"}, "Content-Length": {"12"}, "Content-Type": {jsonType},
+		"Link": {`</a?page=2>; rel="next"`, `<https://x/>; rel=first; title="a, b"`}, "Vary": {"Authorization, Cookie"}, "X-Country": {"NG"},
 	}
-	if err := res.Body.Close(); err != nil {
-		t.Fatal(err)
+	if diff := cmp.Diff(want, res.Header); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if !x.Memory.Take(memory) {
-		t.Error("the memory was not given back on close")
+}
+
+func TestFormatParameters(t *testing.T) {
+	for query, want := range map[string]string{
+		"":                                  "",
+		"page=2&format=json":                "page=2&format=json",
+		"page=2&format=CSV&x=a%20b":         "page=2&format=CSV&x=a%20b",
+		"format=api":                        "",
+		"a=1;2&format=%68tml&b=%zz":         "a=1;2&b=%zz",
+		"_accept=text/html&_format=x&f=%20": "f=%20",
+		"_accept=application%2Fjson":        "_accept=application%2Fjson",
+		"reformat=xml&formats=xml":          "reformat=xml&formats=xml",
+	} {
+		if got := withoutFormat(query); got != want {
+			t.Errorf("%q became %q, want %q", query, got, want)
+		}
 	}
-	_, _, err = middlewaretest.Run(t, newStage(t, 0), x, u.Handle)
-	var r *middleware.Refusal
-	if !errors.As(err, &r) || r.Code != string(middleware.Overloaded) || r.Header.Get("Retry-After") == "" {
-		t.Errorf("without memory: %v", err)
+}
+
+// Two demands have one key only if they are the same.
+func TestKeysTellDemandsApart(t *testing.T) {
+	rule := func(r redact.Rule) redact.Spec { return redact.Spec{Rules: []redact.Rule{r}} }
+	where := func(c ...redact.Cond) redact.Spec {
+		return redact.Spec{Rows: []redact.RowFilter{{Path: "$", Where: c}}}
+	}
+	a, b := redact.Cond{Field: "a", Op: "eq", Value: "1"}, redact.Cond{Field: "b", Op: "eq", Value: json.Number("1")}
+	seen := map[string]int{}
+	for i, s := range []redact.Spec{
+		{},
+		rule(redact.Rule{Path: "$.a"}), rule(redact.Rule{Path: "$.a", Action: redact.Null}), rule(redact.Rule{Path: "$.a", Bucket: 1}),
+		rule(redact.Rule{Path: "$.a", Class: "x"}), rule(redact.Rule{Path: "$.a", Domain: "x"}), rule(redact.Rule{Path: "$.a1:x"}),
+		{Expose: []string{"$.a"}},
+		{Known: []string{"$.a"}},
+		{Expose: []string{"$.a", "$.b"}},
+		{Expose: []string{"$.a4:$.b"}},
+		where(a), where(b), where(a, b), where(b, a), where(redact.Cond{Any: []redact.Cond{a, b}}), where(redact.Cond{All: []redact.Cond{a, b}}),
+		where(redact.Cond{Not: &a}), where(redact.Cond{Field: "a", Op: "eq", Value: json.Number("1")}), where(redact.Cond{Field: "a", Op: "eq", Value: true}),
+		where(redact.Cond{Field: "a", Op: "eq"}), where(redact.Cond{Field: "a", Op: "eq", Missing: true}), where(redact.Cond{Field: "a", Op: "in", Value: []any{"1"}}),
+		where(redact.Cond{Field: "a", Op: "in", Value: []any{"1", "2"}}), where(redact.Cond{Field: "a", Op: "in", Value: []any{"12"}}),
+	} {
+		for _, tenant := range []string{"", "t"} {
+			k := string(appendKey(nil, &s, tenant))
+			if first, ok := seen[k]; ok {
+				t.Errorf("demands %d and %d have one key: %q", first, i, k)
+			}
+			seen[k] = i
+		}
 	}
 }
 
@@ -468,7 +566,7 @@ func TestNew(t *testing.T) {
 		t.Errorf("a short key: %v", err)
 	}
 	st := newStage(t, 0).(*Stage)
-	if got, want := st.Name()+": "+st.Describe(), "mask: answers up to 8MiB, keys k1"; got != want {
+	if got, want := st.Name()+": "+st.Describe(), "mask: answers as a stream, keys k1"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

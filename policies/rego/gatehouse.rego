@@ -39,6 +39,11 @@ expose contains path if some path in masking.expose
 all_fields if masking.all_fields
 
 # METADATA
+# title: Fields that have been thought of
+# labels: {id: MASK-4}
+classified contains path if some path in masking.classified
+
+# METADATA
 # title: Records of other tenants, branches and people are removed
 # labels: {id: ROWS-1}
 rows contains entry if some entry in data.rows.entries

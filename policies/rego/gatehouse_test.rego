@@ -128,3 +128,8 @@ says_masks(answer) if answer.all_fields
 says_rows(answer) if count(answer.rows) > 0
 
 says_rows(answer) if answer.all_rows
+
+test_fields_that_are_known_are_said if {
+	answer := decision(samples.ask(samples.staff, "GET", "/api/employees/e4"))
+	"$..ssn" in answer.classified
+}

@@ -115,6 +115,27 @@ func BenchmarkSmall(b *testing.B) {
 	}
 }
 
+// BenchmarkDetect measures a plan that looks at every value: on a list, and on a
+// text that is made of findings as deep as they are told apart.
+func BenchmarkDetect(b *testing.B) {
+	for name, text := range map[string][]byte{
+		"list": benchList(100),
+		"deep": []byte(strings.Repeat(`{"a":`, 15) + "[" + strings.Repeat(`"@",`, 25_000) + "0]" + strings.Repeat("}", 15)),
+	} {
+		b.Run(name, func(b *testing.B) {
+			plan := detecting(b, Spec{Known: []string{"$.data[*].email"}}, false)
+			dst := make([]byte, 0, 2*len(text))
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := Append(dst, text, plan, Limits{Pointers: -1}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // manyRules is a spec of n rules.
 func manyRules(n int) Spec {
 	var spec Spec

@@ -71,6 +71,7 @@
 // [Report].Found, and redacted if that is asked for. What is spoken of is what a
 // mask or a show holds for, what [Spec].Known covers, with everything inside,
 // and what an exposed path names: $.a.email speaks of the value of email, and of
-// its elements where that is an array, $.a does not. Without Detect none of this
-// costs anything.
+// its elements where that is an array, $.a does not. Booleans, long texts and
+// the names of members are not looked at. Without Detect none of this costs
+// anything.
 package redact

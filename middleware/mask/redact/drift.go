@@ -12,7 +12,7 @@ type Finding struct {
 	// Path is the place as a path (RFC 9535) without indices:
 	// "$.items[*].email". Names of a text can be data themselves: one that is
 	// longer than 64 bytes, or in which [Options].Detect finds something, is
-	// written *. Path is empty for places that are more than 32 names and
+	// written *. Path is empty for places that are more than 16 names and
 	// elements deep, and for all that were found when 32 others had been.
 	Path  string
 	Class string // as Detect gave it
@@ -24,14 +24,15 @@ type Finding struct {
 const (
 	maxDetect    = 256
 	maxFoundName = 64
-	maxFoundDeep = 32
+	maxFoundDeep = 16
 	maxFound     = 32
 )
 
 // sighting is one place where something of one class was found.
 type sighting struct {
 	path, class string
-	first       bool // of its path
+	way         string // to where it was first found
+	first       bool   // of its path
 }
 
 // detect looks for personal data in the scalar at hand, which is sent as it is
@@ -68,6 +69,14 @@ func (e *engine) detect(raw []byte, end int) {
 // sight counts that something was found where the engine stands.
 func (e *engine) sight(class string) {
 	t := &e.tally
+	// What is found again and again is mostly found under the same names.
+	t.way = e.appendWay(t.way[:0])
+	for i := range t.seen {
+		if s := &t.seen[i]; s.way == string(t.way) && s.class == class {
+			e.count(e.plan.asked + i)
+			return
+		}
+	}
 	t.path = e.appendPath(t.path[:0])
 	paths, first := 0, true
 	for i, s := range t.seen {
@@ -92,10 +101,32 @@ func (e *engine) sight(class string) {
 			}
 		}
 	}
-	t.seen = append(t.seen, sighting{string(t.path), class, first})
+	t.seen = append(t.seen, sighting{string(t.path), class, string(t.way), first})
 	t.by = append(t.by, 0)
 	e.counts.seen++
 	e.count(len(t.by) - 1)
+}
+
+// appendWay appends the names that lead to where the engine stands, as they are
+// written, with * for those that are * in every path. Places that are too deep
+// for a path are all alike.
+func (e *engine) appendWay(dst []byte) []byte {
+	if len(e.frames) > maxFoundDeep+1 {
+		return append(dst, '.')
+	}
+	for i := range e.frames {
+		switch f := &e.frames[i]; f.closing {
+		case ']':
+			dst = append(dst, '[')
+		case '}':
+			if quoted, ok := e.quoted(f); ok && len(quoted) <= len(`\u0000`)*maxFoundName+2 {
+				dst = append(dst, quoted...)
+			} else {
+				dst = append(dst, '*')
+			}
+		}
+	}
+	return dst
 }
 
 // appendPath appends the path of the place where the engine stands, or nothing

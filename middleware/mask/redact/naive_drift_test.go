@@ -88,7 +88,7 @@ func (r *run) naivePath() string {
 		}
 		out += naiveSegment(string(name))
 	}
-	if len(r.path) > 32 {
+	if len(r.path) > 16 {
 		return ""
 	}
 	return out

@@ -150,7 +150,7 @@ func (p *Plan) addRule(r Rule, origin int, opts Options) error {
 		if opts.Keys == nil {
 			return fmt.Errorf("%v needs a key and none is configured", r.Action)
 		}
-		if out.sealer, err = opts.Keys.sealer(opts.Keys.primary, opts.Tenant, fieldClass(pat.segs)); err != nil {
+		if out.sealer, err = opts.Keys.sealer(opts.Keys.primary, opts.Tenant, cmp.Or(foldString(r.Domain), fieldClass(pat.segs))); err != nil {
 			return err
 		}
 	default:

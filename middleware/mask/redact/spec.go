@@ -18,6 +18,12 @@ type Rule struct {
 	// Bucket is the width of the buckets of [Generalize] on numbers. 0 means
 	// [DefaultBucket].
 	Bucket float64
+	// Domain is what [Hash] and [Tokenize] call the field: values hash alike
+	// in the same domain only. Default: the last name of Path.
+	Domain string
+	// Class is what the values are, in the words of whoever wrote the rule. It
+	// changes nothing.
+	Class string
 }
 
 // DefaultBucket is the width of a bucket where a rule does not say.
@@ -36,12 +42,13 @@ type Options struct {
 	Tenant string
 	// Detect, where it is not nil, gives the class of a text that looks like
 	// personal data, one of a few words, and "" for any other. It is asked about
-	// strings, decoded, and numbers of at most 256 bytes that are about to be
-	// sent and for which nothing in the [Spec] holds: no mask, no show at them or
-	// at a container, no known path, and no exposed path whose last name is
-	// theirs. It is asked about names as well, as strings, before they are
-	// reported. It must be safe for any number of goroutines, and neither keep
-	// nor change text.
+	// strings, decoded, and numbers of at most 256 bytes (and of no more than
+	// [Limits].Scalar in the text) that are about to be sent and for which
+	// nothing in the [Spec] holds: no mask, no show at them or at a container, no
+	// known path, and no exposed path whose last name is theirs. It is asked about
+	// names as well, as strings, before they are reported. It must be safe for any
+	// number of goroutines, give the same answer every time, and neither keep nor
+	// change text.
 	Detect func(text []byte, isString bool) string
 	// RedactFound makes "***" of what Detect finds.
 	RedactFound bool

@@ -13,6 +13,7 @@ type tally struct {
 	log  []logged
 	seen []sighting
 	path []byte // of the last sighting
+	way  []byte // to it
 }
 
 // logged says that n were added to one of the counts.
@@ -33,7 +34,7 @@ func (t *tally) reset(n int) {
 // spare gives the memory of the tally without what is in it.
 func (t *tally) spare() tally {
 	clear(t.seen[:cap(t.seen)])
-	out := tally{by: t.by[:0], seen: t.seen[:0], path: t.path[:0]}
+	out := tally{by: t.by[:0], seen: t.seen[:0], path: t.path[:0], way: t.way[:0]}
 	if cap(t.log) <= maxSpareLog {
 		out.log = t.log[:0]
 	}

@@ -148,35 +148,19 @@ func rowTexts(d *policies.Decision) []string {
 	for _, row := range d.Rows {
 		var conditions []string
 		for _, c := range row.Where {
-			conditions = append(conditions, conditionText(c))
+			conditions = append(conditions, c.Text(operand))
 		}
 		out = append(out, row.Path+" where "+strings.Join(conditions, " and "))
 	}
 	return sorted(out)
 }
 
-// conditionText is one condition as a case writes it.
-func conditionText(c policies.Condition) string {
-	joined := func(parts []policies.Condition, word string) string {
-		texts := make([]string, len(parts))
-		for i, p := range parts {
-			texts[i] = conditionText(p)
-		}
-		return "(" + strings.Join(texts, word) + ")"
+// operand is what a condition compares with as a case writes it.
+func operand(c policies.Condition) string {
+	if c.Input != "" {
+		return c.Input
 	}
-	switch {
-	case c.Any != nil:
-		return joined(c.Any, " or ")
-	case c.All != nil:
-		return joined(c.All, " and ")
-	case c.Not != nil:
-		return "not " + joined([]policies.Condition{*c.Not}, "")
-	}
-	operand := c.Input
-	if operand == "" {
-		operand = text(c.Value)
-	}
-	return strings.Join([]string{c.Field, c.Op, operand}, " ")
+	return text(c.Value)
 }
 
 // headerTexts are the headers as a case writes them.

@@ -32,7 +32,7 @@ closed contains class if {
 # METADATA
 # title: A field of a closed class is masked wherever it stands
 # labels: {id: MASK-10}
-mask contains {"path": path, "action": action} if {
+mask contains {"path": path, "action": action, "class": class} if {
 	some class in closed
 	some action, names in data.company.fields[class]
 	some name in names
@@ -49,6 +49,19 @@ mask contains {"path": "$.count", "action": "null"} if counts_others
 # description: Such a question is refused anyway. The mask is the second fence.
 # labels: {id: MASK-12}
 mask contains {"path": "$..*", "action": "drop"} if not question.role
+
+# METADATA
+# title: The fields of all classes are known, open or closed
+# description: >-
+#   What looks like personal data anywhere else is reported, on routes that ask for
+#   it.
+# labels: {id: MASK-15}
+classified contains path if {
+	some actions in data.company.fields
+	some names in actions
+	some name in names
+	path := concat("", ["$..", name])
+}
 
 # METADATA
 # title: What passes to outsiders, seen from the record

@@ -175,3 +175,24 @@ test_every_answer_is_masked_or_said_to_be_open if {
 		}
 	}
 }
+
+# What is known, open or closed.
+
+test_every_field_is_classified_whoever_asks if {
+	known := masking.classified with input as samples.nobody_asks("GET", "/api/employees/e2")
+	"$..email" in known
+	"$..salary" in known
+	known == masking.classified with input as samples.ask(samples.hr, "GET", "/api/employees/e2")
+}
+
+test_new_field_is_classified if {
+	known := masking.classified with data.company.fields as {"religion": {"drop": ["faith"]}}
+	known == {"$..faith"}
+}
+
+test_masks_say_their_class if {
+	entries := masking.mask with input as samples.ask(samples.staff, "GET", "/api/employees/e4")
+	classes := {entry.path: entry.class | some entry in entries}
+	classes["$..salary"] == "financial"
+	classes["$..health"] == "phi"
+}

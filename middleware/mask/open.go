@@ -1,0 +1,35 @@
+package mask
+
+import (
+	"io"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/coding"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/eventstream"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/table"
+)
+
+// open gives the body as the plan lets it pass. Closing that closes the body.
+func (a *answer) open(f format, body io.ReadCloser) (masker, error) {
+	// Several codings are joined, and so understood by nobody.
+	text, err := coding.Open(strings.Join(a.res.Header.Values("Content-Encoding"), ","), body, coding.Options{})
+	if err != nil {
+		return nil, err
+	}
+	plan := a.plan
+	if a.res.StatusCode > 299 {
+		// Errors and redirections are not made of rows.
+		plan = plan.OptionalRows()
+	}
+	limits := redact.Limits{Pointers: -1}
+	switch f {
+	case jsonLines:
+		return redact.NewLineReader(plan, text, limits), nil
+	case events:
+		return eventstream.NewReader(plan, text, limits), nil
+	case csv:
+		return table.NewReader(plan, text, limits), nil
+	}
+	return redact.NewReader(plan, text, limits), nil
+}

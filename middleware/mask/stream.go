@@ -1,0 +1,106 @@
+package mask
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
+)
+
+// stream is the body of a masked answer. An error of Read that is not io.EOF
+// makes the proxy shell cut the answer so that the client notices: no last
+// chunk over HTTP/1.1, a reset stream over HTTP/2.
+type stream struct {
+	masker
+	a      *answer
+	held   *bytes.Reader // the whole answer, where it has been read
+	closed bool
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if s.held != nil {
+		return s.held.Read(p)
+	}
+	n, err := s.masker.Read(p)
+	if err != nil && err != io.EOF && !s.closed {
+		s.a.x.Note("answer_cut", err.Error())
+	}
+	return n, err
+}
+
+// Close closes the body that was masked, too, and writes down what was done.
+func (s *stream) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	err := s.masker.Close()
+	s.a.note(s.Report())
+	s.a.rest.release()
+	return err
+}
+
+// memory is what an answer has taken of the budget for bodies.
+type memory struct {
+	budget *middleware.Budget
+	taken  int64
+}
+
+func (m *memory) take(n int64) bool {
+	if !m.budget.Take(n) {
+		return false
+	}
+	m.taken += n
+	return true
+}
+
+func (m *memory) release() {
+	m.budget.Give(m.taken)
+	m.taken = 0
+}
+
+// windows is what an engine holds beside its output.
+const windows = 48 << 10
+
+// reserve takes the memory that the engine may need: its windows, what is
+// prefetched, and a row that is held back until it has been judged. A short
+// answer cannot need as much.
+func (a *answer) reserve(f format) error {
+	a.rest.budget = a.x.Memory
+	need := int64(prefetched)
+	if len(a.spec.Rows) > 0 || f == events {
+		need += maxElement
+	}
+	if n := a.res.ContentLength; n >= 0 && !packed(a.res.Header) {
+		need = min(need, 2*n)
+	}
+	if !a.rest.take(windows + need) {
+		return errNoMemory
+	}
+	return nil
+}
+
+// maxElement is the engine's default of how much is held back.
+const maxElement = 1 << 20
+
+// refusal says what is wrong with an answer, without a word of it.
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, redact.ErrRowDenied):
+		return middleware.Refuse(stageName, middleware.RowDenied, "there is no such record for you")
+	case errors.Is(err, errNoMemory):
+		return middleware.Refuse(stageName, middleware.Overloaded, "too many large answers at once").
+			With(err).Set("Retry-After", "1")
+	}
+	return middleware.Refuse(stageName, middleware.ResponseUnmaskable,
+		"the backend's answer cannot be masked as the policy demands").With(err)
+}
+
+// packed reports whether an answer says that it is compressed.
+func packed(h http.Header) bool {
+	c := h.Get("Content-Encoding")
+	return c != "" && c != "identity"
+}
