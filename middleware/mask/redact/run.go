@@ -44,8 +44,8 @@ func (e *engine) unlearn() {
 }
 
 // release gives the engine back. It keeps nothing of the text but bytes in
-// buffers that will be overwritten, and the names of members, which the next
-// text under the same plan will probably have, too.
+// buffers that will be overwritten, and the names of members, and the automaton
+// they belong to: the next text under the same plan probably has the same.
 func (e *engine) release() {
 	if cap(e.out)+cap(e.buf) > maxSpare {
 		return
