@@ -207,7 +207,7 @@ func TestSourceFails(t *testing.T) {
 // TestSharedPlan makes the states of one plan from many goroutines at once.
 func TestSharedPlan(t *testing.T) {
 	text := benchList(20)
-	for _, s := range benchSpecs(t) {
+	for _, s := range benchPlans(t) {
 		plan := compile(t, s.spec)
 		want, _, err := naiveAppend(nil, text, plan, Limits{})
 		if err != nil {
@@ -282,7 +282,7 @@ func TestCompileIsLinear(t *testing.T) {
 func TestNoAllocations(t *testing.T) {
 	text := benchList(10)
 	dst := make([]byte, 0, 2*len(text))
-	for _, s := range benchSpecs(t) {
+	for _, s := range benchPlans(t) {
 		plan := compile(t, s.spec)
 		n := testing.AllocsPerRun(200, func() {
 			if _, _, err := Append(dst, text, plan, Limits{Pointers: -1}); err != nil {
