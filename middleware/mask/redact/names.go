@@ -80,6 +80,9 @@ func (e *engine) enter(s *state, b []byte, i, end int) *state {
 		}
 	}
 	to := e.lookUp(s, b[i:end])
+	if !s.kept || to != nil && !to.kept {
+		return to // what the plan does not keep is not kept here
+	}
 	slot := e.names.room(first)
 	cache[slot] = knownName{from: s, to: to, a: x, b: y, c: z, mask: mask, n: uint8(n), second: uint8(second)}
 	e.names.used = true

@@ -194,6 +194,6 @@ func (e *engine) finishText() error {
 func (e *engine) report() Report {
 	return Report{
 		Masked: e.masked, Dropped: e.counts.dropped, Hidden: e.hidden,
-		Rules: append([]int(nil), e.tally.by[:e.plan.asked]...), Found: e.findings(), Pointers: e.list(),
+		Rules: append(e.limits.Rules[:0], e.tally.by[:e.plan.asked]...), Found: e.findings(), Pointers: e.list(),
 	}
 }
