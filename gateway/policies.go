@@ -59,7 +59,15 @@ func (b *builder) openPolicies() {
 
 // loadPolicies reports whether policies are fine; where they are, they decide.
 func (b *builder) loadPolicies(o opa.Options, path string) bool {
-	engine, err := opa.Load(b.ctx, o)
+	// What was read makes the key, and not what stands there a moment later.
+	// Policies that have not changed keep their engine, and need no new proof.
+	sources := opa.Read(o)
+	o.Files = nil
+	settings := struct {
+		Options opa.Options
+		Content string
+	}{o, sources.Digest()}
+	engine, err := holdSlow(b.plan.lease, "policies", settings, func() (*opa.Engine, error) { return sources.Load(b.ctx) })
 	var list opa.Mistakes
 	switch {
 	case errors.As(err, &list):

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"maps"
@@ -75,6 +76,29 @@ type sources struct {
 	left       int64          // bytes that may still be read
 	bound      int64
 	mistakes   Mistakes
+}
+
+// Sources are policies that were read and not looked into yet.
+type Sources struct {
+	*sources
+	options Options
+}
+
+// Read reads policies. What is wrong with them, Load tells.
+func Read(o Options) *Sources { return &Sources{read(o), o} }
+
+// Digest identifies everything that was read, tests included, and where it
+// stands: with the same options, sources of one digest make equal engines.
+func (s *Sources) Digest() string {
+	h := sha256.New()
+	for _, f := range slices.Concat(s.rego, s.data) {
+		part(h, []byte(f.name))
+		part(h, f.content)
+	}
+	for _, m := range s.mistakes {
+		part(h, []byte(m.Error()))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // read reads all folders that the options name.
@@ -254,17 +278,19 @@ func (s *sources) err() error {
 // inside the folders, lengths keep one file from running into the next.
 func (s *sources) revision() string {
 	h := sha256.New()
-	part := func(b []byte) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
-		h.Write(n[:])
-		h.Write(b)
-	}
 	for _, f := range slices.Concat(s.rego, s.data) {
 		if !f.test() {
-			part([]byte(f.rel))
-			part(f.content)
+			part(h, []byte(f.rel))
+			part(h, f.content)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// part hashes bytes with their length.
+func part(h hash.Hash, b []byte) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(b)))
+	h.Write(n[:])
+	h.Write(b)
 }
