@@ -118,7 +118,10 @@ func (b *builder) openBundle(o opa.Options) {
 	b.mistakes, b.bundle = b.mistakes[:before], last
 	if !b.loadBundle(o) {
 		b.mistakes = append(b.mistakes, told...)
-	} else if b.plan.log != nil {
+		return
+	}
+	b.plan.stale = told
+	if b.plan.log != nil {
 		b.plan.log.Error("the last good bundle of policies decides", zap.Int64("serial", last.Serial), zap.Error(told))
 	}
 }
