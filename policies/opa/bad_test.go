@@ -151,6 +151,8 @@ allow if {
 	not limits.weekends
 	input.context.time.hour < limits.hour
 }
+
+headers["X-Hour"] := "early"
 `,
 		"limits.json": `{"limits": {"hour": 18}}`,
 		"p_test.rego": `package gatehouse_test
@@ -162,6 +164,8 @@ question := {"context": {"time": {"hour": 9}}}
 test_weekday if {
 	gatehouse.allow with input as question
 	not gatehouse.deny with input as question
+	not gatehouse.headers["X-Hours"] with input as question
+	gatehouse.headers["X-Hour"] with input as question
 }
 
 test_weekend if not gatehouse.allow with input as question with data.limits.hours_off as [1] with data.limits.weekends as true
