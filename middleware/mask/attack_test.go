@@ -278,3 +278,44 @@ func TestPanicsGiveMemoryBack(t *testing.T) {
 		}
 	}
 }
+
+// TestCodingsHideNothing: what decoders pass over, or read in their own way, is
+// no way around a mask.
+func TestCodingsHideNothing(t *testing.T) {
+	const clear = "123-45-6789"
+	record := `{"ssn":"` + clear + `"}`
+	zst, br := func(s string) string { return packedIn("zstd", s) }, func(s string) string { return packedIn("br", s) }
+	skipped := "\x50\x2a\x4d\x18\x0b\x00\x00\x00" + clear
+	for _, tt := range []struct {
+		coding, body string
+		masked       bool // and not refused
+	}{
+		{"zstd", zst(record), true},
+		{"zstd", zst(`{"a":1,`) + zst(record[1:]), true},
+		{"zstd", skipped + zst(record), true},
+		{"zstd", zst(record) + skipped, true},
+		{"zstd", skipped, false},
+		{"zstd", zst(record) + record, false},
+		{"zstd", record, false},
+		{"zstd, zstd", zst(zst(record)), false},
+		{"zstd", zst(zst(record)), false},
+		{"br", br(record), true},
+		{"br", br(record) + record, false},
+		{"br", br(record) + br(record), false},
+		{"br", "\x11\x1e" + br(record), false}, // a large window
+		{"br", record, false},
+		{"gzip", packedIn("gzip", record[:5]) + packedIn("gzip", record[5:]), true},
+		{"gzip", packedIn("gzip", "") + packedIn("gzip", record), true},
+		{"gzip", packedIn("gzip", record) + "\x00\x00", false},
+	} {
+		u := middlewaretest.NewUpstream(t, 200, "application/json", tt.body)
+		u.Header.Set("Content-Encoding", tt.coding)
+		res, got, err := middlewaretest.Run(t, newStage(t, 0), exchange(t, decision()), u.Handle)
+		if (err == nil) != tt.masked || strings.Contains(got, clear) || tt.masked && !strings.Contains(got, `"ssn":"***"`) {
+			t.Errorf("%s of %q: %s, %v", tt.coding, tt.body, got, err)
+		}
+		if err == nil && res.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%s: it is still said to be packed", tt.coding)
+		}
+	}
+}
