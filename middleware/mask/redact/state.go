@@ -52,6 +52,7 @@ type machine struct {
 	automaton
 	plan  *Plan
 	start *state
+	idle  *state // stands for all that is dead, where names mean nothing
 	mu    sync.Mutex
 	known map[string]*state
 	most  int // how many of them may be
@@ -59,7 +60,7 @@ type machine struct {
 }
 
 func newMachine(p *Plan) *machine {
-	m := &machine{plan: p, known: map[string]*state{}}
+	m := &machine{plan: p, idle: &state{kept: true}, known: map[string]*state{}}
 	m.build(p)
 	// A state has eight sets, its key is two, and a place for each symbol.
 	size := 1<<10 + 8*(10*m.words+len(m.match))
