@@ -32,6 +32,7 @@ type Plan struct {
 	adminTLS  *tls.Config
 	decider   policies.Decider
 	bundle    *bundle.Source // nil where the policies come from folders
+	stale     error          // why the last good bundle decides, nil where the source's does
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
 	store     *ratelimit.Store
@@ -141,7 +142,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 	}
 	if p.bundle != nil {
 		c := Condition{Name: "policies", OK: true} // there are some, or there were no plan
-		if err := p.bundle.Err(); err != nil {
+		if p.stale != nil {
+			c.Detail = "the last good bundle decides: " + p.stale.Error()
+		} else if err := p.bundle.Err(); err != nil {
 			c.Detail = "newer ones cannot be asked for: " + err.Error()
 		}
 		out = append(out, c)

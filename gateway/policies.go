@@ -59,7 +59,15 @@ func (b *builder) openPolicies() {
 
 // loadPolicies reports whether policies are fine; where they are, they decide.
 func (b *builder) loadPolicies(o opa.Options, path string) bool {
-	engine, err := opa.Load(b.ctx, o)
+	// What was read makes the key, and not what stands there a moment later.
+	// Policies that have not changed keep their engine, and need no new proof.
+	sources := opa.Read(o)
+	o.Files = nil
+	settings := struct {
+		Options opa.Options
+		Content string
+	}{o, sources.Digest()}
+	engine, err := holdSlow(b.plan.lease, "policies", settings, func() (*opa.Engine, error) { return sources.Load(b.ctx) })
 	var list opa.Mistakes
 	switch {
 	case errors.As(err, &list):
@@ -110,7 +118,10 @@ func (b *builder) openBundle(o opa.Options) {
 	b.mistakes, b.bundle = b.mistakes[:before], last
 	if !b.loadBundle(o) {
 		b.mistakes = append(b.mistakes, told...)
-	} else if b.plan.log != nil {
+		return
+	}
+	b.plan.stale = told
+	if b.plan.log != nil {
 		b.plan.log.Error("the last good bundle of policies decides", zap.Int64("serial", last.Serial), zap.Error(told))
 	}
 }

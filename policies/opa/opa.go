@@ -70,8 +70,12 @@ var _ policies.Decider = (*Engine)(nil)
 // Load reads, checks and compiles policies. The error is [Mistakes], all of
 // them at once, where the policies are wrong. Compiling cannot be interrupted:
 // call it off the request path.
-func Load(ctx context.Context, o Options) (*Engine, error) {
-	src := read(o)
+func Load(ctx context.Context, o Options) (*Engine, error) { return Read(o).Load(ctx) }
+
+// Load checks and compiles what was read, as the function Load does. It may be
+// called once.
+func (s *Sources) Load(ctx context.Context) (*Engine, error) {
+	src, o := s.sources, s.options
 	g, err := src.gate(ctx)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,12 @@
 package opa_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
 )
 
@@ -120,5 +122,36 @@ allow if {
 	o.Probes = []opa.Probe{{Route: "r", Path: "/x", Masks: true}}
 	if _, err := opa.Load(t.Context(), o); err == nil || !strings.Contains(err.Error(), "p.rego:5:1: route \"r\": to tell whether nobody at all may GET /x takes longer than 20ms") {
 		t.Errorf("error %v, want that it takes long", err)
+	}
+}
+
+// The sample policies pass everything, on the routes that the demo has.
+func TestSamplesPassTheGate(t *testing.T) {
+	o := opa.Options{Path: "rego", FS: policies.Samples, Budget: 10 * time.Second, Tests: true, TestTimeout: time.Minute, MinCoverage: 100}
+	for _, name := range []string{"employees", "payroll", "candidates", "documents"} {
+		o.Probes = append(o.Probes, opa.Probe{Route: name, Path: "/api/" + name + "/", Masks: true, Rows: true})
+	}
+	e, err := opa.Load(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := e.Tests(); r.Passed < 100 || r.Failed > 0 || r.Skipped > 0 {
+		t.Errorf("tests %+v", r)
+	}
+	// Anybody is a super-admin.
+	files, err := opa.Pack(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["question/question.rego"] = bytes.Replace(files["question/question.rego"],
+		[]byte("role := input.subject.role if data.company.roles[input.subject.role]"), []byte("role := \"super-admin\""), 1)
+	files["question/question.rego"] = bytes.Replace(files["question/question.rego"],
+		[]byte("data.company.roles[input.subject.role]"), []byte("data.company.roles[\"super-admin\"]"), 1)
+	files["authz/authz.rego"] = bytes.Replace(files["authz/authz.rego"],
+		[]byte("permissions[input.subject.role]"), []byte("permissions[role]"), 1)
+	files["authz/authz.rego"] = bytes.Replace(files["authz/authz.rego"], []byte("if question.role\n"), []byte("if role := question.role\n"), 1)
+	_, err = opa.Load(t.Context(), opa.Options{Files: files, Probes: o.Probes[:1]})
+	if err == nil || !strings.Contains(err.Error(), `route "employees": a subject with an unknown role may GET`) {
+		t.Errorf("error %v, want one about strangers", err)
 	}
 }
