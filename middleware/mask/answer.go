@@ -65,7 +65,9 @@ func (a *answer) mask() (*http.Response, error) {
 	case f == unknown && a.passes(res.Header):
 		a.x.Note("mask_passthrough", true)
 		return a.pass(body), nil
-	case f == unknown:
+	case f == unknown, f != jsonText && a.graphql != nil:
+		// In what a query is answered with piece by piece, values stand elsewhere
+		// than in the answer that its paths are about.
 		return nil, errMediaType
 	}
 	m, err := a.open(f, body)

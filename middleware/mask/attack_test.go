@@ -319,3 +319,26 @@ func TestCodingsHideNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestQueriesAreAnsweredInJSON: the paths of a query are those of its answer as
+// one JSON text. Events and lines have envelopes, in which they are others.
+func TestQueriesAreAnsweredInJSON(t *testing.T) {
+	const clear = "123-45-6789"
+	s := graphQL(t, config.Mask{})
+	wrapped := `{"id":"1","payload":{"data":{"x":"` + clear + `"}}}`
+	for mediaType, body := range map[string]string{
+		"application/json":                  `{"data":{"x":"` + clear + `"}}`,
+		"application/graphql-response+json": `{"data":{"x":"` + clear + `"}}`,
+		"text/event-stream":                 "event: next\ndata: " + wrapped + "\n\n",
+		"application/x-ndjson":              wrapped + "\n",
+		"application/jsonl":                 `{"incremental":[{"data":{"x":"` + clear + `"},"path":[]}]}` + "\n",
+		"text/csv":                          "x\n" + clear + "\n",
+		"multipart/mixed; boundary=-":       "---\r\nContent-Type: application/json\r\n\r\n" + wrapped + "\r\n-----\r\n",
+	} {
+		x := exchange(t, decision(), asking("{ x: ssn }"))
+		_, got, err := middlewaretest.Run(t, s, x, middlewaretest.NewUpstream(t, 200, mediaType, body).Handle)
+		if whole := strings.HasPrefix(body, `{"data"`); whole != (err == nil) || strings.Contains(got, clear) {
+			t.Errorf("%s: %s, %v", mediaType, got, err)
+		}
+	}
+}
