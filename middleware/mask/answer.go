@@ -65,9 +65,7 @@ func (a *answer) mask() (*http.Response, error) {
 	case f == unknown && a.passes(res.Header):
 		a.x.Note("mask_passthrough", true)
 		return a.pass(body), nil
-	case f == unknown, f != jsonText && a.graphql != nil:
-		// In what a query is answered with piece by piece, values stand elsewhere
-		// than in the answer that its paths are about.
+	case !a.understands(f):
 		return nil, errMediaType
 	}
 	m, err := a.open(f, body)

@@ -335,10 +335,13 @@ func TestQueriesAreAnsweredInJSON(t *testing.T) {
 		"text/csv":                          "x\n" + clear + "\n",
 		"multipart/mixed; boundary=-":       "---\r\nContent-Type: application/json\r\n\r\n" + wrapped + "\r\n-----\r\n",
 	} {
-		x := exchange(t, decision(), asking("{ x: ssn }"))
+		x := exchange(t, decision(), asking("{ x: ssn }"), middlewaretest.Header("Accept", mediaType))
 		_, got, err := middlewaretest.Run(t, s, x, middlewaretest.NewUpstream(t, 200, mediaType, body).Handle)
 		if whole := strings.HasPrefix(body, `{"data"`); whole != (err == nil) || strings.Contains(got, clear) {
 			t.Errorf("%s: %s, %v", mediaType, got, err)
+		}
+		if asked := x.Request.Header.Get("Accept"); !strings.HasSuffix(asked, "json") || strings.HasSuffix(asked, "ndjson") {
+			t.Errorf("the backend is asked for %s", asked)
 		}
 	}
 }
