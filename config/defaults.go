@@ -72,6 +72,7 @@ func defaultRoute() Route {
 				"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
 				"include", "exclude", "expand", "columns", "filter", "where", "having", "and", "or",
 				"group_by", "distinct", "apply", "compute",
+				"sort_field", "sort_column", "sort_key", "order_field", "order_column", "group", "aggregate", "projection", "attributes",
 			},
 		},
 		Audit: "metadata",

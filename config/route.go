@@ -139,7 +139,9 @@ type Mask struct {
 	// salary__gt, salary[gt], filter[salary]) are refused in any case.
 	// A $ in front does not count. Default: ordering, order, order_by, sort,
 	// sort_by, fields, select, include, exclude, expand, columns, filter,
-	// where, having, and, or, group_by, distinct, apply, compute.
+	// where, having, and, or, group_by, distinct, apply, compute, sort_field,
+	// sort_column, sort_key, order_field, order_column, group, aggregate,
+	// projection, attributes.
 	OracleParameters []string `yaml:"oracle_parameters"`
 	// Unclassified says what becomes of values that look like personal data
 	// under paths that neither a mask nor `classified` names: off, report

@@ -106,3 +106,59 @@ func TestHeadersNamedLikeMaskedFields(t *testing.T) {
 		t.Errorf("without a body: %v", got)
 	}
 }
+
+// TestClientsThatGo: when a client goes, so does the call to the backend, even
+// where nothing has been sent or nothing may be; and nothing is kept.
+func TestClientsThatGo(t *testing.T) {
+	a := attack(t, "")
+	foreign := strings.Replace(record, "acme", "globex", 1)
+	for name, tt := range map[string]struct{ head, first, again string }{
+		"events, silent":          {eventType, event, ""},
+		"events, none passes":     {eventType, "", "data: " + foreign + "\n\n"},
+		"events, one without end": {eventType, "data: \"", "x"},
+		"lines, none passes":      {"Content-Type: application/x-ndjson\r\n", "", foreign + "\n"},
+		"lines, blank":            {"Content-Type: application/x-ndjson\r\n", "", "\n"},
+		"json, white":             {jsonType, "{", " "},
+		"json, none passes":       {jsonType, `{"items":[` + foreign, "," + foreign},
+		"csv, none passes":        {"Content-Type: text/csv\r\n", "tenant,ssn\n", "globex,1\n"},
+		"gzip, empty":             {jsonType + "Content-Encoding: gzip\r\n", gz("{"), gz("")},
+		"half a head":             {jsonType, "", ""},
+	} {
+		path := "/api/employees/e1"
+		if strings.HasPrefix(name, "json") || strings.HasPrefix(name, "csv") {
+			path = "/api/employees/"
+		}
+		gone := make(chan struct{})
+		a.does(func(c net.Conn, _ string) {
+			defer close(gone)
+			_, _ = io.WriteString(c, streamHead+tt.head+"\r\n"+tt.first)
+			if tt.again == "" {
+				_ = ended(c)
+				return
+			}
+			for {
+				if _, err := io.WriteString(c, tt.again); err != nil {
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+		c, err := net.Dial("tcp", a.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, token(nil))
+		_ = c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		got, _ := io.ReadAll(c)
+		if strings.Contains(string(got), clear) || strings.Contains(string(got), "globex") {
+			t.Errorf("%s: it left: %s", name, got)
+		}
+		_ = c.Close()
+		select {
+		case <-gone:
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: the backend is still being read", name)
+		}
+		a.wantWhole(t, name)
+	}
+}

@@ -65,7 +65,7 @@ func (a *answer) mask() (*http.Response, error) {
 	case f == unknown && a.passes(res.Header):
 		a.x.Note("mask_passthrough", true)
 		return a.pass(body), nil
-	case f == unknown:
+	case !a.understands(f):
 		return nil, errMediaType
 	}
 	m, err := a.open(f, body)

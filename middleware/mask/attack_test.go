@@ -268,13 +268,81 @@ func TestPanicsGiveMemoryBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer res.Body.Close() // as the proxy shell does
 			_, _ = io.Copy(io.Discard, res.Body)
 		}()
 		if !x.Memory.Take(memory) {
 			t.Errorf("%s: memory is missing", mediaType)
 		}
-		if mediaType == "application/json" && body.closed == 0 {
+		if body.closed == 0 {
 			t.Errorf("%s: the body is left open", mediaType)
+		}
+	}
+}
+
+// TestCodingsHideNothing: what decoders pass over, or read in their own way, is
+// no way around a mask.
+func TestCodingsHideNothing(t *testing.T) {
+	const clear = "123-45-6789"
+	record := `{"ssn":"` + clear + `"}`
+	zst, br := func(s string) string { return packedIn("zstd", s) }, func(s string) string { return packedIn("br", s) }
+	skipped := "\x50\x2a\x4d\x18\x0b\x00\x00\x00" + clear
+	for _, tt := range []struct {
+		coding, body string
+		masked       bool // and not refused
+	}{
+		{"zstd", zst(record), true},
+		{"zstd", zst(`{"a":1,`) + zst(record[1:]), true},
+		{"zstd", skipped + zst(record), true},
+		{"zstd", zst(record) + skipped, true},
+		{"zstd", skipped, false},
+		{"zstd", zst(record) + record, false},
+		{"zstd", record, false},
+		{"zstd, zstd", zst(zst(record)), false},
+		{"zstd", zst(zst(record)), false},
+		{"br", br(record), true},
+		{"br", br(record) + record, false},
+		{"br", br(record) + br(record), false},
+		{"br", "\x11\x1e" + br(record), false}, // a large window
+		{"br", record, false},
+		{"gzip", packedIn("gzip", record[:5]) + packedIn("gzip", record[5:]), true},
+		{"gzip", packedIn("gzip", "") + packedIn("gzip", record), true},
+		{"gzip", packedIn("gzip", record) + "\x00\x00", false},
+	} {
+		u := middlewaretest.NewUpstream(t, 200, "application/json", tt.body)
+		u.Header.Set("Content-Encoding", tt.coding)
+		res, got, err := middlewaretest.Run(t, newStage(t, 0), exchange(t, decision()), u.Handle)
+		if (err == nil) != tt.masked || strings.Contains(got, clear) || tt.masked && !strings.Contains(got, `"ssn":"***"`) {
+			t.Errorf("%s of %q: %s, %v", tt.coding, tt.body, got, err)
+		}
+		if err == nil && res.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%s: it is still said to be packed", tt.coding)
+		}
+	}
+}
+
+// TestQueriesAreAnsweredInJSON: the paths of a query are those of its answer as
+// one JSON text. Events and lines have envelopes, in which they are others.
+func TestQueriesAreAnsweredInJSON(t *testing.T) {
+	const clear = "123-45-6789"
+	s := graphQL(t, config.Mask{})
+	wrapped := `{"id":"1","payload":{"data":{"x":"` + clear + `"}}}`
+	for mediaType, body := range map[string]string{
+		"application/json":                  `{"data":{"x":"` + clear + `"}}`,
+		"application/graphql-response+json": `{"data":{"x":"` + clear + `"}}`,
+		"text/event-stream":                 "event: next\ndata: " + wrapped + "\n\n",
+		"application/x-ndjson":              wrapped + "\n",
+		"application/jsonl":                 `{"incremental":[{"data":{"x":"` + clear + `"},"path":[]}]}` + "\n",
+		"text/csv":                          "x\n" + clear + "\n",
+		"multipart/mixed; boundary=-":       "---\r\nContent-Type: application/json\r\n\r\n" + wrapped + "\r\n-----\r\n",
+	} {
+		x := exchange(t, decision(), asking("{ x: ssn }"), middlewaretest.Header("Accept", mediaType))
+		_, got, err := middlewaretest.Run(t, s, x, middlewaretest.NewUpstream(t, 200, mediaType, body).Handle)
+		if whole := strings.HasPrefix(body, `{"data"`); whole != (err == nil) || strings.Contains(got, clear) {
+			t.Errorf("%s: %s, %v", mediaType, got, err)
+		}
+		if asked := x.Request.Header.Get("Accept"); !strings.HasSuffix(asked, "json") || strings.HasSuffix(asked, "ndjson") {
+			t.Errorf("the backend is asked for %s", asked)
 		}
 	}
 }

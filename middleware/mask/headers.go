@@ -108,12 +108,19 @@ func (s *Stage) acceptsMaskable(accept []string) bool {
 	for _, value := range accept {
 		for part := range strings.SplitSeq(value, ",") {
 			mediaType, _, err := mime.ParseMediaType(part)
-			if err != nil || typeFormat(mediaType) == unknown && !s.passing(mediaType) {
+			if err != nil || !s.understands(typeFormat(mediaType)) && !s.passing(mediaType) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// understands reports whether answers of the format can be masked on the route.
+// In what a query is answered with piece by piece, values stand elsewhere than in
+// the answer that its paths are about.
+func (s *Stage) understands(f format) bool {
+	return f == jsonText || f != unknown && s.graphql == nil
 }
 
 // withoutFormat takes the parameters out of a query that make Django REST

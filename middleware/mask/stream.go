@@ -20,20 +20,16 @@ type stream struct {
 	a      *answer
 	held   *bytes.Reader // the whole answer, where it has been read
 	closed bool
+	broken bool // the masker has panicked, and is not used again
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	if s.held != nil {
 		return s.held.Read(p)
 	}
-	fine := false
-	defer func() {
-		if !fine { // in a panic: the proxy shell closes nothing then
-			s.a.rest.release()
-		}
-	}()
+	s.broken = true // unless it comes back
 	n, err := s.masker.Read(p)
-	fine = true
+	s.broken = false
 	// A client that has gone is not one whose answer was cut.
 	if err != nil && err != io.EOF && !s.closed && s.a.x.Request.Context().Err() == nil {
 		s.a.x.Note("answer_cut", err.Error())
@@ -47,9 +43,12 @@ func (s *stream) Close() error {
 		return nil
 	}
 	s.closed = true
+	defer s.a.rest.release()
+	if s.broken {
+		return s.a.res.Body.Close()
+	}
 	err := s.masker.Close()
 	s.a.note(s.Report())
-	s.a.rest.release()
 	return err
 }
 
