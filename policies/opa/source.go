@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/gatehouse-dev/gatehouse/policies/opa/memo"
 )
 
 // maxBytes bounds everything that is read, so that a wrong path (a folder of
@@ -34,6 +36,8 @@ type Options struct {
 	FS fs.FS
 	// Budget is the time one decision may take. Default: [DefaultBudget].
 	Budget time.Duration
+	// Memo says how decisions are remembered. By default they are.
+	Memo memo.Options
 }
 
 // file is one file that was read.

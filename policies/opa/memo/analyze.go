@@ -1,0 +1,242 @@
+package memo
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Constants are values of input that are the same for every question of a
+// kind, by path ("resource.route": "payroll"). Only text has constants.
+type Constants map[string]string
+
+// Refusal is why decisions cannot be remembered, and where.
+type Refusal struct {
+	Place
+	Reason string `json:"reason"`
+}
+
+func (r Refusal) String() string { return fmt.Sprintf("%s at %v", r.Reason, r.Place) }
+
+// Plan is what an entrypoint can observe of input.
+type Plan struct {
+	// Slots are the parts of the key, in the key's order.
+	Slots []Slot
+	// Refused is not empty where decisions must not be remembered. There are
+	// no slots then.
+	Refused []Refusal
+	// Fixed are the constants that the plan holds for.
+	Fixed Constants
+}
+
+// Source is what is analysed: compiled modules, the base data they see, and the
+// reference whose value is wanted.
+type Source struct {
+	Compiler *ast.Compiler
+	Data     map[string]any
+	Entry    ast.Ref
+	// ValuesOnly keeps outcomes of comparisons out of the key (T0).
+	ValuesOnly bool
+}
+
+// Analyze finds what evaluating the entry can observe of input, where the
+// constants hold.
+func Analyze(src Source, fixed Constants) *Plan {
+	a := &analyzer{
+		src: src, fixed: map[string]ast.Value{}, tests: !src.ValuesOnly,
+		params: map[string][]*flow{}, tainted: map[variable]bool{},
+	}
+	for path, text := range fixed {
+		a.fixed[ParsePath(path).String()] = ast.String(text)
+	}
+	for _, m := range src.Compiler.Modules {
+		for _, r := range m.Rules {
+			a.rules = append(a.rules, r)
+		}
+	}
+	slices.SortFunc(a.rules, func(x, y *ast.Rule) int { return comparePlaces(placeOf(x.Location), placeOf(y.Location)) })
+	a.settle()
+	if a.withs {
+		a.tests = false
+		a.settle()
+	}
+	if len(fixed) == 0 && len(a.refused) == 0 {
+		a.guard()
+	}
+	p := &Plan{Fixed: maps.Clone(fixed)}
+	if len(a.refused) > 0 {
+		for _, r := range slices.SortedFunc(maps.Keys(a.refused), compareRefusals) {
+			p.Refused = append(p.Refused, r)
+		}
+		return p
+	}
+	p.Slots = a.reads.minimal()
+	return p
+}
+
+func compareRefusals(a, b Refusal) int {
+	if c := comparePlaces(a.Place, b.Place); c != 0 {
+		return c
+	}
+	return slices.Compare([]byte(a.Reason), []byte(b.Reason))
+}
+
+// analyzer walks the rules that the entry can reach. Which parts of input a
+// parameter of a function stands for is known only once every call has been
+// seen, so the walk is repeated until nothing new is learned; what it then
+// wrote down holds.
+type analyzer struct {
+	src   Source
+	rules []*ast.Rule
+	fixed map[string]ast.Value // by Path.String
+	tests bool
+
+	// Learned, and kept from walk to walk. They only grow.
+	params  map[string][]*flow // by the path of the function, for each parameter
+	tainted map[variable]bool
+	learned bool
+	withs   bool // a reached expression replaces data
+
+	// Of the present walk.
+	reads   slots
+	refused map[Refusal]bool
+	reached map[*ast.Rule]bool
+	queue   []*ast.Rule
+	seen    map[uintptr]bool   // every mention of input that the walk accounts for
+	empty   map[*ast.Rule]bool // no branch can hold, by what is known of the rules it asks
+
+	// Of the walk before. A walk is the last when it finds the same.
+	wasEmpty map[*ast.Rule]bool
+}
+
+// variable is a local variable of a rule.
+type variable struct {
+	rule *ast.Rule
+	name ast.Var
+}
+
+// flow is what a variable may stand for: the values at paths of input, and,
+// where mixed, something else as well.
+type flow struct {
+	paths []Path
+	mixed bool
+}
+
+func (f *flow) has(p Path) bool {
+	return slices.ContainsFunc(f.paths, func(q Path) bool { return slices.Equal(p, q) })
+}
+
+// add reports whether the path is new.
+func (f *flow) add(p Path) bool {
+	if f.has(p) {
+		return false
+	}
+	f.paths = append(f.paths, p)
+	return true
+}
+
+// settle walks until nothing new is learned. Rego has no recursion, so paths
+// cannot grow for ever; the bound is a second fence.
+func (a *analyzer) settle() {
+	a.empty = nil
+	for range 1000 {
+		a.learned = false
+		a.wasEmpty, a.empty = a.empty, map[*ast.Rule]bool{}
+		a.reads, a.refused, a.reached, a.seen = slots{}, map[Refusal]bool{}, map[*ast.Rule]bool{}, map[uintptr]bool{}
+		a.reach(a.src.Entry)
+		for len(a.queue) > 0 {
+			r := a.queue[0]
+			a.queue = a.queue[1:]
+			a.rule(r)
+		}
+		if !a.learned && maps.Equal(a.empty, a.wasEmpty) {
+			return
+		}
+	}
+	a.refuse(nil, "what functions are called with could not be settled")
+}
+
+func (a *analyzer) refuse(loc *ast.Location, format string, args ...any) {
+	a.refused[Refusal{placeOf(loc), fmt.Sprintf(format, args...)}] = true
+}
+
+func placeOf(loc *ast.Location) Place {
+	if loc == nil {
+		return Place{}
+	}
+	return Place{File: loc.File, Line: loc.Row}
+}
+
+// related are the rules that define a part of what a reference stands for, or
+// something that it is a part of. What is not constant may be anything.
+func (a *analyzer) related(ref ast.Ref) []*ast.Rule {
+	var out []*ast.Rule
+	for _, r := range a.rules {
+		if mayMeet(ref, r.Ref()) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func mayMeet(a, b ast.Ref) bool {
+	for i := range min(len(a), len(b)) {
+		if i > 0 && ast.IsConstant(a[i].Value) && ast.IsConstant(b[i].Value) && !a[i].Equal(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// reach queues the rules that a reference into data leads to.
+func (a *analyzer) reach(ref ast.Ref) {
+	for _, r := range a.related(ref) {
+		if !a.reached[r] {
+			a.reached[r] = true
+			a.queue = append(a.queue, r)
+		}
+	}
+}
+
+// rule walks a rule and its else branches. A body that ends before its end, for
+// a condition that the constants make false, has no head.
+func (a *analyzer) rule(outer *ast.Rule) {
+	holds := false
+	for r := outer; r != nil; r = r.Else {
+		s := newScope(a, outer, r)
+		if s.conditions(r.Body) {
+			s.head(r.Head)
+			holds = true
+		}
+	}
+	if !holds {
+		a.empty[outer] = true
+	}
+}
+
+// read notes that the value at a path is observed, unless it is a constant.
+func (a *analyzer) read(kind Kind, p Path, loc *ast.Location) {
+	if _, ok := a.fixed[p.String()]; ok {
+		return
+	}
+	a.reads.add(Slot{Kind: kind, Path: p}, placeOf(loc))
+}
+
+// flows notes what a parameter is called with.
+func (a *analyzer) flows(function string, n, i int, f flow) {
+	all := a.params[function]
+	for len(all) < n {
+		all = append(all, &flow{})
+	}
+	a.params[function] = all
+	for _, p := range f.paths {
+		if all[i].add(p) {
+			a.learned = true
+		}
+	}
+	if f.mixed && !all[i].mixed {
+		all[i].mixed, a.learned = true, true
+	}
+}

@@ -1,0 +1,268 @@
+package memo
+
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// operand is a term whose part in a comparison is understood: a constant, or
+// the values at paths of input.
+type operand struct {
+	constant ast.Value
+	flow
+	ref ast.Ref // where it mentions input itself
+}
+
+// operand reports false for a term that is neither.
+func (s *scope) operand(t *ast.Term) (o operand, ok bool) {
+	switch v := t.Value.(type) {
+	case ast.Null, ast.Boolean, ast.Number, ast.String:
+		return operand{constant: v}, true
+	case ast.Var:
+		if root(v) {
+			return o, false
+		}
+		o.flow = s.meaning(v)
+	case ast.Ref:
+		if !s.alias(v) {
+			return o, false
+		}
+		rest, _ := steps(v[1:])
+		if v[0].Equal(ast.InputRootDocument) {
+			o.paths, o.ref = []Path{rest}, v
+			break
+		}
+		base := s.meaning(v[0].Value.(ast.Var))
+		o.mixed = base.mixed
+		for _, p := range base.paths {
+			o.add(p.join(rest))
+		}
+	}
+	if len(o.paths) == 1 && !o.mixed {
+		o.constant = s.fixed[o.paths[0].String()]
+	}
+	return o, len(o.paths) > 0
+}
+
+// take accounts for the mention of input in an operand.
+func (s *scope) take(o operand) {
+	if o.ref != nil {
+		s.mention(o.ref)
+	}
+}
+
+// open are the paths of an operand that are not constants.
+func (s *scope) open(o operand) []Path {
+	return slices.DeleteFunc(slices.Clone(o.paths), func(p Path) bool { return s.fixed[p.String()] != nil })
+}
+
+// test notes the outcome of comparing the paths of an operand with constants.
+func (s *scope) test(op string, o operand, loc *ast.Location, consts ...ast.Value) {
+	s.take(o)
+	for _, p := range s.open(o) {
+		s.reads.add(Slot{Kind: Test, Op: op, Path: p, Consts: consts}, placeOf(loc))
+	}
+}
+
+// call is a call, as an expression or inside a term. An argument behind the
+// last parameter receives the result.
+func (s *scope) call(terms []*ast.Term) {
+	ref, ok := terms[0].Value.(ast.Ref)
+	args := terms[1:]
+	switch {
+	case !ok:
+		s.refuse(s.loc, "a call of what is no function")
+	case ref[0].Equal(ast.DefaultRootDocument):
+		s.function(ref, args)
+		return
+	case ref[0].Equal(ast.InputRootDocument):
+		s.refuse(s.loc, "a call of a part of input")
+	default:
+		b := ast.BuiltinMap[ref.String()]
+		if b == nil {
+			s.refuse(s.loc, "%v is not a builtin that is known", ref)
+		} else if impure(b) {
+			s.refuse(s.loc, "%s depends on more than its arguments", b.Name)
+		} else if s.equation(b, args) || s.comparison(b, args) {
+			return
+		}
+	}
+	for _, t := range args {
+		s.term(t)
+	}
+}
+
+// impure reports builtins that depend on more than their arguments: those that
+// say so, and those that look at the clock or the network nevertheless.
+func impure(b *ast.Builtin) bool {
+	if b.Nondeterministic {
+		return true
+	}
+	switch b.Name {
+	case "io.jwt.decode_verify", "json.match_schema", "json.verify_schema", "providers.aws.sign_req",
+		"crypto.x509.parse_and_verify_certificates", "crypto.x509.parse_and_verify_certificates_with_options":
+		return true
+	}
+	return false
+}
+
+// function is a call of a function of the policies. What a parameter stands
+// for is used inside, so nothing is read by the call itself.
+func (s *scope) function(ref ast.Ref, args []*ast.Term) {
+	s.reach(ref)
+	n := 0
+	for _, r := range s.related(ref) {
+		n = max(n, len(r.Head.Args))
+	}
+	n = min(n, len(args))
+	for i, t := range args {
+		o, ok := s.operand(t)
+		if i >= n || !ok || len(o.paths) == 0 {
+			if i < n {
+				s.flows(ref.String(), n, i, flow{mixed: true})
+			}
+			s.term(t)
+			continue
+		}
+		s.take(o)
+		for _, p := range o.paths {
+			s.read(Exists, p, s.at(t))
+		}
+		s.flows(ref.String(), n, i, o.flow)
+	}
+}
+
+// equation is x = y.
+func (s *scope) equation(b *ast.Builtin, args []*ast.Term) bool {
+	if b.Name != ast.Equality.Name || len(args) != 2 {
+		return false
+	}
+	for i := range 2 {
+		v, isVar := args[i].Value.(ast.Var)
+		ref, isRef := args[1-i].Value.(ast.Ref)
+		if !isVar || !isRef || root(v) {
+			continue
+		}
+		if o, ok := s.operand(args[1-i]); ok && s.defines(v, ref) {
+			s.definition(v, o, args[1-i])
+			return true
+		}
+		if s.keys(v, ref) {
+			return true
+		}
+	}
+	x, xok := s.operand(args[0])
+	y, yok := s.operand(args[1])
+	return xok && yok && s.tests && s.equal(x, y, s.at(args[0]))
+}
+
+// definition is x = input.a where x is a variable. Alone it tells whether
+// there is an input.a, and what x then is used for is read where it is used.
+// Where x has another meaning as well, the two are compared.
+func (s *scope) definition(v ast.Var, o operand, t *ast.Term) {
+	s.take(o)
+	for _, p := range o.paths {
+		s.read(Exists, p, s.at(t))
+	}
+	if s.params[v] == nil && len(s.defs[v]) == 1 && !s.tainted[variable{s.rule, v}] {
+		return
+	}
+	m := s.meaning(v)
+	x := operand{flow: flow{paths: slices.DeleteFunc(slices.Clone(m.paths), o.has), mixed: m.mixed}}
+	if s.tests && !m.mixed && !o.mixed && (len(x.paths) == 0 || s.equal(x, o, s.at(t))) {
+		return
+	}
+	for _, p := range m.paths {
+		s.read(Value, p, s.at(t))
+	}
+}
+
+// equal notes the outcome of comparing any meaning of x with any of y.
+func (s *scope) equal(x, y operand, loc *ast.Location) bool {
+	switch {
+	case len(x.paths) == 0 && len(y.paths) == 0:
+		return true
+	case len(x.paths) == 0:
+		s.test(opEqual, y, loc, x.constant)
+		return true
+	case len(y.paths) == 0:
+		s.test(opEqual, x, loc, y.constant)
+		return true
+	case x.mixed || y.mixed:
+		return false
+	}
+	s.take(x)
+	s.take(y)
+	for _, p := range x.paths {
+		for _, q := range y.paths {
+			s.pair(p, q, loc)
+		}
+	}
+	return true
+}
+
+// pair notes whether the values at two paths are equal.
+func (s *scope) pair(p, q Path, loc *ast.Location) {
+	switch fp, fq := s.fixed[p.String()], s.fixed[q.String()]; {
+	case fp != nil && fq != nil:
+	case fp != nil:
+		s.reads.add(Slot{Kind: Test, Op: opEqual, Path: q, Consts: []ast.Value{fp}}, placeOf(loc))
+	case fq != nil:
+		s.reads.add(Slot{Kind: Test, Op: opEqual, Path: p, Consts: []ast.Value{fq}}, placeOf(loc))
+	case slices.Equal(p, q):
+		s.read(Exists, p, loc)
+	default:
+		if p.String() > q.String() {
+			p, q = q, p
+		}
+		s.reads.add(Slot{Kind: Test, Op: opEqual, Path: p, Other: q, two: true}, placeOf(loc))
+	}
+}
+
+// keys is _ = input.a[k], where the value is used nowhere: it enumerates names,
+// or asks whether one is there.
+func (s *scope) keys(v ast.Var, ref ast.Ref) bool {
+	head, ok := ref[0].Value.(ast.Var)
+	last := len(ref) - 1
+	if !s.tests || !ok || last < 1 || head == ast.DefaultRootDocument.Value || s.uses(v) != 1 {
+		return false
+	}
+	k, isVar := ref[last].Value.(ast.Var)
+	rest, whole := steps(ref[1:last])
+	if !isVar || !whole || k == v {
+		return false
+	}
+	bases := []Path{nil}
+	if head != ast.InputRootDocument.Value {
+		bases = s.meaning(head).paths
+	}
+	s.mention(ref)
+	for _, p := range bases {
+		s.read(Keys, p.join(rest), s.at(ref[0]))
+	}
+	s.term(ref[last])
+	return true
+}
+
+// uses counts how often a variable stands in the branch.
+func (s *scope) uses(v ast.Var) int {
+	n := 0
+	count := func(x ast.Var) bool {
+		if x == v {
+			n++
+		}
+		return false
+	}
+	// The walk over a head leaves out its key and value in some forms; to
+	// count one twice only makes more be read.
+	for _, t := range []*ast.Term{s.rule.Head.Key, s.rule.Head.Value} {
+		if t != nil {
+			ast.WalkVars(t, count)
+		}
+	}
+	ast.WalkVars(s.rule.Head.Reference, count)
+	ast.WalkVars(s.rule.Head.Args, count)
+	ast.WalkVars(s.rule.Body, count)
+	return n
+}
