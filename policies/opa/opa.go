@@ -59,7 +59,8 @@ const answer = "decision"
 type Engine struct {
 	query    rego.PreparedEvalQuery
 	txn      storage.Transaction // held for good: nothing ever writes to the store
-	compiler *ast.Compiler       // read-only, for Explain
+	store    storage.Store
+	compiler *ast.Compiler // read-only, for Explain
 	terms    inputTerms
 	budget   time.Duration
 	memo     *memo.Memo
@@ -92,7 +93,7 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("prepare the policy query: %w", err)
 	}
 	e := &Engine{
-		query: q, txn: g.txn, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
+		query: q, txn: g.txn, store: g.store, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
 		headers: g.headers, rules: g.rules, files: len(g.modules), revision: src.revision(),
 		memo: memo.New(memo.Source{Compiler: g.compiler, Data: src.tree, Entry: entry()}, o.Memo),
 	}

@@ -9,8 +9,10 @@ import (
 )
 
 // Constants are values of input that are the same for every question of a
-// kind, by path ("resource.route": "payroll"). Only text has constants.
-type Constants map[string]string
+// kind, by path: a text ("resource.route": "payroll"), or nil for what is never
+// there ("body": nil). What does not hold for a question after all costs it the
+// advantage and does no harm.
+type Constants map[string]any
 
 // Refusal is why decisions cannot be remembered, and where.
 type Refusal struct {
@@ -48,8 +50,13 @@ func Analyze(src Source, fixed Constants) *Plan {
 		src: src, fixed: map[string]ast.Value{}, tests: !src.ValuesOnly,
 		params: map[string][]*flow{}, tainted: map[variable]bool{},
 	}
-	for path, text := range fixed {
-		a.fixed[ParsePath(path).String()] = ast.String(text)
+	for path, v := range fixed {
+		switch v := v.(type) {
+		case string:
+			a.fixed[ParsePath(path).String()] = ast.String(v)
+		case nil:
+			a.gone = append(a.gone, ParsePath(path))
+		}
 	}
 	for _, m := range src.Compiler.Modules {
 		for _, r := range m.Rules {
@@ -91,6 +98,7 @@ type analyzer struct {
 	src   Source
 	rules []*ast.Rule
 	fixed map[string]ast.Value // by Path.String
+	gone  []Path               // where there is never a value
 	tests bool
 
 	// Learned, and kept from walk to walk. They only grow.
@@ -181,6 +189,17 @@ func (a *analyzer) related(ref ast.Ref) []*ast.Rule {
 	return out
 }
 
+// virtual reports a reference that may lead to rules, or to a package: one
+// without rules is an empty object, which base data do not show.
+func (a *analyzer) virtual(ref ast.Ref) bool {
+	for _, m := range a.src.Compiler.Modules {
+		if mayMeet(ref, m.Package.Path) {
+			return true
+		}
+	}
+	return len(a.related(ref)) > 0
+}
+
 func mayMeet(a, b ast.Ref) bool {
 	for i := range min(len(a), len(b)) {
 		if i > 0 && ast.IsConstant(a[i].Value) && ast.IsConstant(b[i].Value) && !a[i].Equal(b[i]) {
@@ -218,11 +237,16 @@ func (a *analyzer) rule(outer *ast.Rule) {
 
 // read notes that the value at a path is observed, unless it is a constant.
 func (a *analyzer) read(kind Kind, p Path, loc *ast.Location) {
-	if _, ok := a.fixed[p.String()]; ok {
-		return
+	if !a.constant(p) {
+		a.reads.add(Slot{Kind: kind, Path: p}, placeOf(loc))
 	}
-	a.reads.add(Slot{Kind: kind, Path: p}, placeOf(loc))
 }
+
+// constant reports a path at which every question has the same.
+func (a *analyzer) constant(p Path) bool { return a.fixed[p.String()] != nil || a.never(p) }
+
+// never reports a path at which no question has a value.
+func (a *analyzer) never(p Path) bool { return slices.ContainsFunc(a.gone, p.within) }
 
 // flows notes what a parameter is called with.
 func (a *analyzer) flows(function string, n, i int, f flow) {

@@ -1,6 +1,7 @@
 package memo
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -11,15 +12,12 @@ import (
 
 // accessor gives the view of one path.
 type accessor struct {
-	get   func(*policies.Input) view // nil: nothing can be there
+	member
 	steps []Step
 }
 
 func (a *accessor) view(in *policies.Input) view {
-	if a.get == nil {
-		return view{}
-	}
-	v := a.get(in)
+	v := a.of(in)
 	for _, s := range a.steps {
 		v = v.step(s)
 	}
@@ -33,6 +31,7 @@ type probe struct {
 	one    accessor
 	two    accessor
 	pair   bool
+	again  bool // one is that of the probe before
 	consts []ast.Value
 	table  *table
 	inputs []accessor // of a Lookup
@@ -41,14 +40,14 @@ type probe struct {
 // keyer writes the keys of one plan.
 type keyer struct {
 	number uint64 // of the plan: plans share one table
-	fixed  []fixedText
+	fixed  []fixedValue
 	probes []probe
 }
 
-// fixedText is a constant that the plan relies on.
-type fixedText struct {
+// fixedValue is a constant that the plan relies on.
+type fixedValue struct {
 	at   accessor
-	text string
+	want view
 }
 
 // binder turns plans into keyers. Tables of base data are shared.
@@ -60,12 +59,24 @@ type binder struct {
 
 func (b *binder) bind(p *Plan, number uint64) *keyer {
 	k := &keyer{number: number}
-	for path, text := range p.Fixed {
+	for path, v := range p.Fixed {
 		at, _ := b.access(ParsePath(path))
-		k.fixed = append(k.fixed, fixedText{at, text})
+		want := view{}
+		if text, ok := v.(string); ok {
+			want = textView(text)
+		}
+		k.fixed = append(k.fixed, fixedValue{at, want})
 	}
 	for i := range p.Slots {
 		k.probes = append(k.probes, b.probes(&p.Slots[i])...)
+	}
+	// What is asked of one path stands together: it is looked at once.
+	slices.SortStableFunc(k.probes, func(a, b probe) int {
+		return cmp.Or(cmp.Compare(a.one.member, b.one.member), cmp.Compare(Path(a.one.steps).String(), Path(b.one.steps).String()))
+	})
+	for i := 1; i < len(k.probes); i++ {
+		a, b := &k.probes[i-1].one, &k.probes[i].one
+		k.probes[i].again = a.member == b.member && slices.Equal(a.steps, b.steps)
 	}
 	return k
 }
@@ -76,7 +87,7 @@ func (b *binder) access(p Path) (accessor, []leaf) {
 	var group []leaf
 	for _, l := range b.leaves {
 		if p.within(l.path) {
-			return accessor{get: l.get, steps: p[len(l.path):]}, nil
+			return accessor{member: l.member, steps: p[len(l.path):]}, nil
 		}
 		if l.path.within(p) {
 			group = append(group, l)
@@ -116,7 +127,7 @@ func (b *binder) probes(s *Slot) []probe {
 	for _, p := range s.paths() {
 		a, group := b.access(p)
 		for _, l := range group {
-			all = append(all, probe{kind: Value, one: accessor{get: l.get}})
+			all = append(all, probe{kind: Value, one: accessor{member: l.member}})
 		}
 		if len(group) == 0 {
 			all = append(all, probe{kind: Value, one: a})
@@ -125,23 +136,32 @@ func (b *binder) probes(s *Slot) []probe {
 	return all
 }
 
-// exists: of the groups only the subject may be missing, and then its id is.
+// exists: of the members only the subject and the body may be missing, and with
+// the subject its id is. It gives nothing for what is always there.
 func (b *binder) exists(p Path) []probe {
 	a, group := b.access(p)
 	if len(group) == 0 {
+		if a.member != nothing && len(a.steps) == 0 && len(p) > 1 && p[0].Name != "subject" {
+			return nil
+		}
 		return []probe{{kind: Exists, one: a}}
 	}
 	i := slices.IndexFunc(group, func(l leaf) bool { return l.path[0].Name != "subject" })
 	if i >= 0 {
 		return nil
 	}
-	return []probe{{kind: Exists, one: accessor{get: group[0].get}}}
+	return []probe{{kind: Exists, one: accessor{member: group[0].member}}}
+}
+
+// trim takes out of a plan that there is what always is.
+func (b *binder) trim(p *Plan) {
+	p.Slots = slices.DeleteFunc(p.Slots, func(s Slot) bool { return s.Kind == Exists && len(b.exists(s.Path)) == 0 })
 }
 
 // holds reports whether the plan's constants are those of the question.
 func (k *keyer) holds(in *policies.Input) bool {
 	for i := range k.fixed {
-		if v := k.fixed[i].at.view(in); v.shape != text || v.text != k.fixed[i].text {
+		if v := k.fixed[i].at.view(in); v.shape != k.fixed[i].want.shape || v.text != k.fixed[i].want.text {
 			return false
 		}
 	}
@@ -152,22 +172,26 @@ func (k *keyer) holds(in *policies.Input) bool {
 // written.
 func (k *keyer) key(dst []byte, in *policies.Input) ([]byte, bool) {
 	dst = binary.AppendUvarint(dst, k.number)
+	var v view
 	ok := true
 	for i := range k.probes {
 		p := &k.probes[i]
+		if !p.again {
+			v = p.one.view(in)
+		}
 		switch p.kind {
 		case Value:
-			dst, ok = appendView(dst, p.one.view(in), 0)
+			dst, ok = appendView(dst, v, 0)
 		case Exists:
-			if p.one.view(in).shape == absent {
-				dst = append(dst, tagAbsent)
-			} else {
-				dst = append(dst, tagPresent)
+			tag := tagPresent
+			if v.shape == absent {
+				tag = tagAbsent
 			}
+			dst = append(dst, tag)
 		case Keys:
-			dst = appendKeys(dst, p.one.view(in))
+			dst = appendKeys(dst, v)
 		case Test:
-			dst, ok = p.test(dst, in)
+			dst, ok = p.test(dst, v, in)
 		case Lookup:
 			dst, ok = p.lookup(dst, in)
 		}

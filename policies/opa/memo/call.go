@@ -54,7 +54,7 @@ func (s *scope) take(o operand) {
 
 // open are the paths of an operand that are not constants.
 func (s *scope) open(o operand) []Path {
-	return slices.DeleteFunc(slices.Clone(o.paths), func(p Path) bool { return s.fixed[p.String()] != nil })
+	return slices.DeleteFunc(slices.Clone(o.paths), s.constant)
 }
 
 // test notes the outcome of comparing the paths of an operand with constants.
@@ -118,7 +118,7 @@ func (s *scope) function(ref ast.Ref, args []*ast.Term) {
 	n = min(n, len(args))
 	for i, t := range args {
 		o, ok := s.operand(t)
-		if i >= n || !ok || len(o.paths) == 0 {
+		if i >= n || !ok || len(o.paths) == 0 || !s.named(ref, i) {
 			if i < n {
 				s.flows(ref.String(), n, i, flow{mixed: true})
 			}
@@ -131,6 +131,22 @@ func (s *scope) function(ref ast.Ref, args []*ast.Term) {
 		}
 		s.flows(ref.String(), n, i, o.flow)
 	}
+}
+
+// named reports a parameter that is a variable wherever the function is
+// defined. A pattern, such as "a" or [x, y], compares and takes apart at once.
+func (a *analyzer) named(function ast.Ref, i int) bool {
+	for _, r := range a.related(function) {
+		for ; r != nil; r = r.Else {
+			if i >= len(r.Head.Args) {
+				return false
+			}
+			if _, ok := r.Head.Args[i].Value.(ast.Var); !ok {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // equation is x = y.
@@ -205,7 +221,7 @@ func (s *scope) equal(x, y operand, loc *ast.Location) bool {
 // pair notes whether the values at two paths are equal.
 func (s *scope) pair(p, q Path, loc *ast.Location) {
 	switch fp, fq := s.fixed[p.String()], s.fixed[q.String()]; {
-	case fp != nil && fq != nil:
+	case fp != nil && fq != nil, s.never(p), s.never(q):
 	case fp != nil:
 		s.reads.add(Slot{Kind: Test, Op: opEqual, Path: q, Consts: []ast.Value{fp}}, placeOf(loc))
 	case fq != nil:

@@ -102,15 +102,9 @@ func (s *scope) condition(t *ast.Term) {
 // base data stand, and the values of input choose among them, it observes what
 // they hold there.
 func (s *scope) data(ref ast.Ref) {
-	rules := s.related(ref)
-	for _, r := range rules {
-		if !s.reached[r] {
-			s.reached[r] = true
-			s.queue = append(s.queue, r)
-		}
-	}
+	s.reach(ref)
 	rest := ref[1:]
-	if len(rules) == 0 && s.tests {
+	if s.tests && !s.virtual(ref) {
 		rest = s.lookup(rest)
 	}
 	for _, t := range rest {
@@ -145,6 +139,9 @@ func (s *scope) lookup(ref []*ast.Term) (rest []*ast.Term) {
 		s.take(o)
 		var all []DataStep
 		for _, p := range o.paths {
+			if s.never(p) {
+				continue // that way leads nowhere
+			}
 			if c, ok := s.fixed[p.String()].(ast.String); ok {
 				all = append(all, DataStep{Step: Step{Name: string(c)}})
 				continue

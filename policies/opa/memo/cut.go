@@ -17,7 +17,7 @@ import (
 // is sure counts. Without constants nothing is left out: the guard then sees
 // every rule whole.
 func (s *scope) fails(e *ast.Expr) bool {
-	if len(e.With) > 0 || s.withs || len(s.analyzer.fixed) == 0 {
+	if len(e.With) > 0 || s.withs || len(s.analyzer.fixed)+len(s.gone) == 0 {
 		return false
 	}
 	switch t := e.Terms.(type) {
@@ -75,11 +75,18 @@ func (s *scope) holds(builtin string, a, b *ast.Term) (holds, sure bool) {
 	return false, false
 }
 
-// undefined reports a reference that leads nowhere: into base data where there
-// are none, or to rules of one value that cannot hold.
+// undefined reports a reference that leads nowhere: to what is never in input,
+// into base data where there are none, or to rules of one value that cannot
+// hold.
 func (s *scope) undefined(t *ast.Term) bool {
 	ref, ok := t.Value.(ast.Ref)
-	if !ok || !ref[0].Equal(ast.DefaultRootDocument) {
+	switch {
+	case !ok:
+		return false
+	case ref[0].Equal(ast.InputRootDocument):
+		p, _ := steps(ref[1:])
+		return s.never(p)
+	case !ref[0].Equal(ast.DefaultRootDocument):
 		return false
 	}
 	rules := s.related(ref)
@@ -88,8 +95,8 @@ func (s *scope) undefined(t *ast.Term) bool {
 			return false
 		}
 	}
-	if len(rules) > 0 {
-		return true
+	if len(rules) > 0 || s.virtual(ref) {
+		return len(rules) > 0
 	}
 	var at any = s.src.Data
 	for _, e := range ref[1:] {
@@ -162,24 +169,51 @@ func (a *analyzer) quietTerm(t *ast.Term) bool {
 	return false
 }
 
-// quietRule reports a rule that gives one constant or nothing, by quiet
-// conditions. Others beside it must give the same: two values are an error.
+// quietRule reports a rule of one value that has no error to raise: its
+// conditions are quiet, and it cannot give two values, because it is the only
+// one of its name, its body enumerates nothing, and it has no other branch; or
+// because all of its name give one and the same constant.
 func (a *analyzer) quietRule(r *ast.Rule, ref ast.Ref) bool {
-	if len(r.Head.Args) > 0 || r.Head.RuleKind() != ast.SingleValue || !r.Ref().Equal(ref) || r.Default {
+	own := r.Ref()
+	if len(r.Head.Args) > 0 || r.Head.RuleKind() != ast.SingleValue || len(own) > len(ref) || r.Else != nil || r.Head.Value == nil {
 		return false
 	}
+	alone := true
 	for _, other := range a.related(ref) {
-		if other.Head.Value == nil || r.Head.Value == nil || !other.Head.Value.Equal(r.Head.Value) || !ast.IsScalar(r.Head.Value.Value) {
+		if other == r {
+			continue
+		}
+		alone = false
+		if other.Head.Value == nil || !other.Ref().Equal(own) || !ast.IsScalar(r.Head.Value.Value) || !other.Head.Value.Equal(r.Head.Value) {
 			return false
 		}
 	}
-	if r.Else != nil {
-		return false
-	}
+	bound := map[ast.Var]bool{}
 	for _, e := range r.Body {
-		if !a.quiet(e) {
+		if !a.quiet(e) || alone && !single(e, bound) {
 			return false
 		}
 	}
 	return true
+}
+
+// single reports an expression that holds in one way at most: every variable in
+// a reference has its value already. It notes the variable that it defines.
+func single(e *ast.Expr, bound map[ast.Var]bool) bool {
+	one := true
+	ast.WalkRefs(e, func(r ast.Ref) bool {
+		for _, t := range r[1:] {
+			v, isVar := t.Value.(ast.Var)
+			one = one && (!isVar || bound[v])
+		}
+		return false
+	})
+	if terms, ok := e.Terms.([]*ast.Term); ok && !e.Negated && e.IsEquality() && len(terms) == 3 {
+		for _, t := range terms[1:] {
+			if v, isVar := t.Value.(ast.Var); isVar {
+				bound[v] = true
+			}
+		}
+	}
+	return one
 }

@@ -18,6 +18,7 @@ type generator struct {
 	rules []string // complete rules that may be asked
 	sets  []string // partial sets
 	fns   []string // functions of one parameter
+	two   bool     // there is a function k of two
 	fixed bool
 }
 
@@ -42,7 +43,7 @@ func (g *generator) path() string {
 }
 
 func (g *generator) constant() string {
-	return g.pick(`"a"`, `"b"`, `"r1"`, `"r2"`, "1", "1.0", "2", "true", "false", "null", `""`, `"ab"`)
+	return g.pick(`"a"`, `"a"`, `"a"`, `"b"`, `"b"`, `"r1"`, `"r2"`, "1", "1.0", "2", "true", "false", "null", `""`, `"ab"`)
 }
 
 // value is any term.
@@ -112,6 +113,9 @@ func (g *generator) condition() string {
 			return g.pick(g.fns...) + "(" + g.pick("input", "input.o", g.value()) + ")"
 		}
 	case 14:
+		if g.two && g.IntN(2) == 0 {
+			return fmt.Sprintf("k(%s, %s)", g.value(), g.pick("input", g.path(), g.value()))
+		}
 		return g.value() + " == " + g.value()
 	case 15:
 		return "count(" + g.value() + ") > 0"
@@ -131,7 +135,7 @@ func (g *generator) body() string {
 	if g.fixed && g.IntN(3) == 0 {
 		lines = append(lines, "input.resource.route "+g.pick("==", "!=")+g.pick(` "r1"`, ` "r2"`))
 	}
-	for range 1 + g.IntN(4) {
+	for range 1 + g.IntN(3) {
 		if g.IntN(3) == 0 {
 			v := g.fresh()
 			lines = append(lines, v+" := "+g.pick("input", "input.o", g.path(), g.path(), g.value()))
@@ -153,6 +157,15 @@ func (g *generator) module() string {
 		fmt.Fprintf(&b, "%s(x) := %s if {\n\t%s\n}\n\n", name, g.pick("true", "x", g.path()), g.body())
 		g.vars = nil
 		g.fns = append(g.fns, name)
+	}
+	if g.IntN(2) == 0 {
+		fmt.Fprintf(&b, "%s\n\n", g.pick(
+			"h(\"a\") := 1\n\nh(\"b\") := 2", "h([x, y]) := x if y != \"a\"", "h({\"a\": x}) := x", "default h(_) := 7\n\nh(x) := x.a",
+			"h(x) := \"long\" if count(x) > 1 else := \"short\" if x.a == \"a\" else := x.b if { x.b }"))
+		g.fns = append(g.fns, "h")
+		g.vars = []string{"x", "y"}
+		fmt.Fprintf(&b, "k(x, y) := %s if {\n\t%s\n}\n\n", g.pick("true", "x", "y.a"), g.body())
+		g.two = true
 	}
 	for i := range 2 + g.IntN(4) {
 		g.vars = nil
@@ -204,18 +217,18 @@ func baseData() map[string]any {
 func (g *generator) input() any {
 	var value func(depth int) any
 	value = func(depth int) any {
-		switch n := g.IntN(16); {
-		case n < 5:
-			return g.pick("a", "b", "ab", "")
-		case n < 7:
-			return json.Number(g.pick("1", "1.0", "2", "0"))
+		switch n := g.IntN(20); {
 		case n < 9:
+			return g.pick("a", "a", "a", "b", "b", "ab", "")
+		case n < 10:
+			return json.Number(g.pick("1", "1.0", "2", "0"))
+		case n < 12:
 			return g.IntN(2) == 0
-		case n == 9:
+		case n == 12:
 			return nil
 		case depth > 2:
 			return "a"
-		case n < 12:
+		case n < 16:
 			l := make([]any, g.IntN(3))
 			for i := range l {
 				l[i] = value(depth + 1)
@@ -236,7 +249,7 @@ func (g *generator) input() any {
 			m[k] = value(0)
 		}
 	}
-	if g.IntN(2) == 0 {
+	if g.IntN(4) > 0 {
 		m["o"] = map[string]any{"a": value(1), "b": value(1), "p": map[string]any{"q": value(2)}}
 	}
 	return m
@@ -254,7 +267,7 @@ func (g *generator) inputs(n int) []any {
 	for len(out) < n {
 		base := g.input()
 		out = append(out, base)
-		for range 15 {
+		for range 39 {
 			v := base
 			for range 1 + g.IntN(2) {
 				v = mutate(g.Rand, v, pool)

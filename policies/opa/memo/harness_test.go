@@ -85,14 +85,7 @@ func (p *program) eval(input any) string {
 }
 
 // anything is the one member of a question whose body is the whole input.
-func anything() []leaf {
-	return []leaf{{get: func(in *policies.Input) view {
-		if in.Body == nil {
-			return view{}
-		}
-		return look(in.Body)
-	}}}
-}
+func anything() []leaf { return []leaf{{nil, body}} }
 
 func (p *program) keyer(plan *Plan) *keyer {
 	b := &binder{leaves: anything(), data: p.source.Data, tables: map[string]*table{}}

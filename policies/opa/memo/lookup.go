@@ -50,7 +50,7 @@ func build(at any, steps []DataStep, numbers map[string]uint64) *place {
 		if v.shape == absent {
 			return nil
 		}
-		if at = member(at, s.Step); at == nil && v.shape != null {
+		if at = inside(at, s.Step); at == nil && v.shape != null {
 			return &place{odd: true}
 		}
 	}
@@ -80,8 +80,8 @@ func branch(at any, rest []DataStep, numbers map[string]uint64) *place {
 	return p
 }
 
-// member takes a step that is known to lead somewhere.
-func member(at any, s Step) any {
+// inside takes a step that is known to lead somewhere.
+func inside(at any, s Step) any {
 	switch v := at.(type) {
 	case map[string]any:
 		return v[s.Name]

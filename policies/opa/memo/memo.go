@@ -55,8 +55,8 @@ type Memo struct {
 	routes  map[string]*route
 	names   []string // of routes, as given
 	general *keyer
+	buffers sync.Pool                                // of *[]byte, for keys
 	cache   atomic.Pointer[cache[policies.Decision]] // nil: off
-	buffers sync.Pool
 
 	hits, misses, bypassed, evictions, audits, mismatches atomic.Uint64
 }
@@ -89,10 +89,12 @@ func newMemo(src Source, o Options, l []leaf) *Memo {
 		return m
 	}
 	b := &binder{leaves: l, data: src.Data, tables: map[string]*table{}}
+	b.trim(m.plan)
 	m.general = b.bind(m.plan, 0)
 	for i, fixed := range o.Routes {
-		name := fixed[routePath]
+		name, _ := fixed[routePath].(string)
 		if p := Analyze(src, fixed); name != "" && len(p.Refused) == 0 {
+			b.trim(p)
 			m.routes[name] = &route{p, b.bind(p, uint64(i)+1)}
 			m.names = append(m.names, name)
 		}
@@ -125,10 +127,10 @@ func (m *Memo) Decide(in *policies.Input, evaluate func() (d *policies.Decision,
 		return d, err
 	}
 	buffer := m.buffers.Get().(*[]byte)
-	defer m.buffers.Put(buffer)
 	key, ok := m.keyer(in).key((*buffer)[:0], in)
-	if cap(key) <= maxBuffer {
+	if cap(key) <= maxKey { // a larger one is not kept
 		*buffer = key
+		defer m.buffers.Put(buffer)
 	}
 	if !ok {
 		m.bypassed.Add(1)
@@ -155,12 +157,9 @@ func (m *Memo) Decide(in *policies.Input, evaluate func() (d *policies.Decision,
 	return d, nil
 }
 
-// A key of a large body is unlikely to come again, and all keys together must
-// not fill memory. A large buffer is not kept either.
-const (
-	maxKey    = 4 << 10
-	maxBuffer = 64 << 10
-)
+// maxKey bounds what is remembered: the key of a large body is unlikely to come
+// again, and all keys together must not fill memory.
+const maxKey = 4 << 10
 
 // audit evaluates what was remembered. Where the two differ the evaluation
 // counts, and nothing is remembered from then on.

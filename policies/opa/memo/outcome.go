@@ -12,8 +12,7 @@ import (
 )
 
 // test appends the outcome of a comparison.
-func (p *probe) test(dst []byte, in *policies.Input) ([]byte, bool) {
-	v := p.one.view(in)
+func (p *probe) test(dst []byte, v view, in *policies.Input) ([]byte, bool) {
 	if p.pair {
 		return appendEqual(dst, v, p.two.view(in))
 	}

@@ -168,6 +168,13 @@ func (m slots) minimal() []Slot {
 			tops = append(tops, s.Path)
 		}
 	}
+	// The outcome of a test, and the names, tell whether there is anything.
+	told := map[string]bool{}
+	for _, s := range m {
+		if s.Kind == Test && !s.two || s.Kind == Keys {
+			told[s.Path.String()] = true
+		}
+	}
 	covered := func(p Path, self bool) bool {
 		return slices.ContainsFunc(tops, func(top Path) bool {
 			return p.within(top) && (!self || len(p) > len(top))
@@ -176,7 +183,7 @@ func (m slots) minimal() []Slot {
 	var out []Slot
 	for _, s := range m {
 		open := slices.ContainsFunc(s.paths(), func(p Path) bool { return !covered(p, s.Kind == Value) })
-		if open {
+		if open && !(s.Kind == Exists && told[s.Path.String()]) {
 			out = append(out, *s)
 		}
 	}
