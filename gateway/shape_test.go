@@ -19,7 +19,7 @@ const module = "github.com/gatehouse-dev/gatehouse"
 // Replacing a library then touches one room.
 func home() map[string][]string {
 	return map[string][]string{
-		"github.com/open-policy-agent/opa":       {"policies/opa", "policies/opa/cases"},
+		"github.com/open-policy-agent/opa":       {"policies/opa", "policies/opa/cases", "policies/opa/memo"},
 		"github.com/lestrrat-go/jwx":             {"middleware/authn"},
 		"github.com/ulule/limiter":               {"middleware/ratelimit"},
 		"github.com/redis/go-redis":              {"middleware/ratelimit"},
@@ -42,8 +42,9 @@ func mayImport() map[string][]string {
 		"config":                    {},
 		"config/reference":          {"config"},
 		"policies":                  {},
-		"policies/opa":              {"policies"},
+		"policies/opa":              {"policies", "policies/opa/memo"},
 		"policies/opa/*":            {"policies", "policies/opa", "policies/opa/*"},
+		"policies/opa/memo":         {"policies"},
 		"certs":                     {"config"},
 		"middleware":                {"config", "policies"},
 		"middleware/internal/*":     {},
