@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/memo"
 )
 
 const policyUsage = "usage: gatehouse policy test|check [-c FILE] [--data DIR] [--json] [DIR…]"
@@ -38,7 +39,10 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 // policyOptions are the policies of a configuration, with other data where
 // that is given.
 func policyOptions(c *config.Config, data string) opa.Options {
-	o := opa.Options{Path: c.Policies.Path, Data: c.Policies.Data, Budget: c.Policies.Budget.D()}
+	o := opa.Options{
+		Path: c.Policies.Path, Data: c.Policies.Data, Budget: c.Policies.Budget.D(),
+		Memo: memo.Options{Routes: routeConstants(c)},
+	}
 	if data != "" {
 		o.Data = data
 	}
@@ -83,20 +87,6 @@ func policyCall(ctx context.Context, e *env, args []string, run func(context.Con
 		o = opa.Options{Path: dirs[0], More: dirs[1:], Data: *data}
 	}
 	return run(ctx, e, o, *asJSON)
-}
-
-// policyCheck loads the policies as serve does.
-func policyCheck(ctx context.Context, e *env, o opa.Options, asJSON bool) int {
-	engine, err := opa.Load(ctx, o)
-	if err != nil {
-		return policyMistakes(e, err, asJSON)
-	}
-	rules, files := engine.Size()
-	if asJSON {
-		return printJSON(e, map[string]any{"ok": true, "rules": rules, "files": files, "revision": engine.Revision()}, exitOK)
-	}
-	fmt.Fprintf(e.stdout, "ok: %s in %s, revision %s\n", plural(rules, "rule"), plural(files, "file"), engine.Revision())
-	return exitOK
 }
 
 // policyTest runs the policies' tests.

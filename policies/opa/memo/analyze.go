@@ -45,9 +45,11 @@ type Source struct {
 
 // Analyze finds what evaluating the entry can observe of input, where the
 // constants hold.
-func Analyze(src Source, fixed Constants) *Plan {
+func Analyze(src Source, fixed Constants) *Plan { return analyze(src, newIndex(src.Compiler), fixed) }
+
+func analyze(src Source, x *index, fixed Constants) *Plan {
 	a := &analyzer{
-		src: src, fixed: map[string]ast.Value{}, tests: !src.ValuesOnly,
+		index: x, src: src, fixed: map[string]ast.Value{}, tests: !src.ValuesOnly,
 		params: map[string][]*flow{}, tainted: map[variable]bool{},
 	}
 	for path, v := range fixed {
@@ -58,12 +60,6 @@ func Analyze(src Source, fixed Constants) *Plan {
 			a.gone = append(a.gone, ParsePath(path))
 		}
 	}
-	for _, m := range src.Compiler.Modules {
-		for _, r := range m.Rules {
-			a.rules = append(a.rules, r)
-		}
-	}
-	slices.SortFunc(a.rules, func(x, y *ast.Rule) int { return comparePlaces(placeOf(x.Location), placeOf(y.Location)) })
 	a.settle()
 	if a.withs {
 		a.tests = false
@@ -95,8 +91,8 @@ func compareRefusals(a, b Refusal) int {
 // seen, so the walk is repeated until nothing new is learned; what it then
 // wrote down holds.
 type analyzer struct {
+	*index
 	src   Source
-	rules []*ast.Rule
 	fixed map[string]ast.Value // by Path.String
 	gone  []Path               // where there is never a value
 	tests bool
@@ -114,6 +110,7 @@ type analyzer struct {
 	queue   []*ast.Rule
 	seen    map[uintptr]bool   // every mention of input that the walk accounts for
 	empty   map[*ast.Rule]bool // no branch can hold, by what is known of the rules it asks
+	calm    map[*ast.Rule]bool // what quietRule said
 
 	// Of the walk before. A walk is the last when it finds the same.
 	wasEmpty map[*ast.Rule]bool
@@ -151,7 +148,7 @@ func (a *analyzer) settle() {
 	a.empty = nil
 	for range 1000 {
 		a.learned = false
-		a.wasEmpty, a.empty = a.empty, map[*ast.Rule]bool{}
+		a.wasEmpty, a.empty, a.calm = a.empty, map[*ast.Rule]bool{}, map[*ast.Rule]bool{}
 		a.reads, a.refused, a.reached, a.seen = slots{}, map[Refusal]bool{}, map[*ast.Rule]bool{}, map[uintptr]bool{}
 		a.reach(a.src.Entry)
 		for len(a.queue) > 0 {
@@ -175,38 +172,6 @@ func placeOf(loc *ast.Location) Place {
 		return Place{}
 	}
 	return Place{File: loc.File, Line: loc.Row}
-}
-
-// related are the rules that define a part of what a reference stands for, or
-// something that it is a part of. What is not constant may be anything.
-func (a *analyzer) related(ref ast.Ref) []*ast.Rule {
-	var out []*ast.Rule
-	for _, r := range a.rules {
-		if mayMeet(ref, r.Ref()) {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// virtual reports a reference that may lead to rules, or to a package: one
-// without rules is an empty object, which base data do not show.
-func (a *analyzer) virtual(ref ast.Ref) bool {
-	for _, m := range a.src.Compiler.Modules {
-		if mayMeet(ref, m.Package.Path) {
-			return true
-		}
-	}
-	return len(a.related(ref)) > 0
-}
-
-func mayMeet(a, b ast.Ref) bool {
-	for i := range min(len(a), len(b)) {
-		if i > 0 && ast.IsConstant(a[i].Value) && ast.IsConstant(b[i].Value) && !a[i].Equal(b[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // reach queues the rules that a reference into data leads to.

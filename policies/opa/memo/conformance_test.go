@@ -36,7 +36,7 @@ func TestConformanceCases(t *testing.T) {
 	var total count
 	for _, moved := range []bool{false, true} {
 		for _, c := range conformance(t) {
-			total.add(judgeCase(t, c, moved, max(soak(130), 20)))
+			total.add(judgeCase(t, c, moved, max(soak(150), 20)))
 		}
 	}
 	t.Log(total)

@@ -175,11 +175,23 @@ func (a *analyzer) quietTerm(t *ast.Term) bool {
 // because all of its name give one and the same constant.
 func (a *analyzer) quietRule(r *ast.Rule, ref ast.Ref) bool {
 	own := r.Ref()
-	if len(r.Head.Args) > 0 || r.Head.RuleKind() != ast.SingleValue || len(own) > len(ref) || r.Else != nil || r.Head.Value == nil {
+	if len(own) > len(ref) {
+		return false
+	}
+	quiet, known := a.calm[r]
+	if !known {
+		quiet = a.quietAlone(r, own)
+		a.calm[r] = quiet
+	}
+	return quiet
+}
+
+func (a *analyzer) quietAlone(r *ast.Rule, own ast.Ref) bool {
+	if len(r.Head.Args) > 0 || r.Head.RuleKind() != ast.SingleValue || r.Else != nil || r.Head.Value == nil {
 		return false
 	}
 	alone := true
-	for _, other := range a.related(ref) {
+	for _, other := range a.related(own) {
 		if other == r {
 			continue
 		}

@@ -83,7 +83,8 @@ func newMemo(src Source, o Options, l []leaf) *Memo {
 	if o.AuditEvery == 0 {
 		o.AuditEvery = DefaultAuditEvery
 	}
-	m := &Memo{opts: o, plan: Analyze(src, nil), routes: map[string]*route{}}
+	x := newIndex(src.Compiler)
+	m := &Memo{opts: o, plan: analyze(src, x, nil), routes: map[string]*route{}}
 	m.buffers.New = func() any { b := make([]byte, 0, 512); return &b }
 	if len(m.plan.Refused) > 0 {
 		return m
@@ -93,7 +94,7 @@ func newMemo(src Source, o Options, l []leaf) *Memo {
 	m.general = b.bind(m.plan, 0)
 	for i, fixed := range o.Routes {
 		name, _ := fixed[routePath].(string)
-		if p := Analyze(src, fixed); name != "" && len(p.Refused) == 0 {
+		if p := analyze(src, x, fixed); name != "" && len(p.Refused) == 0 {
 			b.trim(p)
 			m.routes[name] = &route{p, b.bind(p, uint64(i)+1)}
 			m.names = append(m.names, name)

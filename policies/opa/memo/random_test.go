@@ -7,7 +7,7 @@ import (
 
 // Policies written at random, asked about inputs made at random.
 func TestRandomPolicies(t *testing.T) {
-	total, broken := randomPolicies(t, 1, soak(60_000), nil)
+	total, broken := randomPolicies(t, 1, soak(50_000), nil)
 	t.Logf("%v; %d texts did not compile", total, broken)
 	if total.refused > total.programs/10 {
 		t.Errorf("%v: more than a tenth refused", total)
@@ -16,7 +16,7 @@ func TestRandomPolicies(t *testing.T) {
 
 // The same where a constant of the route leaves rules out.
 func TestRandomPoliciesOfOneRoute(t *testing.T) {
-	total, broken := randomPolicies(t, 2, soak(60_000), Constants{routePath: "r1"})
+	total, broken := randomPolicies(t, 2, soak(50_000), Constants{routePath: "r1"})
 	t.Logf("%v; %d texts did not compile", total, broken)
 }
 

@@ -168,11 +168,11 @@ func (m slots) minimal() []Slot {
 			tops = append(tops, s.Path)
 		}
 	}
-	// The outcome of a test, and the names, tell whether there is anything.
+	// What is asked of one path alone tells whether there is anything.
 	told := map[string]bool{}
 	for _, s := range m {
-		if s.Kind == Test && !s.two || s.Kind == Keys {
-			told[s.Path.String()] = true
+		if p := s.paths(); s.Kind != Value && s.Kind != Exists && len(p) == 1 {
+			told[p[0].String()] = true
 		}
 	}
 	covered := func(p Path, self bool) bool {
