@@ -7,22 +7,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 func sourceOf(t *testing.T, text string) Source {
 	t.Helper()
-	modules := map[string]*ast.Module{}
-	for i, m := range strings.Split(text, "\n---\n") {
-		name := fmt.Sprintf("m%d.rego", i)
+	var texts []string
+	for m := range strings.SplitSeq(text, "\n---\n") {
 		if !strings.HasPrefix(m, "package") {
 			m = "package p\n" + m
 		}
-		parsed, err := ast.ParseModuleWithOpts(name, m, ast.ParserOptions{RegoVersion: ast.RegoV1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		modules[name] = parsed
+		texts = append(texts, m)
+	}
+	modules, err := parse(texts...)
+	if err != nil {
+		t.Fatal(err)
 	}
 	p, err := newProgram(modules, baseData(), "data.p")
 	if err != nil {

@@ -48,7 +48,7 @@ func (g *generator) constant() string {
 
 // value is any term.
 func (g *generator) value() string {
-	switch g.IntN(12) {
+	switch g.IntN(14) {
 	case 0:
 		return g.constant()
 	case 1:
@@ -72,6 +72,11 @@ func (g *generator) value() string {
 	case 7:
 		x := g.fresh()
 		return fmt.Sprintf("%s%s | %s := %s[_]; %s%s", g.pick("[", "{"), x, x, g.pick("input.l", "input.o", g.path()), g.condition(), g.pick("]", "}"))
+	case 9:
+		return fmt.Sprintf("$\"{%s}-{%s}\"", g.path(), g.path())
+	case 10:
+		k, v := g.fresh(), g.fresh()
+		return fmt.Sprintf("{%s: %s | some %s, %s in %s; %s}", k, v, k, v, g.path(), g.condition())
 	case 8:
 		return "{" + g.pick(`"k": `, "") + g.path() + "}"
 	}
@@ -80,7 +85,23 @@ func (g *generator) value() string {
 
 // condition is one expression.
 func (g *generator) condition() string {
-	switch g.IntN(19) {
+	switch g.IntN(25) {
+	case 17:
+		return "data.q[" + g.path() + "]" + g.pick("", " == "+g.constant(), ".x")
+	case 18:
+		return fmt.Sprintf("%s with data.base.users as {\"a\": {\"role\": %s}}", g.simple(), g.pick(`"a"`, g.path()))
+	case 19:
+		return fmt.Sprintf("some i; %s[i] == %s", g.pick("input.l", g.path()), g.pick(g.path(), g.constant()))
+	case 20:
+		return fmt.Sprintf("[%s, %s] == [%s, %s]", g.path(), g.path(), g.constant(), g.path())
+	case 21:
+		v := g.fresh()
+		return fmt.Sprintf("[%s, %s] = %s; %s", v, g.fresh(), g.pick("input.l", g.path()), v)
+	case 22:
+		return g.pick("is_string", "to_number", "upper", "is_null", "abs", "object.keys", "json.marshal") + "(" + g.path() + ")"
+	case 23:
+		v := g.fresh()
+		return fmt.Sprintf("walk(%s, [_, %s]); %s == %s", g.path(), v, v, g.constant())
 	case 0, 1:
 		return g.path() + g.pick(" == ", " != ", " == ") + g.constant()
 	case 2, 3:
@@ -211,6 +232,17 @@ func baseData() map[string]any {
 			"ab": []any{"a", "b"},
 		},
 	}}
+}
+
+// other is a package whose rules are chosen by input.
+func (g *generator) other() string {
+	var b strings.Builder
+	b.WriteString("package q\n\n")
+	for _, name := range []string{"a", "b"} {
+		g.vars = nil
+		fmt.Fprintf(&b, "%s := %s if {\n\t%s\n}\n\n", name, g.pick("true", g.path()), g.pick(g.simple(), g.path()+" == "+g.constant()))
+	}
+	return b.String()
 }
 
 // input is a small world, so that inputs meet.

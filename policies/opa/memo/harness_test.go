@@ -60,9 +60,17 @@ func newProgram(modules map[string]*ast.Module, data map[string]any, entry strin
 	return &program{Source{Compiler: c, Data: data, Entry: ref}, q}, err
 }
 
-func parse(text string) (map[string]*ast.Module, error) {
-	m, err := ast.ParseModuleWithOpts("p.rego", text, ast.ParserOptions{RegoVersion: ast.RegoV1})
-	return map[string]*ast.Module{"p.rego": m}, err
+func parse(texts ...string) (map[string]*ast.Module, error) {
+	modules := map[string]*ast.Module{}
+	for i, text := range texts {
+		name := fmt.Sprintf("m%d.rego", i)
+		m, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV1})
+		if err != nil {
+			return nil, err
+		}
+		modules[name] = m
+	}
+	return modules, nil
 }
 
 // eval gives the answer as text. That there is none, or an error, is an answer.

@@ -58,8 +58,9 @@ func objects(inputs []any) []any {
 }
 
 func (g *generator) program() (*program, string) {
+	other := g.other()
 	text := g.module()
-	modules, err := parse(text)
+	modules, err := parse(text, other)
 	if err != nil {
 		return nil, text + err.Error()
 	}
@@ -67,5 +68,5 @@ func (g *generator) program() (*program, string) {
 	if err != nil {
 		return nil, text + err.Error()
 	}
-	return p, text
+	return p, text + other
 }
