@@ -1,6 +1,7 @@
 package memo
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,9 +71,7 @@ func analyze(src Source, x *index, fixed Constants) *Plan {
 	}
 	p := &Plan{Fixed: maps.Clone(fixed)}
 	if len(a.refused) > 0 {
-		for _, r := range slices.SortedFunc(maps.Keys(a.refused), compareRefusals) {
-			p.Refused = append(p.Refused, r)
-		}
+		p.Refused = slices.SortedFunc(maps.Keys(a.refused), compareRefusals)
 		return p
 	}
 	p.Slots = a.reads.minimal()
@@ -80,10 +79,7 @@ func analyze(src Source, x *index, fixed Constants) *Plan {
 }
 
 func compareRefusals(a, b Refusal) int {
-	if c := comparePlaces(a.Place, b.Place); c != 0 {
-		return c
-	}
-	return slices.Compare([]byte(a.Reason), []byte(b.Reason))
+	return cmp.Or(comparePlaces(a.Place, b.Place), cmp.Compare(a.Reason, b.Reason))
 }
 
 // analyzer walks the rules that the entry can reach. Which parts of input a

@@ -92,6 +92,12 @@ func TestAnalyze(t *testing.T) {
 		 f(x) if x == input.a`: {"a == b", "a exists", "b exists"},
 		`r if { f(input.b); f(data.base) }
 		 f(x) if x == input.a`: {"a", "b"},
+		`r if { f(input.b, input.a); f(data.base, input.c) }
+		 f(x, y) if x == y`: {"a", "b", "c"},
+		`r if { f(input.a, "k"); f("q", input.b) }
+		 f(x, y) if data.base.grants[x][y]`: {"a", "b"},
+		`r if { some x in data.base.users; f(x); x == input.a }
+		 f(y) if y == input.b`: {"a", "b"},
 		`r := f(input.a)
 		 f(x) := x`: {"a"},
 		`r if f(input.a)
@@ -168,6 +174,8 @@ func TestAnalyzeRoute(t *testing.T) {
 		 s := input.c`: {"a is true", "b", "c"}, // two values are an error
 		`r if f(input.resource.route)
 		 f(x) if { x == "other"; input.a }`: {},
+		`r if { s with data.base.users as {"r1": 1}; input.a }
+		 s if data.base.users[input.resource.route]`: {"a"},
 		`r if { f(input.resource.route); f(input.b) }
 		 f(x) if { x == "other"; input.a }`: {`a is true`, `b == "other"`},
 	} {

@@ -2,7 +2,6 @@ package memo
 
 import (
 	"bytes"
-	"encoding/json"
 	"math/rand/v2"
 	"os/exec"
 	"strings"
@@ -128,16 +127,4 @@ func moveData(modules map[string]*ast.Module, data map[string]any, input any) (l
 		modules[name] = x.(*ast.Module)
 	}
 	return left, moved, true
-}
-
-// numbers as the engine reads them.
-func decode(t testing.TB, text string) any {
-	t.Helper()
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }

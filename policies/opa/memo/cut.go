@@ -91,7 +91,7 @@ func (s *scope) undefined(t *ast.Term) bool {
 	}
 	rules := s.related(ref)
 	for _, r := range rules {
-		if !s.wasEmpty[r] || r.Default || len(r.Head.Args) > 0 || r.Head.RuleKind() != ast.SingleValue || !r.Ref().IsGround() || len(r.Ref()) > len(ref) {
+		if !s.wasEmpty[r] || len(r.Head.Args) > 0 || r.Head.RuleKind() != ast.SingleValue || !r.Ref().IsGround() || len(r.Ref()) > len(ref) {
 			return false
 		}
 	}
