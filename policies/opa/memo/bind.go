@@ -16,11 +16,22 @@ type accessor struct {
 	steps []Step
 }
 
-func (a *accessor) view(in *policies.Input) view {
-	v := a.of(in)
-	for _, s := range a.steps {
-		v = v.step(s)
+// show makes v the view of what is at the path.
+func (a *accessor) show(in *policies.Input, v *view) {
+	a.member.show(in, v)
+	for i := range a.steps {
+		if a.steps[i].IsIndex && v.shape == list { // of every segment of a path
+			if v.shape = absent; a.steps[i].Index < len(v.list) {
+				v.shape, v.text = text, v.list[a.steps[i].Index]
+			}
+			continue
+		}
+		*v = v.step(a.steps[i])
 	}
+}
+
+func (a *accessor) view(in *policies.Input) (v view) {
+	a.show(in, &v)
 	return v
 }
 
@@ -161,7 +172,9 @@ func (b *binder) trim(p *Plan) {
 // holds reports whether the plan's constants are those of the question.
 func (k *keyer) holds(in *policies.Input) bool {
 	for i := range k.fixed {
-		if v := k.fixed[i].at.view(in); v.shape != k.fixed[i].want.shape || v.text != k.fixed[i].want.text {
+		f := &k.fixed[i]
+		var v view
+		if f.at.show(in, &v); v.shape != f.want.shape || v.text != f.want.text {
 			return false
 		}
 	}
@@ -177,10 +190,14 @@ func (k *keyer) key(dst []byte, in *policies.Input) ([]byte, bool) {
 	for i := range k.probes {
 		p := &k.probes[i]
 		if !p.again {
-			v = p.one.view(in)
+			p.one.show(in, &v)
 		}
 		switch p.kind {
 		case Value:
+			if v.shape == text {
+				dst = appendText(append(dst, tagText), v.text)
+				continue
+			}
 			dst, ok = appendView(dst, v, 0)
 		case Exists:
 			tag := tagPresent
@@ -191,7 +208,7 @@ func (k *keyer) key(dst []byte, in *policies.Input) ([]byte, bool) {
 		case Keys:
 			dst = appendKeys(dst, v)
 		case Test:
-			dst, ok = p.test(dst, v, in)
+			dst, ok = p.test(dst, &v, in)
 		case Lookup:
 			dst, ok = p.lookup(dst, in)
 		}

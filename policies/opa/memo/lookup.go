@@ -98,8 +98,9 @@ func inside(at any, s Step) any {
 // input stand in the key instead.
 func (p *probe) lookup(dst []byte, in *policies.Input) ([]byte, bool) {
 	at := p.table.root
+	var v view
 	for i := range p.inputs {
-		v := p.inputs[i].view(in)
+		p.inputs[i].show(in, &v)
 		switch {
 		case v.shape == absent:
 			return append(dst, tagAbsent), true

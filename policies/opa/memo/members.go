@@ -67,87 +67,92 @@ func leaves() []leaf {
 	return all
 }
 
-// of shows the member of a question. It is on the path of every request, hence
-// no table of functions.
-func (m member) of(in *policies.Input) view {
+// show makes v the view of the member of a question. It is on the path of every
+// request, hence no table of functions, and nothing is written but what the
+// shape uses.
+func (m member) show(in *policies.Input, v *view) {
 	if m <= subjectClaims {
 		if in.Subject == nil || m == nothing {
-			return view{}
+			v.shape = absent
+			return
 		}
-		return m.ofSubject(in.Subject)
+		m.showSubject(in.Subject, v)
+		return
 	}
 	switch m {
 	case actionMethod:
-		return textView(in.Action.Method)
+		v.shape, v.text = text, in.Action.Method
 	case actionName:
-		return textView(in.Action.Name)
+		v.shape, v.text = text, in.Action.Name
 	case resourceRoute:
-		return textView(in.Resource.Route)
+		v.shape, v.text = text, in.Resource.Route
 	case resourceHost:
-		return textView(in.Resource.Host)
+		v.shape, v.text = text, in.Resource.Host
 	case resourcePath:
-		return textView(in.Resource.Path)
+		v.shape, v.text = text, in.Resource.Path
 	case resourceSegments:
-		return view{shape: list, list: in.Resource.Segments}
+		v.shape, v.list = list, in.Resource.Segments
 	case resourceParams:
-		return view{shape: textMap, any: in.Resource.Params}
+		v.shape, v.any = textMap, in.Resource.Params
 	case resourceQuery:
-		return view{shape: listMap, any: in.Resource.Query}
+		v.shape, v.any = listMap, in.Resource.Query
 	case body:
-		if in.Body == nil {
-			return view{}
+		if v.shape = absent; in.Body != nil {
+			*v = look(in.Body)
 		}
-		return look(in.Body)
+	default:
+		m.showContext(&in.Context, v)
 	}
-	return m.ofContext(&in.Context)
 }
 
-func (m member) ofSubject(s *policies.Subject) view {
+func (m member) showSubject(s *policies.Subject, v *view) {
 	switch m {
 	case subjectID:
-		return textView(s.ID)
+		v.shape, v.text = text, s.ID
 	case subjectIssuer:
-		return textView(s.Issuer)
+		v.shape, v.text = text, s.Issuer
 	case subjectRole:
-		return textView(s.Role)
+		v.shape, v.text = text, s.Role
 	case subjectRoles:
-		return view{shape: list, list: s.Roles}
+		v.shape, v.list = list, s.Roles
 	case subjectTenant:
-		return textView(s.Tenant)
+		v.shape, v.text = text, s.Tenant
 	case subjectBranch:
-		return textView(s.Branch)
+		v.shape, v.text = text, s.Branch
 	case subjectBranches:
-		return view{shape: list, list: s.Branches}
+		v.shape, v.list = list, s.Branches
 	case subjectACR:
-		return textView(s.ACR)
+		v.shape, v.text = text, s.ACR
 	case subjectAMR:
-		return view{shape: list, list: s.AMR}
+		v.shape, v.list = list, s.AMR
 	case subjectAuthTime:
-		return view{shape: integer, whole: s.AuthTime}
+		v.shape, v.whole = integer, s.AuthTime
 	case subjectClaims:
-		return view{shape: object, any: s.Claims}
+		v.shape, v.any = object, s.Claims
+	default:
+		v.shape = unknown
 	}
-	return view{shape: unknown}
 }
 
-func (m member) ofContext(c *policies.Context) view {
+func (m member) showContext(c *policies.Context, v *view) {
 	switch m {
 	case contextHour:
-		return view{shape: integer, whole: int64(c.Time.Hour)}
+		v.shape, v.whole = integer, int64(c.Time.Hour)
 	case contextWeekday:
-		return textView(c.Time.Weekday)
+		v.shape, v.text = text, c.Time.Weekday
 	case contextDate:
-		return textView(c.Time.Date)
+		v.shape, v.text = text, c.Time.Date
 	case contextAddress:
-		return textView(c.ClientAddress)
+		v.shape, v.text = text, c.ClientAddress
 	case contextListener:
-		return textView(c.Listener)
+		v.shape, v.text = text, c.Listener
 	case contextTLS:
-		return textView(c.TLS)
+		v.shape, v.text = text, c.TLS
 	case contextHeaders:
-		return view{shape: listMap, any: c.Headers}
+		v.shape, v.any = listMap, c.Headers
 	case contextRequestID:
-		return textView(c.RequestID)
+		v.shape, v.text = text, c.RequestID
+	default:
+		v.shape = unknown
 	}
-	return view{shape: unknown}
 }

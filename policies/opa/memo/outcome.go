@@ -12,18 +12,20 @@ import (
 )
 
 // test appends the outcome of a comparison.
-func (p *probe) test(dst []byte, v view, in *policies.Input) ([]byte, bool) {
+func (p *probe) test(dst []byte, v *view, in *policies.Input) ([]byte, bool) {
 	if p.pair {
-		return appendEqual(dst, v, p.two.view(in))
+		var w view
+		p.two.show(in, &w)
+		return appendEqual(dst, v, &w)
 	}
 	tag := outcome(p.op, v, p.consts)
 	if dst = append(dst, tag); tag == tagRaw {
-		return appendView(dst, v, 0)
+		return appendView(dst, *v, 0)
 	}
 	return dst, v.shape != unknown
 }
 
-func outcome(op string, v view, consts []ast.Value) byte {
+func outcome(op string, v *view, consts []ast.Value) byte {
 	if v.shape == absent {
 		return tagAbsent
 	}
@@ -67,7 +69,7 @@ func truth(b bool) byte {
 // among compares with constants. Numbers that are equal but spelled in
 // different ways stand in the key as they are spelled: there is no relying on
 // every part of the engine to take them for one.
-func among(v view, consts []ast.Value) byte {
+func among(v *view, consts []ast.Value) byte {
 	result := tagFalse
 	for _, c := range consts {
 		switch same(v, c) {
@@ -80,7 +82,7 @@ func among(v view, consts []ast.Value) byte {
 	return result
 }
 
-func same(v view, c ast.Value) byte {
+func same(v *view, c ast.Value) byte {
 	switch c := c.(type) {
 	case ast.String:
 		return truth(v.shape == text && v.text == string(c))
@@ -103,7 +105,7 @@ func same(v view, c ast.Value) byte {
 }
 
 // number is the term that the engine makes of a number.
-func (v view) number() ast.Number {
+func (v *view) number() ast.Number {
 	if v.shape == integer {
 		return ast.Number(strconv.FormatInt(v.whole, 10))
 	}
@@ -112,10 +114,10 @@ func (v view) number() ast.Number {
 
 // has tells whether a collection has a constant among its elements or the
 // values of its members.
-func has(v view, c ast.Value) byte {
+func has(v *view, c ast.Value) byte {
 	result := tagFalse
 	each := func(e view) {
-		if t := same(e, c); t == tagTrue || result == tagFalse {
+		if t := same(&e, c); t == tagTrue || result == tagFalse {
 			result = t
 		}
 	}
@@ -140,7 +142,7 @@ func has(v view, c ast.Value) byte {
 }
 
 // rank orders values of different types as Rego does.
-func (v view) rank() int {
+func (v *view) rank() int {
 	switch v.shape {
 	case null:
 		return 0
@@ -155,7 +157,7 @@ func (v view) rank() int {
 }
 
 // order compares a value with a constant.
-func order(v view, c ast.Value) int {
+func order(v *view, c ast.Value) int {
 	switch c := c.(type) {
 	case ast.Null:
 		return cmp.Compare(v.rank(), 0)
@@ -183,7 +185,7 @@ func order(v view, c ast.Value) int {
 
 // appendEqual writes whether two values are equal. Two collections, or two
 // numbers that are spelled differently, are written themselves.
-func appendEqual(dst []byte, a, b view) ([]byte, bool) {
+func appendEqual(dst []byte, a, b *view) ([]byte, bool) {
 	switch {
 	case a.shape == unknown || b.shape == unknown:
 		return dst, false
@@ -198,9 +200,9 @@ func appendEqual(dst []byte, a, b view) ([]byte, bool) {
 	case a.rank() == 2 && a.shape == b.shape && a.text == b.text && a.whole == b.whole:
 		return append(dst, tagTrue), true
 	}
-	dst, ok := appendView(append(dst, tagRaw), a, 0)
+	dst, ok := appendView(append(dst, tagRaw), *a, 0)
 	if !ok {
 		return dst, false
 	}
-	return appendView(dst, b, 0)
+	return appendView(dst, *b, 0)
 }

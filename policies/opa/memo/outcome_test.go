@@ -58,12 +58,13 @@ func TestOutcome(t *testing.T) {
 		{opTrue, nil, nil, tagTrue}, // null is not false
 		{opTrue, json.Number("0"), nil, tagTrue},
 	} {
-		if got := outcome(tt.op, look(tt.value), tt.consts); got != tt.want {
+		v := look(tt.value)
+		if got := outcome(tt.op, &v, tt.consts); got != tt.want {
 			t.Errorf("%d: %v %s %v: %d, want %d", i, tt.value, tt.op, tt.consts, got, tt.want)
 		}
 	}
 	for _, op := range []string{opTrue, opEqual, opIn, opHas, opStarts, opLess} {
-		if got := outcome(op, view{}, []ast.Value{a}); got != tagAbsent {
+		if got := outcome(op, &view{}, []ast.Value{a}); got != tagAbsent {
 			t.Errorf("%s of nothing: %d", op, got)
 		}
 	}
