@@ -44,6 +44,7 @@ type probe struct {
 	pair   bool
 	again  bool // one is that of the probe before
 	consts []ast.Value
+	texts  []string // the constants of == and in, where all are text
 	table  *table
 	inputs []accessor // of a Lookup
 }
@@ -71,10 +72,13 @@ type binder struct {
 func (b *binder) bind(p *Plan, number uint64) *keyer {
 	k := &keyer{number: number}
 	for path, v := range p.Fixed {
-		at, _ := b.access(ParsePath(path))
+		at, group := b.access(ParsePath(path))
 		want := view{}
 		if text, ok := v.(string); ok {
 			want = textView(text)
+		}
+		if len(group) > 0 {
+			at = accessor{member: witness(group)}
 		}
 		k.fixed = append(k.fixed, fixedValue{at, want})
 	}
@@ -129,6 +133,8 @@ func (b *binder) probes(s *Slot) []probe {
 		one = probe{kind: s.Kind, op: s.Op, one: single(s.Path), consts: s.Consts, pair: s.two}
 		if s.two {
 			one.two = single(s.Other)
+		} else if s.Op == opEqual || s.Op == opIn {
+			one.texts = textsOf(s.Consts)
 		}
 	}
 	if len(groups) == 0 {
@@ -147,21 +153,42 @@ func (b *binder) probes(s *Slot) []probe {
 	return all
 }
 
-// exists: of the members only the subject and the body may be missing, and with
-// the subject its id is. It gives nothing for what is always there.
-func (b *binder) exists(p Path) []probe {
-	a, group := b.access(p)
-	if len(group) == 0 {
-		if a.member != nothing && len(a.steps) == 0 && len(p) > 1 && p[0].Name != "subject" {
+// textsOf gives the constants as texts, or nil where not all are.
+func textsOf(consts []ast.Value) []string {
+	var all []string
+	for _, c := range consts {
+		t, ok := c.(ast.String)
+		if !ok {
 			return nil
 		}
-		return []probe{{kind: Exists, one: a}}
+		all = append(all, string(t))
 	}
-	i := slices.IndexFunc(group, func(l leaf) bool { return l.path[0].Name != "subject" })
-	if i >= 0 {
+	return all
+}
+
+// witness is the member of a group that is there whenever the group is. Only
+// the subject may be missing, and with it its id is.
+func witness(group []leaf) member {
+	for _, l := range group {
+		if l.path[0].Name != "subject" && l.member != body {
+			return l.member
+		}
+	}
+	return group[0].member
+}
+
+// exists gives nothing for what is always there: all but the subject, the body,
+// and what is inside of others.
+func (b *binder) exists(p Path) []probe {
+	a, group := b.access(p)
+	if len(group) > 0 {
+		a = accessor{member: witness(group)}
+	}
+	always := a.member >= actionMethod && a.member != body && len(a.steps) == 0
+	if always {
 		return nil
 	}
-	return []probe{{kind: Exists, one: accessor{member: group[0].member}}}
+	return []probe{{kind: Exists, one: a}}
 }
 
 // trim takes out of a plan that there is what always is.
@@ -208,6 +235,10 @@ func (k *keyer) key(dst []byte, in *policies.Input) ([]byte, bool) {
 		case Keys:
 			dst = appendKeys(dst, v)
 		case Test:
+			if p.texts != nil && v.shape == text {
+				dst = append(dst, truth(slices.Contains(p.texts, v.text)))
+				continue
+			}
 			dst, ok = p.test(dst, &v, in)
 		case Lookup:
 			dst, ok = p.lookup(dst, in)

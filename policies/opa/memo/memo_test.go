@@ -3,6 +3,9 @@ package memo
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -171,6 +174,54 @@ func TestConstantsMustHold(t *testing.T) {
 	}
 	if body, _ := m.Reads("never heard of"); !body {
 		t.Error("where nothing is known the body is needed")
+	}
+}
+
+// A group of members is there or not as one of them is.
+func TestConstantGroups(t *testing.T) {
+	for path, want := range map[string]bool{"subject": true, "": false, "resource": false, "body": true, "context.time": false, "subject.claims.a": true} {
+		m := New(sourceOf(t, roleAndRoute), Options{Routes: []Constants{{routePath: "r", path: nil}}})
+		in := &policies.Input{Resource: policies.Resource{Route: "r"}}
+		if got := m.keyer(in) != m.general; got != want {
+			t.Errorf("%s: the constant holds: %v, want %v", path, got, want)
+		}
+		in.Subject, in.Body = &policies.Subject{Claims: map[string]any{"a": 1}}, 1
+		if m.keyer(in) != m.general {
+			t.Errorf("%s is there, and the constant still holds", path)
+		}
+	}
+}
+
+// The keys know every member of the question: one that is added to it and
+// forgotten here would be read and not be in the key.
+func TestEveryMemberIsKnown(t *testing.T) {
+	var want, got []string
+	var walk func(at string, ty reflect.Type)
+	walk = func(at string, ty reflect.Type) {
+		if ty.Kind() == reflect.Pointer {
+			ty = ty.Elem()
+		}
+		if ty.Kind() != reflect.Struct {
+			want = append(want, at)
+			return
+		}
+		for f := range ty.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			walk(at+"."+name, f.Type)
+		}
+	}
+	walk("input", reflect.TypeFor[policies.Input]())
+	for _, l := range leaves() {
+		got = append(got, l.path.String())
+		var v view
+		if l.show(&policies.Input{Subject: &policies.Subject{}}, &v); v.shape == unknown {
+			t.Errorf("%v has no view", l.path)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("members (-want +got):\n%s", d)
 	}
 }
 
