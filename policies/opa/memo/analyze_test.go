@@ -98,6 +98,9 @@ func TestAnalyze(t *testing.T) {
 		 f(x, y) if data.base.grants[x][y]`: {"a", "b"},
 		`r if { some x in data.base.users; f(x); x == input.a }
 		 f(y) if y == input.b`: {"a", "b"},
+		`r if { some x; data.base.users[x]; f(x); x == input.a }
+		 f(y) if y == input.b`: {"a", "b"},
+		`r if { not data.base.users[input.a]; every k in ["k"] { data.base.grants[input.b][k] } }`: {"data.base.grants[b]", "data.base.users[a]"},
 		`r := f(input.a)
 		 f(x) := x`: {"a"},
 		`r if f(input.a)

@@ -133,7 +133,7 @@ func (s *scope) lookup(ref []*ast.Term) (rest []*ast.Term) {
 			continue
 		}
 		o, ok := s.operand(ref[i])
-		if !ok || o.mixed || len(o.paths) == 0 {
+		if !ok || o.mixed || len(o.paths) == 0 || s.enumerated(ref[i]) {
 			break
 		}
 		s.take(o)

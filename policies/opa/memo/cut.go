@@ -41,7 +41,7 @@ func (s *scope) fails(e *ast.Expr) bool {
 // body. A variable that gets its value only further on is not: what stands
 // between is evaluated.
 func (s *scope) known(t *ast.Term) ast.Value {
-	if v, ok := t.Value.(ast.Var); ok && s.params[v] == nil && !s.bound[v] {
+	if s.enumerated(t) {
 		return nil
 	}
 	o, _ := s.operand(t)

@@ -1,6 +1,8 @@
 package memo
 
 import (
+	"maps"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -143,9 +145,19 @@ func (s *scope) defines(v ast.Var, ref ast.Ref) bool {
 }
 
 func (s *scope) body(b ast.Body) {
+	outer := maps.Clone(s.bound)
 	for _, e := range b {
 		s.expr(e)
+		s.binds(e)
 	}
+	s.bound = outer
+}
+
+// enumerated reports a variable that may get its value from the reference that
+// it stands in, because no equation has given it one before.
+func (s *scope) enumerated(t *ast.Term) bool {
+	v, ok := t.Value.(ast.Var)
+	return ok && s.params[v] == nil && !s.bound[v]
 }
 
 func (s *scope) head(h *ast.Head) {
