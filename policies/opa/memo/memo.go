@@ -25,9 +25,11 @@ type Options struct {
 	// below 0 none is.
 	AuditEvery int
 	// OnMismatch is told of a remembered decision that is not what evaluation
-	// gives. By then nothing is remembered any more.
+	// gives. By then nothing is remembered any more. It is called once, by the
+	// request that found out, and by no other at the same time.
 	OnMismatch func(in *policies.Input, remembered, evaluated *policies.Decision)
-	// Routes are the constants of each route; "resource.route" names it.
+	// Routes are the constants of each route; "resource.route" names it. What
+	// [Memo.Reads] tells of a route rests on them.
 	Routes []Constants
 	// ValuesOnly puts values into the key even where an outcome would do.
 	ValuesOnly bool
