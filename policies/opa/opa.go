@@ -25,8 +25,14 @@
 // same code; anything that cannot be enforced exactly as written is
 // an error, and an error denies.
 //
-// An Engine never changes after Load and may be used by any number of
-// goroutines. New policies mean a new Engine.
+// # Deciding is remembered
+//
+// Package memo works out at load what of a question the policies can observe.
+// Questions that do not differ in it get one and the same decision, and only
+// the first is evaluated.
+//
+// The rules and data of an Engine never change after Load; it may be used by
+// any number of goroutines. New policies mean a new Engine.
 package opa
 
 import (
@@ -43,6 +49,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/memo"
 )
 
 // DefaultBudget is the time one decision may take where Options name none.
@@ -55,9 +62,11 @@ const answer = "decision"
 type Engine struct {
 	query    rego.PreparedEvalQuery
 	txn      storage.Transaction // held for good: nothing ever writes to the store
-	compiler *ast.Compiler       // read-only, for Explain
+	store    storage.Store
+	compiler *ast.Compiler // read-only, for Explain
 	terms    inputTerms
 	budget   time.Duration
+	memo     *memo.Memo
 
 	headers      []string
 	revision     string
@@ -93,8 +102,9 @@ func (s *Sources) Load(ctx context.Context) (*Engine, error) {
 		return nil, fmt.Errorf("prepare the policy query: %w", err)
 	}
 	e := &Engine{
-		query: q, txn: g.txn, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
+		query: q, txn: g.txn, store: g.store, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
 		headers: g.headers, rules: g.rules, files: len(g.modules), revision: src.revision(),
+		memo: memo.New(memo.Source{Compiler: g.compiler, Data: src.tree, Entry: entry()}, o.Memo),
 	}
 	if e.budget <= 0 {
 		e.budget = DefaultBudget
@@ -125,10 +135,8 @@ func (e *Engine) Warnings() Mistakes { return e.warnings.sorted() }
 // files of Rego were read.
 func (e *Engine) Size() (rules, files int) { return e.rules, e.files }
 
-// Decide answers the question. Whatever is not a clean answer is an error: an
-// evaluation error, a conflict between rules, an answer of the wrong shape, a
-// canceled context, more time than the budget.
-func (e *Engine) Decide(ctx context.Context, in *policies.Input) (*policies.Decision, error) {
+// decide evaluates the policies.
+func (e *Engine) decide(ctx context.Context, in *policies.Input) (*policies.Decision, error) {
 	doc, err := e.evaluate(ctx, in)
 	if err != nil {
 		return nil, err
@@ -145,7 +153,7 @@ func (e *Engine) Decide(ctx context.Context, in *policies.Input) (*policies.Deci
 // evaluate gives the document of package gatehouse as a term.
 func (e *Engine) evaluate(ctx context.Context, in *policies.Input, more ...rego.EvalOption) (*ast.Term, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("policy not asked: %w", err)
+		return nil, interruption{fmt.Errorf("policy not asked: %w", err)}
 	}
 	input, err := e.terms.input(in)
 	if err != nil {
@@ -184,7 +192,7 @@ func (e *Engine) failure(ctx context.Context, err error) error {
 	case !topdown.IsCancel(err):
 		return fmt.Errorf("policy: %w", err)
 	case ctx.Err() != nil:
-		return fmt.Errorf("policy interrupted: %w", context.Cause(ctx))
+		return interruption{fmt.Errorf("policy interrupted: %w", context.Cause(ctx))}
 	}
-	return fmt.Errorf("policy took longer than its budget of %v: %w", e.budget, context.DeadlineExceeded)
+	return interruption{fmt.Errorf("policy took longer than its budget of %v: %w", e.budget, context.DeadlineExceeded)}
 }

@@ -3,6 +3,8 @@ package opa
 import (
 	"io/fs"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/policies/opa/memo"
 )
 
 // DefaultSize bounds everything that is read where Options name no bound, so
@@ -43,4 +45,6 @@ type Options struct {
 	MinCoverage float64
 	// Probes are routes on which strangers must find nothing; see [Probe].
 	Probes []Probe
+	// Memo says how decisions are remembered. By default they are.
+	Memo memo.Options
 }
