@@ -25,9 +25,9 @@ type Policies struct {
 	Coverage int `yaml:"coverage"`
 	// Probes says whether loading asks as strangers would, on every route with
 	// a token that requires masks or rows. Nobody, a subject without a role and
-	// one with an unknown role must be refused or see nothing; known roles of
-	// another tenant must not get rows that have nothing of the caller in them,
-	// unless the policies say all_rows. Default: on.
+	// one with an unknown role must be refused or see nothing. Where known
+	// roles of another tenant get rows that have nothing of the caller in them,
+	// and the policies do not say all_rows, check warns. Default: on.
 	Probes string `yaml:"probes" oneof:"on off"`
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
 
@@ -96,6 +97,17 @@ func (p *Plan) Revision() string {
 		return ""
 	}
 	return p.decider.Revision()
+}
+
+// Warnings lists what the policies do and may not be meant to.
+func (p *Plan) Warnings() config.Mistakes {
+	var out config.Mistakes
+	if e, ok := p.decider.(*opa.Engine); ok {
+		for _, w := range e.Warnings() {
+			out = append(out, config.Mistake(w))
+		}
+	}
+	return out
 }
 
 // enter counts a request in; it fails where the plan has been given up.

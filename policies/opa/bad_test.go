@@ -113,6 +113,9 @@ func TestBadPolicies(t *testing.T) {
 		t.Run(e.Name(), func(t *testing.T) {
 			c := readBad(t, e.Name())
 			engine, err := opa.Load(t.Context(), c.options)
+			if err == nil && len(engine.Warnings()) > 0 {
+				err = engine.Warnings()
+			}
 			if c.bundle != "" {
 				err = c.fetch(t)
 			}

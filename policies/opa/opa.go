@@ -62,6 +62,7 @@ type Engine struct {
 	headers      []string
 	revision     string
 	rules, files int
+	warnings     Mistakes // of the probes
 	tests        TestReport
 }
 
@@ -115,6 +116,10 @@ func (e *Engine) HeaderNames() []string { return slices.Clone(e.headers) }
 // Revision is a hash of the policies and data: equal sources have an equal
 // revision on every machine.
 func (e *Engine) Revision() string { return e.revision }
+
+// Warnings are findings of the probes that may be meant: foreign rows that known
+// roles get.
+func (e *Engine) Warnings() Mistakes { return e.warnings.sorted() }
 
 // Size tells how many rules of package gatehouse are in force, and how many
 // files of Rego were read.

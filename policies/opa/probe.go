@@ -22,8 +22,9 @@ import (
 //   - Where masks are required, a stranger is refused, or masked entirely: one
 //     mask of $ or $..* that drops, redacts or nulls, and none that shows.
 //   - Where rows are required, a stranger is refused, or no foreign row passes.
-//     The same holds for known roles of another tenant, but for those that the
-//     policies say all_rows of.
+//     Where known roles of another tenant get foreign rows, and the policies do
+//     not say all_rows of them, that is a warning (see [Engine.Warnings]): not
+//     every company has tenants.
 //
 // A foreign row is one in which nothing equals what the caller is: not the id,
 // the tenant, the branches, nor a claim. It cannot pass a filter that compares
@@ -107,7 +108,11 @@ func (p *prober) try(ctx context.Context, r Probe, who string, subject *policies
 			continue
 		}
 		if why := r.open(d, stranger); why != "" {
-			p.s.mistakes.at(p.granted(ctx, in), "route %q: %s may %s %s and %s (found by policies.probes)",
+			found := &p.s.mistakes
+			if !stranger {
+				found = &p.e.warnings
+			}
+			found.at(p.granted(ctx, in), "route %q: %s may %s %s and %s (found by policies.probes)",
 				r.Route, who, in.Action.Method, in.Resource.Path, why)
 			return
 		}
