@@ -101,6 +101,12 @@ func TestHeadersNamedLikeMaskedFields(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range []string{strings.Repeat("A-", 20) + "Ssn", strings.Repeat("A", 300) + "-Ssn"} {
+		a.says(answer("200 OK", jsonType+name+": "+clear+"\r\n", record))
+		if status, got, _ := a.get(t, "/api/employees/e1", token(nil)); status != 200 || strings.Contains(fmt.Sprint(got), clear) {
+			t.Errorf("a long name: %d %v", status, got)
+		}
+	}
 	a.says(answer("204 No Content", "X-Ssn: "+clear+"\r\n", ""))
 	if _, got, _ := a.get(t, "/api/employees/e1", token(nil)); strings.Contains(fmt.Sprint(got), clear) {
 		t.Errorf("without a body: %v", got)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -344,5 +345,89 @@ func TestQueriesAreAnsweredInJSON(t *testing.T) {
 		if asked := x.Request.Header.Get("Accept"); !strings.HasSuffix(asked, "json") || strings.HasSuffix(asked, "ndjson") {
 			t.Errorf("the backend is asked for %s", asked)
 		}
+	}
+}
+
+// openStream begins a stream of events and gives what the backend writes to, and
+// what the client reads it by.
+func openStream(t *testing.T, budget *middleware.Budget) (*io.PipeWriter, io.ReadCloser) {
+	t.Helper()
+	pr, pw := io.Pipe()
+	x := exchange(t, byTenant(), func(x *middleware.Exchange) { x.Memory = budget })
+	res, err := newStage(t, 0).Handle(x, upstreamOf(typed("text/event-stream"), func() io.ReadCloser { return pr }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pw, res.Body
+}
+
+// TestIdleStreamsTakeLittle: a stream of events takes memory as it needs it, so
+// that many can be open.
+func TestIdleStreamsTakeLittle(t *testing.T) {
+	const memory = 16 << 20
+	budget := middleware.NewBudget(memory)
+	events := "data: {\"tenant\":\"t1\",\"x\":\"" + strings.Repeat("x", 100<<10) + "\"}\n\ndata: {\"tenant\":\"t1\"}\n\n"
+	var open []io.Closer
+	for range 100 {
+		w, r := openStream(t, budget)
+		open = append(open, r)
+		for range 2 {
+			go func() { _, _ = io.WriteString(w, events) }()
+			got := make([]byte, len(events))
+			if _, err := io.ReadFull(r, got); err != nil {
+				t.Fatal(err)
+			}
+		}
+		go func() { _, _ = io.WriteString(w, ":\n") }()
+		if _, err := io.ReadFull(r, make([]byte, 2)); err != nil { // which is waited for behind the events
+			t.Fatal(err)
+		}
+	}
+	for _, c := range open {
+		_ = c.Close()
+	}
+	if !budget.Take(memory) {
+		t.Error("memory is missing")
+	}
+}
+
+// TestLargeEventsTakeMemory: what has arrived of an event is paid for while the
+// rest is waited for, and when there is nothing left the stream is cut.
+func TestLargeEventsTakeMemory(t *testing.T) {
+	const memory, streams = 16 << 20, 100
+	budget := middleware.NewBudget(memory)
+	part := "data: \"" + strings.Repeat("x", 200<<10)
+	cut := make(chan error, streams)
+	var open []*io.PipeWriter
+	for range streams {
+		w, r := openStream(t, budget)
+		open = append(open, w)
+		go func() {
+			_, err := r.Read(make([]byte, 1))
+			_ = r.Close()
+			cut <- err
+		}()
+	}
+	held := 0
+	for _, w := range open {
+		if _, err := io.WriteString(w, part); err != nil { // or it has been read
+			break
+		}
+		held++
+	}
+	if held < 16 || held > memory/(200<<10) {
+		t.Errorf("%d streams hold parts of %d bytes in a budget of %d", held, len(part), memory)
+	}
+	if err := <-cut; !errors.Is(err, errNoMemory) {
+		t.Errorf("cut by %v", err)
+	}
+	for _, w := range open {
+		_ = w.Close()
+	}
+	for range streams - 1 {
+		<-cut
+	}
+	if !budget.Take(memory) {
+		t.Error("memory is missing")
 	}
 }

@@ -171,12 +171,19 @@ func (a *answer) protect(res *http.Response) {
 	middleware.AddVary(h, "Authorization", "Cookie")
 }
 
-// maxParts is of how many parts the name of a header may be that is judged.
-const maxParts = 16
+// Bounds of the name of a header that is judged: bytes, and parts. One that is
+// longer is not sent.
+const (
+	maxHeaderName = 256
+	maxParts      = 16
+)
 
 // tells reports whether the name of a header has that of a masked field in it,
 // in one part or several that follow each other: X-Ssn, X-Bank-Account.
 func tells(name string, hidden oracle.Fields) bool {
+	if len(name) > maxHeaderName {
+		return true
+	}
 	parts := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == '.' })
 	if len(parts) > maxParts {
 		return true

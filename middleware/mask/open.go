@@ -25,7 +25,9 @@ func (a *answer) open(f format, body io.ReadCloser) (masker, error) {
 	case jsonLines:
 		return redact.NewLineReader(plan, text, limits), nil
 	case events:
-		return eventstream.NewReader(plan, text, limits), nil
+		p := &payer{ReadCloser: text, memory: &a.rest}
+		p.events = eventstream.NewReader(plan, p, limits)
+		return p.events, nil
 	case csv:
 		return table.NewReader(plan, text, limits), nil
 	}

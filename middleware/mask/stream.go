@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/coding"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/eventstream"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
 )
 
@@ -56,6 +57,7 @@ func (s *stream) Close() error {
 type memory struct {
 	budget *middleware.Budget
 	taken  int64
+	least  int64 // of that, for what is there from the beginning to the end
 }
 
 func (m *memory) take(n int64) bool {
@@ -66,9 +68,39 @@ func (m *memory) take(n int64) bool {
 	return true
 }
 
+// hold takes what is missing of n beside the least, or gives back what is too
+// much by far.
+func (m *memory) hold(n int64) bool {
+	switch want := m.least + n; {
+	case want > m.taken:
+		return m.take(want - m.taken)
+	case 2*want < m.taken:
+		m.budget.Give(m.taken - want)
+		m.taken = want
+	}
+	return true
+}
+
 func (m *memory) release() {
 	m.budget.Give(m.taken)
 	m.taken = 0
+}
+
+// payer is the text of a stream of events, which takes memory when an event is
+// large, whenever more is to be waited for. Most streams are idle and hold
+// little, and there are many: were each to take all it may need, some hundreds
+// would leave nothing to others.
+type payer struct {
+	io.ReadCloser
+	memory *memory
+	events *eventstream.Reader
+}
+
+func (p *payer) Read(b []byte) (int, error) {
+	if !p.memory.hold(int64(p.events.Held())) {
+		return 0, errNoMemory
+	}
+	return p.ReadCloser.Read(b)
 }
 
 // windows is what an engine holds beside its output.
@@ -81,7 +113,10 @@ const windows = 48 << 10
 func (a *answer) reserve(f format) error {
 	a.rest.budget = a.x.Memory
 	need := int64(prefetched)
-	if len(a.spec.Rows) > 0 || f == events {
+	switch {
+	case f == events:
+		need = 0 // see payer
+	case len(a.spec.Rows) > 0:
 		need += maxElement
 	}
 	if n := a.res.ContentLength; n >= 0 && !packed(a.res.Header) {
@@ -90,6 +125,7 @@ func (a *answer) reserve(f format) error {
 	if !a.rest.take(windows + need + coding.Memory(codings(a.res.Header))) {
 		return errNoMemory
 	}
+	a.rest.least = a.rest.taken
 	return nil
 }
 
