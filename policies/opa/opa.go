@@ -63,6 +63,7 @@ type Engine struct {
 	revision     string
 	rules, files int
 	tests        TestReport
+	vocabulary   Vocabulary
 }
 
 var _ policies.Decider = (*Engine)(nil)
@@ -90,6 +91,7 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{
 		query: q, txn: g.txn, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
 		headers: g.headers, rules: g.rules, files: len(g.modules), revision: src.revision(),
+		vocabulary: vocabulary(g, src.tree),
 	}
 	if e.budget <= 0 {
 		e.budget = DefaultBudget
