@@ -116,6 +116,13 @@ func printDecision(w io.Writer, d *policies.Decision, rules []opa.FiredRule, unm
 			line(origin, "rows    %s where %s", r.Path, c.Text(operand))
 		}
 	}
+	printRequests(line, by, d)
+	_ = t.Flush()
+	printRules(w, rules)
+}
+
+// printRequests prints what a decision says about the request.
+func printRequests(line func(origin, format string, args ...any), by reasons, d *policies.Decision) {
 	for _, p := range d.Protect {
 		line(by.of(&policies.Decision{Protect: []policies.Protect{p}}), "protect %-10s %s", p.Action, p.Path)
 	}
@@ -130,13 +137,6 @@ func printDecision(w io.Writer, d *policies.Decision, rules []opa.FiredRule, unm
 		}
 		line(by.of(&policies.Decision{Headers: map[string]policies.Value{n: v}}), "header  %s: %s", n, text)
 	}
-	printWords(line, by, d)
-	_ = t.Flush()
-	printRules(w, rules)
-}
-
-// printWords prints what a decision says in one word.
-func printWords(line func(origin, format string, args ...any), by reasons, d *policies.Decision) {
 	if d.Region != "" {
 		line(by.of(&policies.Decision{Region: d.Region}), "region  %s", d.Region)
 	}

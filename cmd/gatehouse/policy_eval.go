@@ -48,7 +48,7 @@ func policyEval(ctx context.Context, e *env, args []string) int {
 	if err != nil {
 		return policyMistakes(e, err, *asJSON)
 	}
-	_, engine, root, err := openPolicies(ctx, *file, *data, dirs)
+	c, engine, root, err := openPolicies(ctx, *file, *data, dirs)
 	if err != nil {
 		return policyMistakes(e, err, *asJSON)
 	}
@@ -57,6 +57,10 @@ func policyEval(ctx context.Context, e *env, args []string) int {
 		return policyMistakes(e, fmt.Errorf("no decision, so the gateway refuses with policy_error: %w", err), *asJSON)
 	}
 	a.Allowed = a.Decision.Allowed()
+	if c != nil && a.Allowed {
+		a.Refused = silent(c, in.Resource.Route, a.Decision)
+		a.Allowed = a.Refused == ""
+	}
 	// What was decided stands; where its reasons cannot be told they are missing.
 	a.Rules, _ = engine.Explain(ctx, in)
 	if !a.Decision.Allow {
@@ -67,13 +71,28 @@ func policyEval(ctx context.Context, e *env, args []string) int {
 		return printJSON(e, a, exitOK)
 	}
 	printDecision(e.stdout, a.Decision, a.Rules, a.Unmet)
+	if a.Refused != "" {
+		fmt.Fprintf(e.stdout, "refused   500 policy_error by authz: %s\n", a.Refused)
+	}
 	return exitOK
+}
+
+// silent says why the gateway refuses a decision that allows, "" where it does
+// not: a route may ask for a word about fields and rows.
+func silent(c *config.Config, route string, d *policies.Decision) string {
+	for _, r := range c.Routes {
+		if r.Name == route && !r.Policy.Off && probeOf(r).Silent(d) {
+			return "the route requires masks or rows, and the decision says neither those nor all_fields and all_rows"
+		}
+	}
+	return ""
 }
 
 // evaluated is what eval prints with --json.
 type evaluated struct {
 	Input    *policies.Input    `json:"input"`
 	Allowed  bool               `json:"allowed"`
+	Refused  string             `json:"refused,omitempty"`
 	Decision *policies.Decision `json:"decision"`
 	Rules    []opa.FiredRule    `json:"rules,omitempty"`
 	Unmet    []opa.UnmetRule    `json:"unmet,omitempty"`

@@ -80,13 +80,13 @@ func (m *matrixCall) run(ctx context.Context, e *env) (int, error) {
 		return exitWrong, err
 	}
 	if before == nil {
-		return m.print(e, m.chosen(survey.Matrix()), engine.Revision())
+		return m.print(e, slices.DeleteFunc(survey.Matrix(), m.leaves), engine.Revision())
 	}
 	old, err := matrix.Ask(ctx, before, o)
 	if err != nil {
 		return exitWrong, err
 	}
-	return m.compare(e, matrix.Compare(m.chosen(old.Matrix(survey)), m.chosen(survey.Matrix(old))))
+	return m.compare(e, matrix.Compare(old, survey))
 }
 
 // options say which routes to ask, as whom.
@@ -94,17 +94,9 @@ func (m *matrixCall) options(c *config.Config) (matrix.Options, error) {
 	o := matrix.Options{}
 	if c != nil {
 		for _, r := range c.Routes {
-			if r.Policy.Off {
-				continue
+			if !r.Policy.Off {
+				o.Routes = append(o.Routes, probeOf(r))
 			}
-			p := opa.Probe{
-				Route: r.Name, Path: r.Match.Path, Methods: r.Match.Methods,
-				Masks: r.Policy.Masks == "required", Rows: r.Policy.Rows == "required",
-			}
-			if len(r.Match.Hosts) > 0 {
-				p.Host = r.Match.Hosts[0]
-			}
-			o.Routes = append(o.Routes, p)
 		}
 	}
 	if m.cases != "" {
@@ -131,11 +123,9 @@ func (m *matrixCall) options(c *config.Config) (matrix.Options, error) {
 	return o, err
 }
 
-// chosen are the cells of the route and the role that are asked for.
-func (m *matrixCall) chosen(cells []matrix.Cell) []matrix.Cell {
-	return slices.DeleteFunc(cells, func(c matrix.Cell) bool {
-		return m.route != "" && c.Route != m.route || m.role != "" && c.Role != m.role
-	})
+// leaves reports a cell of another route or role than what is asked for.
+func (m *matrixCall) leaves(c matrix.Cell) bool {
+	return m.route != "" && c.Route != m.route || m.role != "" && c.Role != m.role
 }
 
 func (m *matrixCall) print(e *env, cells []matrix.Cell, revision string) (int, error) {
@@ -156,6 +146,7 @@ func (m *matrixCall) print(e *env, cells []matrix.Cell, revision string) (int, e
 // compare prints changes. Where somebody sees more than before, the exit code
 // says so.
 func (m *matrixCall) compare(e *env, changes []matrix.Change) (int, error) {
+	changes = slices.DeleteFunc(changes, func(c matrix.Change) bool { return m.leaves(c.Cell) })
 	code, more := exitOK, 0
 	for _, c := range changes {
 		if c.Shows() {
@@ -174,4 +165,16 @@ func (m *matrixCall) compare(e *env, changes []matrix.Change) (int, error) {
 	}
 	fmt.Fprintf(e.stdout, "%s, %d of them to show somebody more\n", plural(len(changes), "change"), more)
 	return code, nil
+}
+
+// probeOf is how the policies are asked about a route.
+func probeOf(r *config.Route) opa.Probe {
+	p := opa.Probe{
+		Route: r.Name, Path: r.Match.Path, Methods: r.Match.Methods,
+		Masks: r.Policy.Masks == "required", Rows: r.Policy.Rows == "required",
+	}
+	if len(r.Match.Hosts) > 0 {
+		p.Host = r.Match.Hosts[0]
+	}
+	return p
 }

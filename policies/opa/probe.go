@@ -104,7 +104,7 @@ func (p *prober) try(ctx context.Context, r Probe, who string, subject *policies
 			return
 		}
 		// What cannot be decided is refused, and so is silence where a word is required.
-		if err != nil || !d.Allowed() || r.silent(d) {
+		if err != nil || !d.Allowed() || r.Silent(d) {
 			continue
 		}
 		if why := r.open(d, stranger); why != "" {
@@ -197,9 +197,9 @@ func fillPath(path, record string) (string, map[string]string) {
 	return strings.Join(segments, "/"), params
 }
 
-// silent reports a decision that lacks the word that the route requires; the
+// Silent reports a decision that lacks the word that the route requires; the
 // gateway refuses the request then.
-func (r Probe) silent(d *policies.Decision) bool {
+func (r Probe) Silent(d *policies.Decision) bool {
 	return r.Masks && !d.AllFields && len(d.Mask) == 0 && len(d.Expose) == 0 ||
 		r.Rows && !d.AllRows && len(d.Rows) == 0
 }

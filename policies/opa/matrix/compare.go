@@ -24,16 +24,19 @@ type Change struct {
 // Shows reports a change after which a role sees more of a value than before.
 func (c Change) Shows() bool { return c.Kind == NewlyVisible || c.Kind == Looser }
 
-// Compare gives the cells that differ, what is newly visible first. Both tables
-// must be of the same questions and fields.
-func Compare(before, now []Cell) []Change {
+// Compare gives the cells that differ, what is newly visible first. Both surveys
+// must be of the same options. Every field that either of them knows is compared:
+// one that the policies no longer speak of is one that they no longer mask.
+func Compare(before, now *Survey) []Change {
+	v := learn(before, now)
 	was := map[Cell]string{}
-	for _, c := range before {
+	for _, c := range before.cells(v) {
 		was[c.place()] = c.State
 	}
 	var out []Change
-	for _, c := range now {
-		if old, ok := was[c.place()]; ok && old != c.State {
+	for _, c := range now.cells(v) {
+		// What was not asked before was not seen before.
+		if old := cmp.Or(was[c.place()], Denied); old != c.State {
 			out = append(out, Change{kind(old, c.State), c, old})
 		}
 	}
@@ -44,9 +47,9 @@ func Compare(before, now []Cell) []Change {
 	return out
 }
 
-// place is a cell without what it says. A class may be known to one of two only.
+// place is a cell without what it says.
 func (c Cell) place() Cell {
-	c.State, c.Detail, c.Class = "", "", ""
+	c.State, c.Detail = "", ""
 	return c
 }
 

@@ -61,7 +61,7 @@ type vocabulary struct {
 
 // learn collects it. Where records stand is learnt from the row filters of all
 // callers, for one who sees every row has none.
-func learn(surveys []*Survey) vocabulary {
+func learn(surveys ...*Survey) vocabulary {
 	v := vocabulary{map[string][]field{}, map[shape][][]string{}}
 	for _, s := range surveys {
 		for _, a := range s.answers {
@@ -94,7 +94,7 @@ func (v *vocabulary) addRoot(at shape, path string) {
 	}
 	for i, r := range v.roots[at] {
 		switch {
-		case under(names, r): // the same, or what stands inside of a record
+		case slices.Equal(names, r), under(names, r) && len(r) > 0: // or what stands inside of a record
 			return
 		case under(r, names) && len(names) > 0:
 			v.roots[at][i] = names

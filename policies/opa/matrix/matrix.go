@@ -25,10 +25,8 @@
 package matrix
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -183,96 +181,10 @@ func (s *Survey) ask(ctx context.Context, d policies.Decider, route opa.Probe, q
 		a.detail = strings.Join(slices.Compact(codes), " ")
 	case !got.Allow:
 		a.detail = "forbidden"
-	case route.Masks && !got.AllFields && len(got.Mask) == 0 && len(got.Expose) == 0,
-		route.Rows && !got.AllRows && len(got.Rows) == 0:
+	case route.Silent(got):
 		a.detail = "policy_error"
 	default:
 		a.decision = got
 	}
 	return a
-}
-
-// Matrix is the whole table, in the order of routes, actions, records, roles and
-// fields. Surveys of other policies on the same questions add the fields that
-// only they know.
-func (s *Survey) Matrix(others ...*Survey) []Cell {
-	v := learn(append([]*Survey{s}, others...))
-	cells := map[Cell]Cell{} // by all but what is seen, the least strict of several methods
-	var order []Cell
-	for _, a := range s.answers {
-		for _, whose := range records() {
-			if a.record && (whose == own) != a.own {
-				continue
-			}
-			for _, f := range v.fields[a.route] {
-				if f.action != "" && f.action != a.action {
-					continue
-				}
-				key := Cell{
-					Route: a.route, Action: a.action, Whose: whose, Role: a.role, Branch: a.branch, Class: f.class, Field: f.text(),
-				}
-				now := key
-				now.State, now.Detail = a.state(v, f, whose)
-				before, seen := cells[key]
-				if !seen {
-					order = append(order, key)
-				}
-				if !seen || rank(now.State) > rank(before.State) {
-					cells[key] = now
-				}
-			}
-		}
-	}
-	position := map[string]int{}
-	for i, r := range s.options.Routes {
-		position[r.Route] = i
-	}
-	slices.SortStableFunc(order, func(a, b Cell) int {
-		return cmp.Or(
-			cmp.Compare(position[a.Route], position[b.Route]),
-			cmp.Compare(slices.Index(actions(), a.Action), slices.Index(actions(), b.Action)),
-			cmp.Compare(slices.Index(records(), a.Whose), slices.Index(records(), b.Whose)),
-		)
-	})
-	out := make([]Cell, len(order))
-	for i, key := range order {
-		out[i] = cells[key]
-	}
-	return out
-}
-
-// state judges one field of one answer.
-func (a *answered) state(v vocabulary, f field, whose string) (state, detail string) {
-	if a.decision == nil {
-		return Denied, a.detail
-	}
-	if !f.absolute && !passes(a.decision.Rows, a.subject, whose) {
-		return Filtered, ""
-	}
-	best := ""
-	for _, place := range f.places(v.roots[shape{a.route, a.action}]) {
-		if s := stateAt(a.decision, place); best == "" || rank(s) > rank(best) {
-			best = s
-		}
-	}
-	return best, ""
-}
-
-func rank(state string) int { return slices.Index(Strictness(), state) }
-
-// Classes lists the fields of each class that a matrix speaks of; "" for those of
-// none.
-func Classes(cells []Cell) map[string][]string {
-	sets := map[string]map[string]bool{}
-	for _, c := range cells {
-		if sets[c.Class] == nil {
-			sets[c.Class] = map[string]bool{}
-		}
-		sets[c.Class][c.Field] = true
-	}
-	out := map[string][]string{}
-	for class, set := range sets {
-		out[class] = slices.Sorted(maps.Keys(set))
-	}
-	return out
 }
