@@ -42,6 +42,7 @@ vuln:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	GATEHOUSE_BENCH=1 $(GO) test -count 1 -run '^Test(Ratios|Costs)$$' -v ./middleware/mask/redact
 
 # Fuzz targets, one after another, and the race detector many times over.
 FUZZTIME ?= 5m

@@ -7,6 +7,11 @@ import (
 )
 
 func (k *checker) policies() {
+	for name, n := range map[string]int{"entries": k.c.Policies.Memo.Entries, "audit_every": k.c.Policies.Memo.AuditEvery} {
+		if n == 0 || n < -1 || n > 1<<24 {
+			k.mistake("policies.memo."+name, "%s is between 1 and %d, or -1 for none", name, 1<<24)
+		}
+	}
 	k.headerNames("policies.headers", k.c.Policies.Headers, false)
 	p := k.c.Policies
 	if p.Coverage < 0 || p.Coverage > 100 {

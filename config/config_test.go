@@ -36,6 +36,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 			"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
 			"include", "exclude", "expand", "columns", "filter", "where", "having", "and", "or",
 			"group_by", "distinct", "apply", "compute",
+			"sort_field", "sort_column", "sort_key", "order_field", "order_column", "group", "aggregate", "projection", "attributes",
 		}},
 		Timeouts: want.Timeouts, Limits: want.Limits, Audit: "metadata",
 	}}

@@ -21,8 +21,11 @@ func Default() *Config {
 			Upstream: Duration(30 * time.Second),
 			Drain:    Duration(25 * time.Second),
 		},
-		Limits:   Limits{HeaderBytes: 32 << 10, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
-		Policies: Policies{Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on"},
+		Limits: Limits{HeaderBytes: 32 << 10, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
+		Policies: Policies{
+			Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on",
+			Memo: PolicyMemo{Entries: 16384, AuditEvery: 1000},
+		},
 	}
 }
 
@@ -72,6 +75,7 @@ func defaultRoute() Route {
 				"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
 				"include", "exclude", "expand", "columns", "filter", "where", "having", "and", "or",
 				"group_by", "distinct", "apply", "compute",
+				"sort_field", "sort_column", "sort_key", "order_field", "order_column", "group", "aggregate", "projection", "attributes",
 			},
 		},
 		Audit: "metadata",

@@ -25,10 +25,26 @@ type Policies struct {
 	Coverage int `yaml:"coverage"`
 	// Probes says whether loading asks as strangers would, on every route with
 	// a token that requires masks or rows. Nobody, a subject without a role and
-	// one with an unknown role must be refused or see nothing; known roles of
-	// another tenant must not get rows that have nothing of the caller in them,
-	// unless the policies say all_rows. Default: on.
+	// one with an unknown role must be refused or see nothing. Where known
+	// roles of another tenant get rows that have nothing of the caller in them,
+	// and the policies do not say all_rows, check warns. Default: on.
 	Probes string `yaml:"probes" oneof:"on off"`
+	// Memo says how decisions are remembered.
+	Memo PolicyMemo `yaml:"memo"`
+}
+
+// PolicyMemo says how decisions are remembered: under exactly what the policies
+// can observe of a question, so that a remembered decision is the one that would
+// be made.
+type PolicyMemo struct {
+	// Entries is how many decisions are remembered at most, over all routes;
+	// -1 remembers none. Default: 16384.
+	Entries int `yaml:"entries"`
+	// AuditEvery evaluates one remembered decision in so many nevertheless. If
+	// it is not the same, nothing is remembered any more and
+	// gatehouse_policy_memo_mismatches_total counts it; -1 evaluates none.
+	// Default: 1000.
+	AuditEvery int `yaml:"audit_every"`
 }
 
 // PolicyBundle is a signed bundle, as `gatehouse policy bundle` and `opa build`

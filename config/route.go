@@ -123,7 +123,8 @@ type Mask struct {
 	// Buffer is stream or full. Stream sends what has been masked while the
 	// rest is read; a fault behind the first 64 KiB cuts the answer, so that
 	// the client sees a failure. Full holds an answer until all of it is known
-	// to be fine: all or nothing. Default: stream.
+	// to be fine: all or nothing. Server-sent events are a stream in any case;
+	// each of them is held whole. Default: stream.
 	Buffer string `yaml:"buffer" oneof:"stream full"`
 	// Max is the largest masked answer that is held with `buffer: full`; a
 	// larger one is refused with 502 response_unmaskable. Default: 8MiB.
@@ -138,7 +139,9 @@ type Mask struct {
 	// salary__gt, salary[gt], filter[salary]) are refused in any case.
 	// A $ in front does not count. Default: ordering, order, order_by, sort,
 	// sort_by, fields, select, include, exclude, expand, columns, filter,
-	// where, having, and, or, group_by, distinct, apply, compute.
+	// where, having, and, or, group_by, distinct, apply, compute, sort_field,
+	// sort_column, sort_key, order_field, order_column, group, aggregate,
+	// projection, attributes.
 	OracleParameters []string `yaml:"oracle_parameters"`
 	// Unclassified says what becomes of values that look like personal data
 	// under paths that neither a mask nor `classified` names: off, report

@@ -42,6 +42,7 @@ func New(d *Deps, p *Plan) *Gateway {
 		spans, _ := g.Plan().tracing.Lost()
 		return spans
 	})
+	d.Metrics.WatchMemo(func() telemetry.Memo { return g.Plan().memoStats() })
 	d.Metrics.WatchEndpoints(func(yield func(upstream, endpoint string, well bool)) {
 		for name, u := range g.Plan().upstreams {
 			for _, e := range u.Endpoints() {

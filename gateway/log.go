@@ -132,5 +132,9 @@ func (b *builder) record(x *middleware.Exchange, r *audit.Record) {
 // panicked tells of a panic in a stage, with its stack.
 func (b *builder) panicked(x *middleware.Exchange, value any, stack []byte) {
 	b.deps.Metrics.Panic()
-	b.plan.log.Error("panic", zap.String("request_id", x.ID), zap.Any("value", value), zap.ByteString("stack", stack))
+	b.plan.log.panicked(x.ID, value, stack)
+}
+
+func (l *Log) panicked(id string, value any, stack []byte) {
+	l.Error("panic", zap.String("request_id", id), zap.Any("value", value), zap.ByteString("stack", stack))
 }

@@ -188,7 +188,7 @@ func maskedAnswers() []maskedAnswer {
 const maskRoutes = `
 upstreams: {api: {endpoints: ["{API}"]}}
 routes:
-  - {name: api, match: {path: /api/}, upstream: api, authn: {issuers: [auth]}, policy: {masks: required}}
+  - {name: api, match: {path: /api/}, upstream: api, authn: {issuers: [auth]}}
   - {name: held, match: {path: /held/}, upstream: api, authn: {issuers: [auth]}, mask: {buffer: full, max: 1MiB}}
   - {name: graphql, match: {path: /graphql}, upstream: api, authn: {issuers: [auth]}, mask: {graphql: {}}}
   - {name: photos, match: {path: /photos/}, upstream: api, authn: {issuers: [auth]}, mask: {passthrough_types: [image/png]}}

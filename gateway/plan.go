@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
 
@@ -32,6 +33,7 @@ type Plan struct {
 	adminTLS  *tls.Config
 	decider   policies.Decider
 	bundle    *bundle.Source // nil where the policies come from folders
+	stale     error          // why the last good bundle decides, nil where the source's does
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
 	store     *ratelimit.Store
@@ -97,6 +99,17 @@ func (p *Plan) Revision() string {
 	return p.decider.Revision()
 }
 
+// Warnings lists what the policies do and may not be meant to.
+func (p *Plan) Warnings() config.Mistakes {
+	var out config.Mistakes
+	if e, ok := p.decider.(*opa.Engine); ok {
+		for _, w := range e.Warnings() {
+			out = append(out, config.Mistake(w))
+		}
+	}
+	return out
+}
+
 // enter counts a request in; it fails where the plan has been given up.
 func (p *Plan) enter() bool {
 	for {
@@ -141,7 +154,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 	}
 	if p.bundle != nil {
 		c := Condition{Name: "policies", OK: true} // there are some, or there were no plan
-		if err := p.bundle.Err(); err != nil {
+		if p.stale != nil {
+			c.Detail = "the last good bundle decides: " + p.stale.Error()
+		} else if err := p.bundle.Err(); err != nil {
 			c.Detail = "newer ones cannot be asked for: " + err.Error()
 		}
 		out = append(out, c)

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/memo"
 )
 
 // PolicyOptions are the settings by which the policies of a configuration are
@@ -18,7 +21,25 @@ func PolicyOptions(c *config.Config) opa.Options {
 	return opa.Options{
 		Path: p.Path, Data: p.Data, Budget: p.Budget.D(),
 		Tests: p.Tests != "off", MinCoverage: float64(p.Coverage), Probes: probes(c),
+		Memo: memo.Options{Entries: p.Memo.Entries, AuditEvery: p.Memo.AuditEvery, Routes: routeConstants(c)},
 	}
+}
+
+// routeConstants are what the policies may take for granted on each route: its
+// name, and that there is no body where the route shows none.
+func routeConstants(c *config.Config) []memo.Constants {
+	var all []memo.Constants
+	for _, r := range c.Routes {
+		if r.Policy.Off {
+			continue
+		}
+		fixed := memo.Constants{"resource.route": r.Name}
+		if !r.Policy.Body {
+			fixed["body"] = nil
+		}
+		all = append(all, fixed)
+	}
+	return all
 }
 
 // probes are the routes on which strangers must find nothing. On a public route
@@ -59,7 +80,15 @@ func (b *builder) openPolicies() {
 
 // loadPolicies reports whether policies are fine; where they are, they decide.
 func (b *builder) loadPolicies(o opa.Options, path string) bool {
-	engine, err := opa.Load(b.ctx, o)
+	// What was read makes the key, and not what stands there a moment later.
+	// Policies that have not changed keep their engine, and need no new proof.
+	sources := opa.Read(o)
+	o.Files = nil
+	settings := struct {
+		Options opa.Options
+		Content string
+	}{o, sources.Digest()}
+	engine, err := holdSlow(b.plan.lease, "policies", settings, func() (*opa.Engine, error) { return sources.Load(b.ctx) })
 	var list opa.Mistakes
 	switch {
 	case errors.As(err, &list):
@@ -110,7 +139,10 @@ func (b *builder) openBundle(o opa.Options) {
 	b.mistakes, b.bundle = b.mistakes[:before], last
 	if !b.loadBundle(o) {
 		b.mistakes = append(b.mistakes, told...)
-	} else if b.plan.log != nil {
+		return
+	}
+	b.plan.stale = told
+	if b.plan.log != nil {
 		b.plan.log.Error("the last good bundle of policies decides", zap.Int64("serial", last.Serial), zap.Error(told))
 	}
 }
@@ -129,4 +161,12 @@ func (b *builder) acceptBundle() {
 	if err := b.plan.bundle.Accept(b.bundle); err != nil {
 		b.mistake("policies.bundle.cache", err)
 	}
+}
+
+// memoStats tells how decisions came about since the policies were loaded.
+func (p *Plan) memoStats() telemetry.Memo {
+	if e, ok := p.decider.(*opa.Engine); ok {
+		return telemetry.Memo(e.MemoStats())
+	}
+	return telemetry.Memo{}
 }

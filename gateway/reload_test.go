@@ -124,6 +124,39 @@ func TestReloadKeeps(t *testing.T) {
 }
 
 // A new certificate serves new connections from the reload on.
+// Policies that have not changed keep their engine: nothing is compiled and
+// proven again. Their tests are part of them.
+func TestReloadKeepsPolicies(t *testing.T) {
+	w := open(t)
+	w.backend("HR", (&witness{}).ServeHTTP)
+	w.start(one, masking)
+	reload := func() any {
+		t.Helper()
+		if err := w.reloader.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return w.g.Plan().decider
+	}
+	first := any(w.g.Plan().decider)
+	if reload() != first {
+		t.Error("a reload without a change makes another engine")
+	}
+	w.write("rego/gatehouse_test.rego", "package gatehouse_test\n\ntest_nothing if true\n")
+	second := reload()
+	if second == first {
+		t.Error("policies with another test were not tried")
+	}
+	w.write("rego/gatehouse_test.rego", "package gatehouse_test\n\ntest_nothing if false\n")
+	err := w.reloader.Reload(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "gatehouse_test.rego:3:") || w.g.Plan().decider != second {
+		t.Errorf("a test that fails: %v", err)
+	}
+	w.write("gatehouse.yaml", preamble+one+"policies: {path: rego, budget: 2s, tests: off}\n")
+	if third := reload(); third == second {
+		t.Error("other settings have the same engine")
+	}
+}
+
 func TestReloadCertificate(t *testing.T) {
 	w := open(t)
 	w.backend("HR", (&witness{}).ServeHTTP)

@@ -31,11 +31,10 @@ type lease struct {
 // if there is none yet.
 func hold[V any](l *lease, kind string, settings any, open func() (V, error)) (V, error) {
 	var zero V
-	text, err := json.Marshal(settings)
+	key, err := sharedKey(kind, settings)
 	if err != nil {
-		return zero, fmt.Errorf("%s: %w", kind, err)
+		return zero, err
 	}
-	key := kind + "\x00" + string(text)
 	l.from.mu.Lock()
 	defer l.from.mu.Unlock()
 	e := l.from.m[key]
@@ -57,6 +56,40 @@ func hold[V any](l *lease, kind string, settings any, open func() (V, error)) (V
 		return zero, fmt.Errorf("%s: kept as %T", kind, e.value)
 	}
 	return v, nil
+}
+
+// holdSlow is hold for what takes long to make: nobody waits meanwhile who only
+// wants to give something back. What two make at once, the first one keeps.
+func holdSlow[V any](l *lease, kind string, settings any, open func() (V, error)) (V, error) {
+	var zero V
+	key, err := sharedKey(kind, settings)
+	if err != nil {
+		return zero, err
+	}
+	l.from.mu.Lock()
+	kept := l.from.m[key] != nil
+	l.from.mu.Unlock()
+	var made V
+	if !kept {
+		if made, err = open(); err != nil {
+			return zero, err
+		}
+	}
+	return hold(l, kind, settings, func() (V, error) {
+		if kept { // and given back since
+			return open()
+		}
+		return made, nil
+	})
+}
+
+// sharedKey says what a value is made from.
+func sharedKey(kind string, settings any) (string, error) {
+	text, err := json.Marshal(settings)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", kind, err)
+	}
+	return kind + "\x00" + string(text), nil
 }
 
 // release gives everything back. What nobody else holds is closed.

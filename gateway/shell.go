@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -205,9 +206,16 @@ func (s *passage) RoundTrip(out *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	middleware.OnClose(res, func(int64, error) { end(s.x, res.StatusCode) })
-	res.Body = &pacedBody{ReadCloser: res.Body, control: s.control, idle: s.timeouts().Idle.D()}
+	fault := func(value any, stack []byte) {
+		s.g.deps.Metrics.Panic()
+		s.p.log.panicked(s.x.ID, value, stack)
+	}
+	res.Body = &pacedBody{ReadCloser: res.Body, control: s.control, idle: s.timeouts().Idle.D(), fault: fault}
 	return res, nil
 }
+
+// errFault ends an answer in the middle of which something of ours panicked.
+var errFault = errors.New("the gateway met a fault of its own")
 
 // pacedBody bounds the time in which a client must take each piece of the
 // answer, by moving the write deadline with every piece that is read. Until the
@@ -218,10 +226,24 @@ type pacedBody struct {
 	control *http.ResponseController
 	idle    time.Duration
 	set     time.Time
+	fault   func(value any, stack []byte)
 }
 
-func (b *pacedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+// Read turns a panic into an error, so that the proxy shell cuts the answer and
+// closes it: else nothing would be on record and what it holds would be lost.
+func (b *pacedBody) Read(p []byte) (n int, err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
+			panic(v)
+		}
+		b.fault(v, debug.Stack())
+		n, err = 0, errFault
+	}()
+	n, err = b.ReadCloser.Read(p)
 	b.extend()
 	return n, err
 }

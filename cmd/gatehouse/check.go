@@ -24,7 +24,7 @@ func checkVerb(ctx context.Context, e *env, args []string) int {
 	var warnings []config.Mistake
 	if err == nil {
 		defer plan.Close()
-		warnings = c.Warnings()
+		warnings = append(c.Warnings(), plan.Warnings()...)
 	}
 	code := exitOK
 	if err != nil || *strict && len(warnings) > 0 {

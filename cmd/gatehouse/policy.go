@@ -120,20 +120,6 @@ func policyCall(ctx context.Context, e *env, args []string, run func(context.Con
 	return run(ctx, e, o, *asJSON)
 }
 
-// policyCheck loads the policies as serve does.
-func policyCheck(ctx context.Context, e *env, o opa.Options, asJSON bool) int {
-	engine, err := opa.Load(ctx, o)
-	if err != nil {
-		return policyMistakes(e, err, asJSON)
-	}
-	rules, files := engine.Size()
-	if asJSON {
-		return printJSON(e, map[string]any{"ok": true, "rules": rules, "files": files, "revision": engine.Revision()}, exitOK)
-	}
-	fmt.Fprintf(e.stdout, "ok: %s in %s, revision %s\n", plural(rules, "rule"), plural(files, "file"), engine.Revision())
-	return exitOK
-}
-
 // policyTest runs the policies' tests.
 func policyTest(ctx context.Context, e *env, o opa.Options, asJSON bool) int {
 	out := e.stdout

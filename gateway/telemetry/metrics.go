@@ -169,3 +169,49 @@ func (e *endpoints) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, value, upstream, endpoint)
 	})
 }
+
+// Memo is what has been counted about remembered decisions.
+type Memo struct {
+	Hits, Misses, Bypassed, Evictions, Audits, Mismatches uint64
+}
+
+// WatchMemo adds the counts of remembered decisions, which read tells whenever
+// the metrics are read. They begin anew with other policies, as counters may. It
+// is called at most once.
+func (m *Metrics) WatchMemo(read func() Memo) {
+	m.registry.MustRegister(&memos{read, map[string]*prometheus.Desc{
+		"result": prometheus.NewDesc(namespace+"_policy_memo_total",
+			"Decisions by how they came about: hit (remembered), miss (evaluated and remembered) or bypass (evaluated only).", []string{"result"}, nil),
+		"evictions":  memoDesc("evictions", "Decisions that were forgotten for want of room."),
+		"audits":     memoDesc("audits", "Remembered decisions that were evaluated nevertheless."),
+		"mismatches": memoDesc("mismatches", "Remembered decisions that evaluation did not confirm. Each is a fault in the gateway, and ends remembering."),
+	}})
+}
+
+func memoDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(namespace+"_policy_memo_"+name+"_total", help, nil, nil)
+}
+
+type memos struct {
+	read func() Memo
+	desc map[string]*prometheus.Desc
+}
+
+func (c *memos) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range c.desc {
+		out <- d
+	}
+}
+
+func (c *memos) Collect(out chan<- prometheus.Metric) {
+	n := c.read()
+	count := func(name string, n uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(c.desc[name], prometheus.CounterValue, float64(n), labels...)
+	}
+	count("result", n.Hits, "hit")
+	count("result", n.Misses, "miss")
+	count("result", n.Bypassed, "bypass")
+	count("evictions", n.Evictions)
+	count("audits", n.Audits)
+	count("mismatches", n.Mismatches)
+}

@@ -80,6 +80,7 @@ func used(t *testing.T) *Metrics {
 		yield("hr", "http://127.0.0.1:2", false)
 	})
 	m.WatchTracing(func() int64 { return 0 })
+	m.WatchMemo(func() Memo { return Memo{Hits: 9, Misses: 2, Bypassed: 1, Evictions: 3, Audits: 4} })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
 	if _, _, err := middlewaretest.Run(t, stage, middlewaretest.Exchange(t, "GET", "/", nil), upstream); err != nil {
@@ -115,6 +116,12 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_stage_duration_seconds_count{stage="authn"} 1`,
 		`gatehouse_upstream_duration_seconds_count{upstream="hr"} 1`,
 		`gatehouse_trace_spans_lost_total 0`,
+		`gatehouse_policy_memo_total{result="hit"} 9`,
+		`gatehouse_policy_memo_total{result="miss"} 2`,
+		`gatehouse_policy_memo_total{result="bypass"} 1`,
+		`gatehouse_policy_memo_evictions_total 3`,
+		`gatehouse_policy_memo_audits_total 4`,
+		`gatehouse_policy_memo_mismatches_total 0`,
 	)
 }
 

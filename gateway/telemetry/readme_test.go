@@ -47,6 +47,7 @@ func ours() []metric {
 	m := New()
 	m.WatchTracing(func() int64 { return 0 })
 	m.WatchEndpoints(func(func(string, string, bool)) {})
+	m.WatchMemo(func() Memo { return Memo{} })
 	descriptions := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descriptions)

@@ -65,7 +65,7 @@ func (a *answer) mask() (*http.Response, error) {
 	case f == unknown && a.passes(res.Header):
 		a.x.Note("mask_passthrough", true)
 		return a.pass(body), nil
-	case f == unknown:
+	case !a.understands(f):
 		return nil, errMediaType
 	}
 	m, err := a.open(f, body)
@@ -227,6 +227,7 @@ func (a *answer) pass(body io.ReadCloser) *http.Response {
 	out.Body = body
 	out.Trailer = nil
 	a.protect(&out)
+	a.headOnly(&out)
 	return &out
 }
 

@@ -17,6 +17,7 @@ type demand struct {
 	spec   redact.Spec
 	rules  []redact.Rule // as the policy has them
 	origin []int         // which of them a rule of spec comes from; nil where they are the same
+	fields oracle.Fields // the names that the policy masks
 	*compiled
 }
 
@@ -34,8 +35,8 @@ func (d *demand) counts(masked []int) []int {
 
 // compiled is what is kept of a demand for others that are equal.
 type compiled struct {
-	plan   *redact.Plan
-	fields oracle.Fields // the names that are masked
+	plan  *redact.Plan
+	names oracle.Fields // that are masked
 }
 
 // demand makes a plan of the decision for this caller, before the upstream is
@@ -54,6 +55,11 @@ func (s *Stage) demand(x *middleware.Exchange) (*demand, error) {
 		if err != nil {
 			return nil, err
 		}
+		// Names that the caller chose are of no use in a question.
+		d.fields = oracle.FieldsOf(spec)
+		if err := s.questions(query, d.fields); err != nil {
+			return nil, err
+		}
 		if spec, d.origin, err = query.Translate(spec); err != nil {
 			return nil, queryRefusal(err)
 		}
@@ -68,6 +74,9 @@ func (s *Stage) demand(x *middleware.Exchange) (*demand, error) {
 	}
 	if d.compiled, err = s.compile(&spec, opts); err != nil {
 		return nil, impossible(err)
+	}
+	if s.graphql == nil {
+		d.fields = d.names
 	}
 	if name, ok := s.guard.Check(x.Request.URL.RawQuery, d.fields); !ok {
 		return nil, oracleRefusal(name)
@@ -85,7 +94,9 @@ func (s *Stage) compile(spec *redact.Spec, opts redact.Options) (*compiled, erro
 		return nil, err
 	}
 	c := &compiled{plan, oracle.FieldsOf(*spec)}
-	s.plans.Add(key, c)
+	if s.graphql == nil || len(key) <= maxQueryKey {
+		s.plans.Add(key, c)
+	}
 	return c, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/oracle"
 )
 
 // format is what a media type means to this stage.
@@ -107,12 +108,19 @@ func (s *Stage) acceptsMaskable(accept []string) bool {
 	for _, value := range accept {
 		for part := range strings.SplitSeq(value, ",") {
 			mediaType, _, err := mime.ParseMediaType(part)
-			if err != nil || typeFormat(mediaType) == unknown && !s.passing(mediaType) {
+			if err != nil || !s.understands(typeFormat(mediaType)) && !s.passing(mediaType) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// understands reports whether answers of the format can be masked on the route.
+// In what a query is answered with piece by piece, values stand elsewhere than in
+// the answer that its paths are about.
+func (s *Stage) understands(f format) bool {
+	return f == jsonText || f != unknown && s.graphql == nil
 }
 
 // withoutFormat takes the parameters out of a query that make Django REST
@@ -148,7 +156,7 @@ func (a *answer) protect(res *http.Response) {
 		if canonical == "Surrogate-Control" || canonical == "Expires" || strings.HasSuffix(canonical, "Cdn-Cache-Control") {
 			delete(h, name)
 		}
-		if len(a.spec.Rows) > 0 && counts(canonical) {
+		if len(a.spec.Rows) > 0 && counts(canonical) || !standard(canonical) && tells(canonical, a.fields) {
 			delete(h, name)
 		}
 	}
@@ -161,6 +169,48 @@ func (a *answer) protect(res *http.Response) {
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("Accept-Ranges", "none")
 	middleware.AddVary(h, "Authorization", "Cookie")
+}
+
+// Bounds of the name of a header that is judged: bytes, and parts. One that is
+// longer is not sent.
+const (
+	maxHeaderName = 256
+	maxParts      = 16
+)
+
+// tells reports whether the name of a header has that of a masked field in it,
+// in one part or several that follow each other: X-Ssn, X-Bank-Account.
+func tells(name string, hidden oracle.Fields) bool {
+	if len(name) > maxHeaderName {
+		return true
+	}
+	parts := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == '.' })
+	if len(parts) > maxParts {
+		return true
+	}
+	for i := range parts {
+		for j := i + 1; j <= len(parts); j++ {
+			if hidden.Masked(strings.Join(parts[i:j], "")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// standard reports whether a header is one that HTTP gives a meaning, so that
+// it says nothing about a field of the same name, such as date or location.
+func standard(canonical string) bool {
+	switch canonical {
+	case "Accept-Patch", "Accept-Post", "Accept-Ranges", "Age", "Allow", "Alt-Svc", "Cache-Control", "Connection",
+		"Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Location",
+		"Content-Security-Policy", "Content-Type", "Date", "Deprecation", "Etag", "Keep-Alive", "Last-Modified",
+		"Link", "Location", "Pragma", "Preference-Applied", "Referrer-Policy",
+		"Refresh", "Retry-After", "Server", "Server-Timing", "Set-Cookie", "Strict-Transport-Security", "Sunset",
+		"Vary", "Via", "Warning", "Www-Authenticate", "X-Content-Type-Options", "X-Frame-Options":
+		return true
+	}
+	return strings.HasPrefix(canonical, "Access-Control-") || strings.HasPrefix(canonical, "Cross-Origin-")
 }
 
 // counts reports whether a header tells how many records there are: of those a

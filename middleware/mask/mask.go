@@ -43,6 +43,14 @@ const defaultMax = 8 << 20
 // their row filters, so there are about as many as branches.
 const maxPlans = 256
 
+// Where queries decide about paths, callers decide how many plans there are and
+// how large: fewer are kept, and none of those with a key of more than so many
+// bytes.
+const (
+	maxQueryPlans = 64
+	maxQueryKey   = 4 << 10
+)
+
 // Stage masks answers.
 type Stage struct {
 	keys        *redact.Keyring
@@ -87,7 +95,11 @@ func New(m config.Masking, route *config.Route) (middleware.Stage, error) {
 	if s.graphql, err = settings(route.Mask.GraphQL); err != nil {
 		return nil, err
 	}
-	if s.plans, err = lru.New[string, *compiled](maxPlans); err != nil {
+	plans := maxPlans
+	if s.graphql != nil {
+		plans = maxQueryPlans
+	}
+	if s.plans, err = lru.New[string, *compiled](plans); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -158,12 +170,18 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, err
 	}
 	a := &answer{demand: want, x: x, res: res}
-	out, err := a.mask()
+	var out *http.Response
+	defer func() {
+		if out == nil { // refused, or in a panic
+			_ = res.Body.Close()
+			a.rest.release()
+		}
+	}()
+	masked, err := a.mask()
 	if err != nil {
-		_ = res.Body.Close()
-		a.rest.release()
 		return nil, refusal(err)
 	}
+	out = masked
 	return out, nil
 }
 

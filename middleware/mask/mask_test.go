@@ -182,7 +182,7 @@ func TestAnswers(t *testing.T) {
 			for k, v := range tt.header {
 				u.Header[k] = v
 			}
-			const memory = 128 << 10
+			const memory = 20 << 20
 			x := exchange(t, tt.decision, func(x *middleware.Exchange) {
 				x.Memory = middleware.NewBudget(memory)
 				if tt.method != "" {

@@ -2,7 +2,6 @@ package mask
 
 import (
 	"io"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/coding"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/eventstream"
@@ -12,8 +11,7 @@ import (
 
 // open gives the body as the plan lets it pass. Closing that closes the body.
 func (a *answer) open(f format, body io.ReadCloser) (masker, error) {
-	// Several codings are joined, and so understood by nobody.
-	text, err := coding.Open(strings.Join(a.res.Header.Values("Content-Encoding"), ","), body, coding.Options{})
+	text, err := coding.Open(codings(a.res.Header), body, coding.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +25,9 @@ func (a *answer) open(f format, body io.ReadCloser) (masker, error) {
 	case jsonLines:
 		return redact.NewLineReader(plan, text, limits), nil
 	case events:
-		return eventstream.NewReader(plan, text, limits), nil
+		p := &payer{ReadCloser: text, memory: &a.rest}
+		p.events = eventstream.NewReader(plan, p, limits)
+		return p.events, nil
 	case csv:
 		return table.NewReader(plan, text, limits), nil
 	}

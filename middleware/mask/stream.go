@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/coding"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/eventstream"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
 )
 
@@ -18,13 +21,16 @@ type stream struct {
 	a      *answer
 	held   *bytes.Reader // the whole answer, where it has been read
 	closed bool
+	broken bool // the masker has panicked, and is not used again
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	if s.held != nil {
 		return s.held.Read(p)
 	}
+	s.broken = true // unless it comes back
 	n, err := s.masker.Read(p)
+	s.broken = false
 	// A client that has gone is not one whose answer was cut.
 	if err != nil && err != io.EOF && !s.closed && s.a.x.Request.Context().Err() == nil {
 		s.a.x.Note("answer_cut", err.Error())
@@ -38,9 +44,12 @@ func (s *stream) Close() error {
 		return nil
 	}
 	s.closed = true
+	defer s.a.rest.release()
+	if s.broken {
+		return s.a.res.Body.Close()
+	}
 	err := s.masker.Close()
 	s.a.note(s.Report())
-	s.a.rest.release()
 	return err
 }
 
@@ -48,6 +57,7 @@ func (s *stream) Close() error {
 type memory struct {
 	budget *middleware.Budget
 	taken  int64
+	least  int64 // of that, for what is there from the beginning to the end
 }
 
 func (m *memory) take(n int64) bool {
@@ -58,9 +68,39 @@ func (m *memory) take(n int64) bool {
 	return true
 }
 
+// hold takes what is missing of n beside the least, or gives back what is too
+// much by far.
+func (m *memory) hold(n int64) bool {
+	switch want := m.least + n; {
+	case want > m.taken:
+		return m.take(want - m.taken)
+	case 2*want < m.taken:
+		m.budget.Give(m.taken - want)
+		m.taken = want
+	}
+	return true
+}
+
 func (m *memory) release() {
 	m.budget.Give(m.taken)
 	m.taken = 0
+}
+
+// payer is the text of a stream of events, which takes memory when an event is
+// large, whenever more is to be waited for. Most streams are idle and hold
+// little, and there are many: were each to take all it may need, some hundreds
+// would leave nothing to others.
+type payer struct {
+	io.ReadCloser
+	memory *memory
+	events *eventstream.Reader
+}
+
+func (p *payer) Read(b []byte) (int, error) {
+	if !p.memory.hold(int64(p.events.Held())) {
+		return 0, errNoMemory
+	}
+	return p.ReadCloser.Read(b)
 }
 
 // windows is what an engine holds beside its output.
@@ -68,19 +108,24 @@ const windows = 48 << 10
 
 // reserve takes the memory that the engine may need: its windows, what is
 // prefetched, and a row that is held back until it has been judged. A short
-// answer cannot need as much.
+// answer cannot need as much, unless it is packed: how much unpacking holds the
+// sender decides.
 func (a *answer) reserve(f format) error {
 	a.rest.budget = a.x.Memory
 	need := int64(prefetched)
-	if len(a.spec.Rows) > 0 || f == events {
+	switch {
+	case f == events:
+		need = 0 // see payer
+	case len(a.spec.Rows) > 0:
 		need += maxElement
 	}
 	if n := a.res.ContentLength; n >= 0 && !packed(a.res.Header) {
 		need = min(need, 2*n)
 	}
-	if !a.rest.take(windows + need) {
+	if !a.rest.take(windows + need + coding.Memory(codings(a.res.Header))) {
 		return errNoMemory
 	}
+	a.rest.least = a.rest.taken
 	return nil
 }
 
@@ -100,8 +145,12 @@ func refusal(err error) error {
 		"the backend's answer cannot be masked as the policy demands").With(err)
 }
 
+// codings gives the codings of an answer as one list. Several are joined, and
+// so understood by nobody.
+func codings(h http.Header) string { return strings.Join(h.Values("Content-Encoding"), ",") }
+
 // packed reports whether an answer says that it is compressed.
 func packed(h http.Header) bool {
-	c := h.Get("Content-Encoding")
+	c := codings(h)
 	return c != "" && c != "identity"
 }

@@ -16,23 +16,37 @@ import (
 // nothing but the time it takes. An index that leaves a rule out which holds
 // (it has happened) would silence an objection; a rule that fails only where
 // the index does not skip it makes an answer depend on chance.
-func (s *sources) agree(ctx context.Context, e *Engine, g *gated, asked []ast.Value) error {
+func (s *sources) agree(ctx context.Context, g *gated, asked []ast.Value, both answerBoth) error {
 	for _, q := range asked {
-		fast, fastErr := e.document(ctx, q)
-		plain, plainErr := e.document(ctx, q, rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
+		fast, plain := both(ctx, q)
 		if ctx.Err() != nil {
 			return nil // prove says so
 		}
 		switch {
-		case (fastErr == nil) != (plainErr == nil):
-			s.failsSometimes(errors.Join(fastErr, plainErr), q)
+		case (fast.err == nil) != (plain.err == nil):
+			s.failsSometimes(errors.Join(fast.err, plain.err), q)
 			return s.err()
-		case fastErr == nil && fast.Compare(plain) != 0:
-			s.differs(g, fast, plain, q)
+		case fast.err == nil && fast.doc.Compare(plain.doc) != 0:
+			s.differs(g, fast.doc, plain.doc, q)
 			return s.err()
 		}
 	}
 	return nil
+}
+
+// given is an answer, or why there is none.
+type given struct {
+	doc ast.Value
+	err error
+}
+
+// answerBoth answers with optimizations and without.
+type answerBoth func(ctx context.Context, question ast.Value) (fast, plain given)
+
+func (e *Engine) both(ctx context.Context, question ast.Value) (fast, plain given) {
+	fast.doc, fast.err = e.document(ctx, question)
+	plain.doc, plain.err = e.document(ctx, question, rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
+	return fast, plain
 }
 
 // document evaluates package gatehouse for an input, without a budget.

@@ -22,6 +22,7 @@ import (
 //	want: MISTAKE       a mistake of the load, from its line on, or from its file
 //	                    on where there are several; all of them, in order
 //	decides: ERROR      it loads, and to ask it is this error
+//	bundle: WHAT        they come as a signed bundle to which this was done
 //	probe: ROUTE PATH masks rows
 //	                    a route on which strangers must find nothing
 //	tests: PERCENT      its own tests are run, and must cover as much
@@ -33,6 +34,7 @@ type badCase struct {
 	options opa.Options
 	want    []string
 	decides string
+	bundle  string
 }
 
 func readBad(t *testing.T, name string) *badCase {
@@ -76,6 +78,8 @@ func (c *badCase) set(t *testing.T, key, value, name string, single bool) {
 		c.want = append(c.want, value)
 	case "decides":
 		c.decides = value
+	case "bundle":
+		c.bundle = value
 	case "limit":
 		c.options.Size, err = strconv.ParseInt(value, 10, 64)
 	case "budget":
@@ -109,6 +113,12 @@ func TestBadPolicies(t *testing.T) {
 		t.Run(e.Name(), func(t *testing.T) {
 			c := readBad(t, e.Name())
 			engine, err := opa.Load(t.Context(), c.options)
+			if err == nil && len(engine.Warnings()) > 0 {
+				err = engine.Warnings()
+			}
+			if c.bundle != "" {
+				err = c.fetch(t)
+			}
 			if c.decides != "" {
 				if err != nil {
 					t.Fatal(err)
@@ -144,6 +154,8 @@ allow if {
 	not limits.weekends
 	input.context.time.hour < limits.hour
 }
+
+headers["X-Hour"] := "early"
 `,
 		"limits.json": `{"limits": {"hour": 18}}`,
 		"p_test.rego": `package gatehouse_test
@@ -155,6 +167,8 @@ question := {"context": {"time": {"hour": 9}}}
 test_weekday if {
 	gatehouse.allow with input as question
 	not gatehouse.deny with input as question
+	not gatehouse.headers["X-Hours"] with input as question
+	gatehouse.headers["X-Hour"] with input as question
 }
 
 test_weekend if not gatehouse.allow with input as question with data.limits.hours_off as [1] with data.limits.weekends as true

@@ -62,7 +62,7 @@ func (e *Engine) Explain(ctx context.Context, in *policies.Input) ([]FiredRule, 
 		f := FiredRule{RulePlace: e.place(x.rule), From: e.places(o.of(x))}
 		if x.value != nil {
 			f.Entry = x.value.String()
-			f.Part = part(x)
+			f.Part = alone(x)
 		}
 		fired = append(fired, f)
 	}
@@ -157,9 +157,9 @@ func (t *exitTracer) TraceEvent(e topdown.Event) {
 	t.exits = append(t.exits, x)
 }
 
-// part reads what a rule of package gatehouse contributed as the decision reads
+// alone reads what a rule of package gatehouse contributed as the decision reads
 // it.
-func part(x exit) *policies.Decision {
+func alone(x exit) *policies.Decision {
 	ref, v := x.rule.Head.Ref(), x.value
 	name, _ := ref[0].Value.(ast.Var)
 	switch {
@@ -215,14 +215,14 @@ func (o origins) of(x exit) []*ast.Rule {
 // refers reports whether the body of a rule, or its value, names another rule.
 func (o origins) refers(rule, other *ast.Rule) bool {
 	names := false
-	for _, target := range references(o.compiler, rule) {
+	for _, target := range named(o.compiler, rule) {
 		names = names || slices.ContainsFunc(chain(target), func(r *ast.Rule) bool { return r == other })
 	}
 	return names
 }
 
-// references are the rules that the body or the value of a rule names.
-func references(c *ast.Compiler, rule *ast.Rule) []*ast.Rule {
+// named are the rules that the body or the value of a rule names.
+func named(c *ast.Compiler, rule *ast.Rule) []*ast.Rule {
 	var out []*ast.Rule
 	look := func(r ast.Ref) bool {
 		if r.HasPrefix(ast.DefaultRootRef) {

@@ -25,8 +25,14 @@
 // same code; anything that cannot be enforced exactly as written is
 // an error, and an error denies.
 //
-// An Engine never changes after Load and may be used by any number of
-// goroutines. New policies mean a new Engine.
+// # Deciding is remembered
+//
+// Package memo works out at load what of a question the policies can observe.
+// Questions that do not differ in it get one and the same decision, and only
+// the first is evaluated.
+//
+// The rules and data of an Engine never change after Load; it may be used by
+// any number of goroutines. New policies mean a new Engine.
 package opa
 
 import (
@@ -43,6 +49,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa/memo"
 )
 
 // DefaultBudget is the time one decision may take where Options name none.
@@ -55,13 +62,16 @@ const answer = "decision"
 type Engine struct {
 	query    rego.PreparedEvalQuery
 	txn      storage.Transaction // held for good: nothing ever writes to the store
-	compiler *ast.Compiler       // read-only, for Explain
+	store    storage.Store
+	compiler *ast.Compiler // read-only, for Explain
 	terms    inputTerms
 	budget   time.Duration
+	memo     *memo.Memo
 
 	headers      []string
 	revision     string
 	rules, files int
+	warnings     Mistakes // of the probes
 	tests        TestReport
 	vocabulary   Vocabulary
 }
@@ -71,8 +81,12 @@ var _ policies.Decider = (*Engine)(nil)
 // Load reads, checks and compiles policies. The error is [Mistakes], all of
 // them at once, where the policies are wrong. Compiling cannot be interrupted:
 // call it off the request path.
-func Load(ctx context.Context, o Options) (*Engine, error) {
-	src := read(o)
+func Load(ctx context.Context, o Options) (*Engine, error) { return Read(o).Load(ctx) }
+
+// Load checks and compiles what was read, as the function Load does. It may be
+// called once.
+func (s *Sources) Load(ctx context.Context) (*Engine, error) {
+	src, o := s.sources, s.options
 	g, err := src.gate(ctx)
 	if err != nil {
 		return nil, err
@@ -89,9 +103,10 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("prepare the policy query: %w", err)
 	}
 	e := &Engine{
-		query: q, txn: g.txn, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
+		query: q, txn: g.txn, store: g.store, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
 		headers: g.headers, rules: g.rules, files: len(g.modules), revision: src.revision(),
 		vocabulary: vocabulary(g, src.tree),
+		memo:       memo.New(memo.Source{Compiler: g.compiler, Data: src.tree, Entry: entry()}, o.Memo),
 	}
 	if e.budget <= 0 {
 		e.budget = DefaultBudget
@@ -114,14 +129,16 @@ func (e *Engine) HeaderNames() []string { return slices.Clone(e.headers) }
 // revision on every machine.
 func (e *Engine) Revision() string { return e.revision }
 
+// Warnings are findings of the probes that may be meant: foreign rows that known
+// roles get.
+func (e *Engine) Warnings() Mistakes { return e.warnings.sorted() }
+
 // Size tells how many rules of package gatehouse are in force, and how many
 // files of Rego were read.
 func (e *Engine) Size() (rules, files int) { return e.rules, e.files }
 
-// Decide answers the question. Whatever is not a clean answer is an error: an
-// evaluation error, a conflict between rules, an answer of the wrong shape, a
-// canceled context, more time than the budget.
-func (e *Engine) Decide(ctx context.Context, in *policies.Input) (*policies.Decision, error) {
+// decide evaluates the policies.
+func (e *Engine) decide(ctx context.Context, in *policies.Input) (*policies.Decision, error) {
 	doc, err := e.evaluate(ctx, in)
 	if err != nil {
 		return nil, err
@@ -138,7 +155,7 @@ func (e *Engine) Decide(ctx context.Context, in *policies.Input) (*policies.Deci
 // evaluate gives the document of package gatehouse as a term.
 func (e *Engine) evaluate(ctx context.Context, in *policies.Input, more ...rego.EvalOption) (*ast.Term, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("policy not asked: %w", err)
+		return nil, interruption{fmt.Errorf("policy not asked: %w", err)}
 	}
 	input, err := e.terms.input(in)
 	if err != nil {
@@ -177,7 +194,7 @@ func (e *Engine) failure(ctx context.Context, err error) error {
 	case !topdown.IsCancel(err):
 		return fmt.Errorf("policy: %w", err)
 	case ctx.Err() != nil:
-		return fmt.Errorf("policy interrupted: %w", context.Cause(ctx))
+		return interruption{fmt.Errorf("policy interrupted: %w", context.Cause(ctx))}
 	}
-	return fmt.Errorf("policy took longer than its budget of %v: %w", e.budget, context.DeadlineExceeded)
+	return interruption{fmt.Errorf("policy took longer than its budget of %v: %w", e.budget, context.DeadlineExceeded)}
 }

@@ -1,10 +1,12 @@
 package opa_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
 )
 
@@ -74,7 +76,8 @@ func TestProbes(t *testing.T) {
 				"lib.rego": "package lib\n\nis(role) if data.roles[role].ok == (input.subject.role == role)\n\nclerk if input.subject.role == \"clerk\"\n",
 			})
 			o.Probes = []opa.Probe{{Route: "r", Path: "/x/", Masks: tt.masks, Rows: tt.rows}}
-			_, err := opa.Load(t.Context(), o)
+			// What roles find that the policies know may be meant.
+			err := loaded(t, o, strings.Contains(tt.policy, "role") || strings.Contains(tt.policy, "lib.is"))
 			switch {
 			case tt.want == "" && err != nil:
 				t.Error(err)
@@ -85,6 +88,21 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// loaded gives what loading found: warnings, which do not keep policies from
+// being loaded, where they are wanted.
+func loaded(t *testing.T, o opa.Options, warnings bool) error {
+	e, err := opa.Load(t.Context(), o)
+	switch {
+	case err != nil:
+		return err
+	case warnings && len(e.Warnings()) > 0:
+		return e.Warnings()
+	case len(e.Warnings()) > 0:
+		t.Errorf("warnings where none belong: %v", e.Warnings())
+	}
+	return nil
+}
+
 // Roles are learned from the tests as well, where rules only look at a claim.
 func TestProbesAskWithRolesOfTheTests(t *testing.T) {
 	o := tree(map[string]string{
@@ -93,11 +111,11 @@ func TestProbesAskWithRolesOfTheTests(t *testing.T) {
 			"test_team if gatehouse.allow with input as {\"subject\": {\"role\": \"team-7\"}}\n",
 	})
 	o.Probes = []opa.Probe{{Route: "r", Path: "/x", Methods: []string{"POST"}, Rows: true}}
-	if _, err := opa.Load(t.Context(), o); err != nil {
+	if err := loaded(t, o, true); err != nil {
 		t.Fatal(err)
 	}
 	o.Tests = true
-	if _, err := opa.Load(t.Context(), o); err == nil || !strings.Contains(err.Error(), `with role "team-7" may POST /x and sees rows`) {
+	if err := loaded(t, o, true); err == nil || !strings.Contains(err.Error(), `with role "team-7" may POST /x and sees rows`) {
 		t.Errorf("error %v, want one about team-7", err)
 	}
 }
@@ -120,5 +138,36 @@ allow if {
 	o.Probes = []opa.Probe{{Route: "r", Path: "/x", Masks: true}}
 	if _, err := opa.Load(t.Context(), o); err == nil || !strings.Contains(err.Error(), "p.rego:5:1: route \"r\": to tell whether nobody at all may GET /x takes longer than 20ms") {
 		t.Errorf("error %v, want that it takes long", err)
+	}
+}
+
+// The sample policies pass everything, on the routes that the demo has.
+func TestSamplesPassTheGate(t *testing.T) {
+	o := opa.Options{Path: "rego", FS: policies.Samples, Budget: 10 * time.Second, Tests: true, TestTimeout: time.Minute, MinCoverage: 100}
+	for _, name := range []string{"employees", "payroll", "candidates", "documents"} {
+		o.Probes = append(o.Probes, opa.Probe{Route: name, Path: "/api/" + name + "/", Masks: true, Rows: true})
+	}
+	e, err := opa.Load(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := e.Tests(); r.Passed < 100 || r.Failed > 0 || r.Skipped > 0 {
+		t.Errorf("tests %+v", r)
+	}
+	// Anybody is a super-admin.
+	files, err := opa.Pack(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["question/question.rego"] = bytes.Replace(files["question/question.rego"],
+		[]byte("role := input.subject.role if data.company.roles[input.subject.role]"), []byte("role := \"super-admin\""), 1)
+	files["question/question.rego"] = bytes.Replace(files["question/question.rego"],
+		[]byte("data.company.roles[input.subject.role]"), []byte("data.company.roles[\"super-admin\"]"), 1)
+	files["authz/authz.rego"] = bytes.Replace(files["authz/authz.rego"],
+		[]byte("permissions[input.subject.role]"), []byte("permissions[role]"), 1)
+	files["authz/authz.rego"] = bytes.Replace(files["authz/authz.rego"], []byte("if question.role\n"), []byte("if role := question.role\n"), 1)
+	_, err = opa.Load(t.Context(), opa.Options{Files: files, Probes: o.Probes[:1]})
+	if err == nil || !strings.Contains(err.Error(), `route "employees": a subject with an unknown role may GET`) {
+		t.Errorf("error %v, want one about strangers", err)
 	}
 }

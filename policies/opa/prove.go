@@ -33,16 +33,18 @@ func (s *sources) prove(ctx context.Context, e *Engine, g *gated, o Options) err
 			return err
 		}
 	}
-	if err := s.agree(ctx, e, g, asked.list); err != nil {
+	if err := s.agree(ctx, g, asked.list, e.both); err != nil {
 		return err
 	}
 	if err := s.probe(ctx, e, g, o, asked.list); err != nil {
 		return err
 	}
+	// What was cut short has found nothing, and proves nothing.
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		s.mistakes.add(s.place(), "tests and probes of the policies take longer than %v together", proofTimeout)
+		s.mistakes.add(s.place(), "there was no time to finish the tests and probes of the policies")
+		return s.err()
 	}
-	return s.err()
+	return ctx.Err()
 }
 
 func (o Options) testTimeout() time.Duration {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"maps"
@@ -14,50 +15,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
-
-// DefaultSize bounds everything that is read where Options name no bound, so
-// that a wrong path (a folder of dumps) is a mistake and not an exhausted
-// machine.
-const DefaultSize = 64 << 20
-
-// Options say where the policies are.
-type Options struct {
-	// Path is the folder of Rego and data (.json, .yaml, .yml). It is read
-	// with all its subfolders, except hidden ones. Required.
-	Path string
-	// More are further folders, each read like Path.
-	More []string
-	// Data is a folder of data only. Default: none.
-	Data string
-	// FS, where set, is what all folders are read in. Default: the file system
-	// of the machine.
-	FS fs.FS
-	// Files, where set, are read instead of the folders: contents by
-	// slash-separated name, as a bundle has them.
-	Files map[string][]byte
-	// Size is how large policies and data may be together, in bytes. Default:
-	// [DefaultSize].
-	Size int64
-	// Budget is the time one decision may take. Default: [DefaultBudget].
-	Budget time.Duration
-	// Tests says that loading runs the policies' own tests, rules named test_…
-	// in files named …_test.rego: one that does not pass is a mistake, and so is
-	// a question of theirs that is answered otherwise with OPA's rule indexing
-	// and early exit off.
-	Tests bool
-	// TestTimeout is what one test, or the answer to one probe, may take.
-	// Default: 5s.
-	TestTimeout time.Duration
-	// MinCoverage is the least share of the policies' lines that the tests must
-	// evaluate, in percent. It needs Tests. Default: 0.
-	MinCoverage float64
-	// Probes are routes on which strangers must find nothing; see [Probe].
-	Probes []Probe
-}
 
 // file is one file that was read.
 type file struct {
@@ -75,6 +35,29 @@ type sources struct {
 	left       int64          // bytes that may still be read
 	bound      int64
 	mistakes   Mistakes
+}
+
+// Sources are policies that were read and not looked into yet.
+type Sources struct {
+	*sources
+	options Options
+}
+
+// Read reads policies. What is wrong with them, Load tells.
+func Read(o Options) *Sources { return &Sources{read(o), o} }
+
+// Digest identifies everything that was read, tests included, and where it
+// stands: with the same options, sources of one digest make equal engines.
+func (s *Sources) Digest() string {
+	h := sha256.New()
+	for _, f := range slices.Concat(s.rego, s.data) {
+		part(h, []byte(f.name))
+		part(h, f.content)
+	}
+	for _, m := range s.mistakes {
+		part(h, []byte(m.Error()))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // read reads all folders that the options name.
@@ -254,17 +237,19 @@ func (s *sources) err() error {
 // inside the folders, lengths keep one file from running into the next.
 func (s *sources) revision() string {
 	h := sha256.New()
-	part := func(b []byte) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
-		h.Write(n[:])
-		h.Write(b)
-	}
 	for _, f := range slices.Concat(s.rego, s.data) {
 		if !f.test() {
-			part([]byte(f.rel))
-			part(f.content)
+			part(h, []byte(f.rel))
+			part(h, f.content)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// part hashes bytes with their length.
+func part(h hash.Hash, b []byte) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(b)))
+	h.Write(n[:])
+	h.Write(b)
 }

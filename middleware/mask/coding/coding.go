@@ -96,6 +96,20 @@ func Open(coding string, body io.Reader, opts Options) (io.ReadCloser, error) {
 	return r, nil
 }
 
+// Memory gives how much reading a body in a coding may take, in bytes: what a
+// decoder holds beside what it gives. Of codings that are not read it is 0.
+func Memory(coding string) int64 {
+	switch lower(strings.Trim(coding, " \t")) {
+	case "gzip", "x-gzip":
+		return 64 << 10
+	case "zstd":
+		return 9 << 20
+	case "br":
+		return 18 << 20
+	}
+	return 0
+}
+
 // lower turns ASCII letters into small ones. Others stay: strings.ToLower makes
 // an i of a dotted capital I.
 func lower(s string) string {

@@ -103,6 +103,13 @@ func (r *Reader) Prefetch(n int) (head []byte, complete bool, err error) {
 // vanished is a row dropped. Pointers are those within the data of an event.
 func (r *Reader) Report() redact.Report { return r.report }
 
+// Held gives how much memory the reader has for what it holds, in bytes: some
+// 64 KiB at most between events, and a few times the size of a large event while
+// that is at hand.
+func (r *Reader) Held() int {
+	return len(r.in) + cap(r.line) + cap(r.event.data) + cap(r.masked) + cap(r.out)
+}
+
 // Close ends the reading.
 func (r *Reader) Close() error {
 	if r.body == nil {

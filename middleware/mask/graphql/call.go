@@ -11,6 +11,7 @@ type call struct {
 	hasText   bool
 	operation string // its name, empty where there is none
 	id        string // of a persisted query, normalized; empty where there is none
+	variables []byte // a JSON object, empty where there is none
 }
 
 // Members of a call, and parameters of a URL. Their spelling counts: "Query"
@@ -128,6 +129,7 @@ func (c *call) setObject(name string, value []byte) error {
 	case name == memberExtensions:
 		return c.extensions(value)
 	}
+	c.variables = value
 	return nil
 }
 

@@ -55,4 +55,11 @@
 // the condition never holds: {employees {tenant: name}} finds nothing. The same
 // goes for "exists", for it is the query that says what exists. An operation
 // that asks for nothing any filter is about is refused.
+//
+// # Questions
+//
+// Fields are given arguments, by which a caller could ask about what he is not
+// shown: employees(orderBy: SALARY). What they mean is the schema's affair;
+// [Query.Questions] gives what stands in them and in the variables they use, for
+// others to judge.
 package graphql

@@ -104,24 +104,31 @@ func pick(doc *ast.QueryDocument, name string) (*ast.OperationDefinition, error)
 // that is allowed, with its arguments and what the text holds besides.
 const tokensPerSelection = 8
 
-// operation gives what a call selects.
-func (s Settings) operation(c *call, b *bounds, get bool) (*node, error) {
+// operation gives what a call selects, and what it gives to fields.
+func (s Settings) operation(c *call, b *bounds, asks *asker, get bool) (*node, Question, error) {
 	text, err := s.document(c)
 	if err != nil {
-		return nil, err
+		return nil, Question{}, err
 	}
 	doc, err := parseDocument(text, 1000+tokensPerSelection*s.Selections)
 	if err != nil {
-		return nil, err
+		return nil, Question{}, err
 	}
 	op, err := pick(doc, c.operation)
 	switch {
 	case err != nil:
-		return nil, err
 	case op.Operation == ast.Subscription:
-		return nil, refused("subscriptions are not masked")
+		err = refused("subscriptions are not masked")
 	case op.Operation == ast.Mutation && get:
-		return nil, malformed("a mutation is not sent by GET")
+		err = malformed("a mutation is not sent by GET")
 	}
-	return expand(doc, op, b)
+	if err != nil {
+		return nil, Question{}, err
+	}
+	root, err := expand(doc, op, b, asks)
+	if err != nil {
+		return nil, Question{}, err
+	}
+	asked, err := asks.question(op, c.variables)
+	return root, asked, err
 }

@@ -65,12 +65,14 @@ func Parse(s Settings, req Request) (*Query, error) {
 	}
 	q := &Query{batch: batch}
 	bounds := bounds{depth: s.Depth, selections: s.Selections}
+	asks := newAsker()
 	for i := range calls {
-		op, err := s.operation(&calls[i], &bounds, req.Method == "GET")
+		op, asked, err := s.operation(&calls[i], &bounds, asks, req.Method == "GET")
 		if err != nil {
 			return nil, err
 		}
 		q.operations = append(q.operations, op)
+		q.questions = append(q.questions, asked)
 	}
 	q.build()
 	return q, nil

@@ -109,7 +109,7 @@ func TestAgainstUnnamed(t *testing.T) {
 
 // ambiguous reports whether a member may be several fields.
 func ambiguous(doc *ast.QueryDocument) bool {
-	root, err := expand(doc, doc.Operations[0], &bounds{100, 100000})
+	root, err := expand(doc, doc.Operations[0], &bounds{100, 100000}, newAsker())
 	return err != nil || anyNode(root, func(n *node) bool { return len(n.names) > 1 || n.leaf && len(n.members) > 0 })
 }
 

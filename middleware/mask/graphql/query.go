@@ -13,6 +13,7 @@ type Query struct {
 	// does not depend on it; root is the answer with all of them in one.
 	operations []*node
 	root       *node
+	questions  []Question
 }
 
 // build makes the answer of its operations. Names see through arrays, so an

@@ -86,11 +86,17 @@ type expander struct {
 	*bounds
 	fragments map[string]*ast.FragmentDefinition
 	active    map[string]bool // those that are being expanded
+	asks      *asker
+	mutation  bool
 }
 
 // expand gives the tree of an operation.
-func expand(doc *ast.QueryDocument, op *ast.OperationDefinition, b *bounds) (*node, error) {
-	e := &expander{b, make(map[string]*ast.FragmentDefinition, len(doc.Fragments)), map[string]bool{}}
+func expand(doc *ast.QueryDocument, op *ast.OperationDefinition, b *bounds, asks *asker) (*node, error) {
+	e := &expander{
+		b, make(map[string]*ast.FragmentDefinition, len(doc.Fragments)),
+		map[string]bool{},
+		asks, op.Operation == ast.Mutation,
+	}
 	for _, f := range doc.Fragments {
 		e.fragments[f.Name] = f
 	}
@@ -141,6 +147,11 @@ func (e *expander) field(n *node, f *ast.Field, depth int) error {
 	m := n.member(f.Alias)
 	m.addName(f.Name)
 	m.arguments = m.arguments || len(f.Arguments) > 0
+	if !e.mutation || depth > 1 {
+		if err := e.asks.add(f.Arguments); err != nil {
+			return err
+		}
+	}
 	if f.SelectionSet == nil {
 		m.leaf = true
 		return nil

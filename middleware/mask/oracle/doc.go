@@ -27,6 +27,9 @@
 // words that are not UTF-8, a ';', which some backends take for a separator and
 // others do not, and more than 1000 parameters.
 //
+// Arguments of a query language that has been parsed are judged in the same way
+// by [Guard.Argument].
+//
 // Out of reach are parameters that hold names in a form of their own, such as
 // base64, questions in the path or the body of a request, and a name of a
 // member below a mask that ends in a wildcard where it stands without its

@@ -7,7 +7,7 @@ const operators = `
 	eq ne neq gt gte ge lt lte le in nin not from to range between
 	min max sum avg over under above below greater less than or equal equals
 	contains icontains startswith istartswith endswith iendswith
-	exact iexact regex iregex like ilike isnull null
+	exact iexact regex iregex like ilike isnull null nullsfirst nullslast
 	year month day before after since until asc desc ascending descending`
 
 // syntax are the words of values that are not taken for names where only

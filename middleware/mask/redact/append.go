@@ -23,6 +23,9 @@ type Limits struct {
 	// Pointers is how many places a [Report] lists. Negative: none.
 	// Default: 32.
 	Pointers int
+	// Rules is room for the counts of [Report].Rules, which are appended to it
+	// from its beginning. Without it, or with too little, room is made.
+	Rules []int
 }
 
 func (l Limits) withDefaults() Limits {

@@ -5,12 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
-	"os"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 // benchList is a list of records of 41 members, as backends give them.
@@ -43,63 +39,47 @@ func benchList(records int) []byte {
 	return []byte(b.String())
 }
 
-func benchSpecs(t testing.TB) []struct {
-	name string
-	spec Spec
-} {
-	fields := func(format string, n int) []string {
-		names := []string{
-			"salary", "ssn", "email", "phone", "account", "hired", "zip", "lat", "lon", "manager",
-			"field01", "field03", "field05", "field07", "password", "token", "iban", "dob", "secret", "mobile",
-		}
+// benchPlan is a plan to be measured, and the same said to those that have no
+// plans.
+type benchPlan struct {
+	name  string
+	spec  Spec
+	chore chore
+}
+
+func benchPlans(t testing.TB) []benchPlan {
+	names := []string{
+		"salary", "ssn", "email", "phone", "account", "hired", "zip", "lat", "lon", "manager",
+		"field01", "field03", "field05", "field07", "password", "token", "iban", "dob", "secret", "mobile",
+	}
+	masks := func(format string, n int) Spec {
 		var out []string
 		for _, name := range names[:n] {
 			out = append(out, fmt.Sprintf(format, name)+" redact")
 		}
-		return out
+		return Spec{Rules: rules(t, out...)}
 	}
-	in := []Cond{{Field: "branch", Op: "in", Value: []any{"b1"}}}
-	return []struct {
-		name string
-		spec Spec
-	}{
-		{"validate", Spec{}},
-		{"2 fields", Spec{Rules: rules(t, "$.data[*].salary redact", "$.data[*].ssn drop")}},
-		{"20 fields", Spec{Rules: rules(t, fields("$.data[*].%s", 20)...)}},
-		{"3 recursive", Spec{Rules: rules(t, fields("$..%s", 3)...)}},
-		{"20 recursive", Spec{Rules: rules(t, fields("$..%s", 20)...)}},
-		{"rows", Spec{Rules: rules(t, "$.data[*].salary redact", "$.data[*].ssn drop"), Rows: []RowFilter{{Path: "$.data[*]", Where: in}}}},
-		{"expose", Spec{Expose: []string{
-			"$.count", "$.data.id", "$.data.first_name", "$.data.last_name", "$.data.email", "$.data.title", "$.data.address.city",
-			"$.data.tags", "$.data.branch", "$.data.active", "$.data.created", "$.data.notes",
-		}}},
+	two := rules(t, "$.data[*].salary redact", "$.data[*].ssn drop")
+	rows := []RowFilter{{Path: "$.data[*]", Where: []Cond{{Field: "branch", Op: "in", Value: []any{"b1"}}}}}
+	pass := []string{
+		"$.count", "$.data.id", "$.data.first_name", "$.data.last_name", "$.data.email", "$.data.title", "$.data.address.city",
+		"$.data.tags", "$.data.branch", "$.data.active", "$.data.created", "$.data.notes",
 	}
-}
-
-// walkMarshal is what a program without an engine does: the whole text as a
-// tree, and back.
-func walkMarshal(t testing.TB, text []byte) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var v map[string]any
-	if err := dec.Decode(&v); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range v["data"].([]any) {
-		r := r.(map[string]any)
-		r["salary"] = "***"
-		delete(r, "ssn")
-	}
-	if _, err := json.Marshal(v); err != nil {
-		t.Fatal(err)
+	return []benchPlan{
+		{"validate", Spec{}, chore{}},
+		{"2 fields", Spec{Rules: two}, chore{mask: []string{"salary"}, drop: []string{"ssn"}}},
+		{"20 fields", masks("$.data[*].%s", 20), chore{mask: names}},
+		{"3 recursive", masks("$..%s", 3), chore{mask: names[:3], deep: true}},
+		{"20 recursive", masks("$..%s", 20), chore{mask: names, deep: true}},
+		{"rows", Spec{Rules: two, Rows: rows}, chore{mask: []string{"salary"}, drop: []string{"ssn"}, branch: "b1"}},
+		{"expose", Spec{Expose: pass}, chore{pass: passTree(pass)}},
 	}
 }
 
-// BenchmarkAppend measures each plan beside encoding/json, in turns, so that
-// what else the machine does hits both.
+// BenchmarkAppend measures each plan, for a profile of it. TestRatios compares.
 func BenchmarkAppend(b *testing.B) {
 	text := benchList(100)
-	for _, bb := range benchSpecs(b) {
+	for _, bb := range benchPlans(b) {
 		b.Run(strings.ReplaceAll(bb.name, " ", "-"), func(b *testing.B) {
 			plan := compile(b, bb.spec)
 			dst := make([]byte, 0, 2*len(text))
@@ -112,70 +92,19 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		})
 	}
-	for name, f := range map[string]func(){
-		"json.Valid":    func() { json.Valid(text) },
-		"Unmarshal-any": func() { walkMarshal(b, text) },
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				f()
-			}
-		})
-	}
-}
-
-// TestRatios tells how many times as fast as encoding/json the engine is, and
-// checks it against half of what is expected. It depends on the machine, so it
-// runs only where GATEHOUSE_BENCH is set.
-func TestRatios(t *testing.T) {
-	if os.Getenv("GATEHOUSE_BENCH") == "" {
-		t.Skip("GATEHOUSE_BENCH is not set")
-	}
-	text := benchList(100)
-	least := func(f func()) float64 {
-		start := time.Now()
-		for range 3 {
-			f()
+	b.Run("json.Valid", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			json.Valid(text)
 		}
-		return float64(time.Since(start)) / 3
-	}
-	specs := benchSpecs(t)
-	times := make([]float64, len(specs))
-	plans := make([]*Plan, len(specs))
-	for i, s := range specs {
-		plans[i], times[i] = compile(t, s.spec), math.Inf(1)
-	}
-	valid, tree := math.Inf(1), math.Inf(1)
-	dst := make([]byte, 0, 2*len(text))
-	for range 60 {
-		valid = min(valid, least(func() { json.Valid(text) }))
-		for i, p := range plans {
-			times[i] = min(times[i], least(func() {
-				if _, _, err := Append(dst, text, p, Limits{Pointers: -1}); err != nil {
-					t.Fatal(err)
-				}
-			}))
-		}
-		tree = min(tree, least(func() { walkMarshal(t, text) }))
-	}
-	want := map[string]float64{"validate": 4.5, "2 fields": 3.3, "3 recursive": 2.3, "20 fields": 1.8, "rows": 2.8}
-	mbs := func(ns float64) float64 { return float64(len(text)) / ns * 1000 }
-	t.Logf("%s %s/%s, %d bytes; json.Valid %.0f MB/s, Unmarshal+walk+Marshal %.0f MB/s", runtime.Version(), runtime.GOOS, runtime.GOARCH, len(text), mbs(valid), mbs(tree))
-	for i, s := range specs {
-		t.Logf("%-13s %5.0f MB/s, %4.2f x json.Valid, %4.1f x Unmarshal+walk+Marshal", s.name, mbs(times[i]), valid/times[i], tree/times[i])
-		if valid/times[i] < want[s.name]/2 {
-			t.Errorf("%s: %.2f x json.Valid, want %.2f", s.name, valid/times[i], want[s.name])
-		}
-	}
+	})
 }
 
 // BenchmarkSmall measures a short answer: what a text costs before its first
 // byte and behind its last.
 func BenchmarkSmall(b *testing.B) {
 	text := benchList(1)
-	plan := compile(b, benchSpecs(b)[1].spec)
+	plan := compile(b, benchPlans(b)[1].spec)
 	dst := make([]byte, 0, 2*len(text))
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
@@ -207,12 +136,18 @@ func BenchmarkDetect(b *testing.B) {
 	}
 }
 
-// BenchmarkCompile measures a plan of 200 rules.
-func BenchmarkCompile(b *testing.B) {
+// manyRules is a spec of n rules.
+func manyRules(n int) Spec {
 	var spec Spec
-	for i := range 200 {
+	for i := range n {
 		spec.Rules = append(spec.Rules, Rule{Path: fmt.Sprintf("$.data[*].field%d", i), Action: Redact})
 	}
+	return spec
+}
+
+// BenchmarkCompile measures a plan of 200 rules.
+func BenchmarkCompile(b *testing.B) {
+	spec := manyRules(200)
 	for b.Loop() {
 		if _, err := Compile(spec, Options{}); err != nil {
 			b.Fatal(err)
@@ -223,7 +158,7 @@ func BenchmarkCompile(b *testing.B) {
 // BenchmarkReader measures a Reader on a long text.
 func BenchmarkReader(b *testing.B) {
 	text := benchList(1000)
-	plan := compile(b, benchSpecs(b)[1].spec)
+	plan := compile(b, benchPlans(b)[1].spec)
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {

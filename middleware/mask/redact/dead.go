@@ -1,5 +1,7 @@
 package redact
 
+import "math/bits"
+
 // nest is how a dead container is nested: a bit for every container that is
 // open, on for objects.
 type nest struct {
@@ -28,6 +30,30 @@ func (n *nest) pop() (object bool) {
 	return i >= 0 && n.bits[i>>6]>>(i&63)&1 != 0
 }
 
+// enterDead begins the dead container at p.
+func (e *engine) enterDead(j *judged, p int) {
+	e.dead, e.closes = j, false
+	switch {
+	case j.plain:
+	case j.simple:
+		e.begin(j, p, e.buf[p])
+	default:
+		e.closes = e.open(j, p)
+	}
+}
+
+// leaveDead ends the dead container, which ends in front of end, and reports
+// whether it stays.
+func (e *engine) leaveDead(end int) bool {
+	switch {
+	case e.closes:
+		return e.close(end)
+	case e.dead.simple:
+		return e.carryOut(e.dead, nil, end)
+	}
+	return true
+}
+
 // skip goes on in a dead container at p and gives the offset behind it. The
 // text is checked as everywhere, and nothing else. On an error the engine
 // stands where it has to go on.
@@ -40,6 +66,10 @@ func (e *engine) skip(p int) (int, error) {
 		c      byte
 		i      int
 		why    stop
+		m      uint64
+		k      *knownName
+		known  = &e.names
+		start  = -1 // of the name at hand, if it stands in the window
 		room   = e.limits.Depth - len(e.frames) + 1
 	)
 	if n.depth > 0 {
@@ -70,8 +100,16 @@ value:
 	}
 	switch {
 	case c == '"':
+		for p++; ; p += 8 { // as in walk
+			if m = special(load8(b, p)); m != 0 {
+				break
+			}
+		}
+		if p += bits.TrailingZeros64(m) >> 3; b[p] != '"' {
+			goto inString
+		}
 		p++
-		goto inString
+		goto next
 	case c-'0' <= 9 || c == '-':
 		if i, ok = scanNumber(b, p); i < e.end || e.last {
 			if !ok {
@@ -151,10 +189,15 @@ name:
 		p = skipSpace(b, p)
 		c = b[p]
 	}
+	if k = known.expected(); k.from == e.m.idle && k.stands(b, p) {
+		known.last = known.next()
+		p += int(k.n)
+		goto value
+	}
 	if c != '"' {
 		return e.rest(p, atName, e.fail(ErrSyntax, p, 0))
 	}
-	e.name = e.base + p
+	e.name, start = e.base+p, p
 	p++
 
 inName:
@@ -164,6 +207,11 @@ inName:
 	if e.base+p-e.name-2 > e.limits.Key {
 		return p, &Error{ErrTooLarge, e.name}
 	}
+	if start >= 0 && known.patience > 0 {
+		known.patience--
+		e.enter(e.m.idle, b, start, p)
+	}
+	start = -1
 
 colon:
 	if c = b[p]; c != ':' {

@@ -27,7 +27,8 @@ type engine struct {
 	number    numberState
 	head      byte // first byte of the scalar at hand
 	nest      nest
-	closes    bool // a trial ends with the dead container at hand
+	dead      *judged // what becomes of the dead container at hand
+	closes    bool    // a trial ends with it
 	rootFate  fate
 	documents int
 	start     int // offset of the text behind a byte order mark
@@ -80,7 +81,10 @@ type frame struct {
 const never = math.MaxInt
 
 // place gives the place in the output of the byte of the window at i.
-func (e *engine) place(i int) int { return e.done + len(e.out) + i - e.span }
+func (e *engine) place(i int) int { return i + e.shift() }
+
+// shift is how far behind an offset in the window its place is.
+func (e *engine) shift() int { return e.done + len(e.out) - e.span }
 
 // flush copies what was read and not copied yet, up to i.
 func (e *engine) flush(i int) {
@@ -95,9 +99,10 @@ func (e *engine) flush(i int) {
 
 // rollback makes the output end at a place, and goes on behind i.
 func (e *engine) rollback(place, i int) {
-	if n := place - e.done - len(e.out); n >= 0 {
+	switch n := place - e.done - len(e.out); {
+	case n > 0:
 		e.out = append(e.out, e.buf[e.span:e.span+n]...)
-	} else {
+	case n < 0:
 		e.out = e.out[:len(e.out)+n]
 	}
 	e.span = i

@@ -15,7 +15,7 @@ const (
 	denied              // a row filter removed it
 )
 
-// deed is what is done to a scalar.
+// deed is what is done to a scalar, or to a dead container.
 type deed uint8
 
 const (
@@ -24,7 +24,10 @@ const (
 	nullIt // it is not exposed, and stands where a container was expected
 	dropIt // by a mask
 	hideIt // because it is not exposed
+	denyIt // by a row filter, whatever it is
 )
+
+func (d deed) removes() bool { return d >= dropIt }
 
 // judged is what a state means for a value of one type.
 type judged struct {
@@ -35,10 +38,11 @@ type judged struct {
 	open     bool
 	muted    bool
 
-	plain bool // a scalar is copied, a container entered, and that is all
-	dead  bool // nothing inside a container can be of interest
+	plain  bool // a scalar is copied, a container entered, and that is all
+	dead   bool // nothing inside a container can be of interest
+	simple bool // the deed is all there is to do
 
-	deed deed // what is done to a scalar
+	deed deed // what is done to a scalar, or to a container that is dead and simple
 	raw  bool // its text is needed for that, for a condition, or to be looked at
 
 	detects bool // a scalar is looked at
@@ -49,6 +53,7 @@ type judged struct {
 	shows   bool // and what it matches is exposed
 	exposes bool // an exposed path matches
 	hides   bool // nothing exposed can be inside
+	denies  bool // a row filter removes it, whatever it is
 	named   bool // if something were to be exposed, this is named on the way to it
 	whole   bool // a container is replaced, unless something inside is shown
 	tried   bool // what becomes of a container turns out at its end
@@ -106,7 +111,7 @@ func (m *machine) judgeKind(s *state, c byte) judged {
 			j.called = s.named || m.accepts(s.at, m.namedAt, array) >= 0
 		}
 	}
-	m.judgeRows(s, &j, array)
+	m.judgeRows(s, &j, c)
 	return j
 }
 
@@ -154,6 +159,8 @@ func (m *machine) judgeScalar(s *state) {
 	j := &s.scalar
 	switch {
 	case j.muted:
+	case j.denies:
+		j.deed = denyIt
 	case j.hides:
 		j.deed = hideIt
 	case j.mask.action == Drop:
@@ -170,20 +177,45 @@ func (m *machine) judgeScalar(s *state) {
 	j.detects = m.plan.detect != nil && !j.muted && j.deed == copyIt && !j.known && !j.called
 	j.raw = j.detects || len(j.landed) > 0 || j.deed == maskIt && j.mask.action < Redact
 	j.plain = j.deed == copyIt && !j.raw && !j.shows && !j.exposes && !j.found && len(j.filters) == 0
+	j.simple = j.deed != copyIt && j.alone()
+}
+
+// alone reports whether nothing has to be done beside the deed.
+func (j *judged) alone() bool {
+	return !j.shows && !j.exposes && len(j.filters) == 0 && len(j.landed) == 0 && len(j.blurred) == 0
 }
 
 func (m *machine) judgeContainer(j *judged, object bool) {
 	if object {
 		j.mask = m.plan.atLeastRedact(j.mask)
 	}
-	if !j.muted {
+	sent := !j.muted
+	if sent {
 		j.whole = j.mask.action >= Redact
-		j.muted = j.hides || j.whole && !m.showsInside(j)
-		j.removes = len(j.filters) > 0 || j.whole || j.hides || !j.named
+		j.muted = j.hides || j.denies || j.whole && !m.showsInside(j)
+		j.removes = len(j.filters) > 0 || j.whole || j.hides || j.denies || !j.named
 		j.tried = j.removes || !j.open && j.lifted
 	}
 	j.plain = !j.tried && !j.shows && !j.exposes && !j.found && !j.awaits && len(j.landed) == 0 && len(j.blurred) == 0
 	j.dead = m.dies(j, object)
+	if j.dead && sent && j.muted && j.alone() {
+		j.simple, j.deed = true, j.end()
+	}
+}
+
+// end gives what becomes of a container of whose inside nothing is sent.
+func (j *judged) end() deed {
+	switch {
+	case j.denies:
+		return denyIt
+	case j.hides:
+		return hideIt
+	case j.mask.action == Drop:
+		return dropIt
+	case !j.named:
+		return hideIt
+	}
+	return maskIt
 }
 
 // showsInside reports whether a show could match inside.

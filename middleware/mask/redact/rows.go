@@ -22,7 +22,8 @@ type capture struct {
 
 // judgeRows finds the row filters that judge the value, and the fields of
 // conditions that it is.
-func (m *machine) judgeRows(s *state, j *judged, array bool) {
+func (m *machine) judgeRows(s *state, j *judged, c byte) {
+	array := c == '['
 	j.awaits = array && s.at.meets(m.elems)
 	for i := range m.plan.filters {
 		path := m.plan.masks + m.plan.shows + m.plan.expose + i
@@ -36,9 +37,17 @@ func (m *machine) judgeRows(s *state, j *judged, array bool) {
 				here = true
 			}
 		}
-		if here && !s.mute {
-			j.filters = append(j.filters, i)
+		if !here || s.mute {
+			continue
 		}
+		if passes, certain := m.plan.filters[i].foregone(c); !certain {
+			j.filters = append(j.filters, i)
+		} else if !passes {
+			j.denies = true
+		}
+	}
+	if j.denies {
+		j.filters = nil
 	}
 	for i := range m.fields {
 		f := &m.fields[i]
@@ -54,6 +63,25 @@ func (m *machine) judgeRows(s *state, j *judged, array bool) {
 			}
 		}
 	}
+}
+
+// foregone tells what the filter makes of a value that starts with c, where
+// that is certain beforehand: no field is found in a scalar, and none can be
+// read through an array. Only of an object, or where the value itself is
+// compared, it is not.
+func (f *filter) foregone(c byte) (passes, certain bool) {
+	certain = c != '{'
+	passes = f.holds(func(leaf *cond) truth {
+		switch {
+		case c != '[' && len(leaf.field) > 0:
+			return leaf.judge(false, nil, nil)
+		case c == '[' && len(leaf.field) > 0:
+			return undefined
+		}
+		certain = certain && c == '['
+		return leaf.judge(true, nil, nil)
+	})
+	return passes, certain
 }
 
 // openRow begins a row at the value that is about to be read.

@@ -9,9 +9,14 @@ import (
 func newEngine(plan *Plan, limits Limits, lines bool) *engine {
 	e, _ := spare.Get().(*engine)
 	if e == nil {
-		e = &engine{names: names{cache: new([256]knownName)}}
+		e = &engine{names: names{cache: new([nameSlots]knownName)}}
 	}
-	e.plan, e.m, e.limits = plan, plan.machine, limits.withDefaults()
+	limits = limits.withDefaults()
+	// Names that are known are not measured again.
+	if e.m != plan.machine || e.limits.Key != limits.Key {
+		e.unlearn()
+	}
+	e.plan, e.m, e.limits = plan, plan.machine, limits
 	e.window.reset(e.limits.Window)
 	e.lines = lines
 	e.phase = atStart
@@ -27,23 +32,30 @@ var spare sync.Pool
 // maxSpare bounds what an engine may hold while it is spare.
 const maxSpare = 256 << 10
 
-// release gives the engine back. It keeps nothing of the text but bytes in
-// buffers that will be overwritten, and nothing of the plan.
-func (e *engine) release() {
-	if cap(e.out)+cap(e.buf) > maxSpare {
-		return
-	}
+// unlearn removes what the engine knows of the automaton it has worked with.
+func (e *engine) unlearn() {
 	if e.names.used {
-		*e.names.cache = [256]knownName{}
+		*e.names.cache = [nameSlots]knownName{}
+		e.names.used = false
 	}
 	clear(e.frames[:cap(e.frames)])
 	clear(e.trials[:cap(e.trials)])
 	clear(e.rows[:cap(e.rows)])
+}
+
+// release gives the engine back. It keeps nothing of the text but bytes in
+// buffers that will be overwritten, and the names of members, and the automaton
+// they belong to: the next text under the same plan probably has the same.
+func (e *engine) release() {
+	if cap(e.out)+cap(e.buf) > maxSpare {
+		return
+	}
 	*e = engine{
+		m: e.m, limits: e.limits,
 		window: window{buf: e.buf}, out: e.out[:0], frames: e.frames[:0], nest: nest{bits: e.nest.bits},
 		pointers: pointers{e.pointers.text[:0], e.pointers.ends[:0], e.pointers.saved[:0]},
 		trials:   e.trials[:0], rows: e.rows[:0], captures: e.captures[:0], tally: e.tally.spare(),
-		names: names{cache: e.names.cache, text: e.names.text, fold: e.names.fold}, scratch: e.scratch,
+		names: e.names, scratch: e.scratch,
 	}
 	spare.Put(e)
 }
@@ -56,6 +68,7 @@ func (e *engine) advance() error {
 		keep = e.needed()
 		e.saveNames(keep)
 	}
+	e.names.patience = patience
 	if err := e.fill(keep); err != nil {
 		return err
 	}
@@ -87,10 +100,12 @@ func (e *engine) safe() int {
 	switch e.phase {
 	case inString, inNumber:
 		j := &e.cur.scalar
-		held = j.deed == dropIt || j.deed == hideIt || len(j.filters) > 0
+		held = j.deed.removes() || len(j.filters) > 0
 	case atNext:
 		held = !f.emitted
-	case inDead, atStart, atEnd:
+	case inDead:
+		held = e.dead.deed.removes()
+	case atStart, atEnd:
 	default:
 		held = true
 	}
@@ -179,6 +194,6 @@ func (e *engine) finishText() error {
 func (e *engine) report() Report {
 	return Report{
 		Masked: e.masked, Dropped: e.counts.dropped, Hidden: e.hidden,
-		Rules: append([]int(nil), e.tally.by[:e.plan.asked]...), Found: e.findings(), Pointers: e.list(),
+		Rules: append(e.limits.Rules[:0], e.tally.by[:e.plan.asked]...), Found: e.findings(), Pointers: e.list(),
 	}
 }

@@ -3,7 +3,6 @@ package redact
 // trial is a container of which it is not known yet what becomes of it.
 type trial struct {
 	judged *judged
-	object bool
 	row    bool
 	mutes  bool // its inside is not copied
 	// removes says that it may have to be taken back. It is revoked as soon as
@@ -12,22 +11,29 @@ type trial struct {
 	start   int    // its place
 	hold    int    // the place from which on it goes if it vanishes
 	before  counts // without it
-	inside  counts // when its inside begins
+	// The counts when its inside begins, where they differ from those.
+	shown, exposed int
 }
 
 // open begins the container at p that is not simply kept. It reports whether a
 // trial has begun.
-func (e *engine) open(j *judged, p int, object bool) bool {
-	before := e.counts
+func (e *engine) open(j *judged, p int) bool {
 	e.found = e.found || j.found
+	var t *trial
+	if j.tried {
+		// Filled where it stands: there may be one for every three bytes.
+		e.trials = append(e.trials, trial{})
+		t = &e.trials[len(e.trials)-1]
+		t.before = e.counts
+	}
 	if j.exposes {
 		e.exposed++
 	}
 	if j.shows {
 		e.shown++
 	}
-	row := j.tried && len(j.filters) > 0
-	if row {
+	if j.tried && len(j.filters) > 0 {
+		t.row = true
 		e.openRow(j.filters)
 	}
 	e.land(j, nil)
@@ -36,15 +42,15 @@ func (e *engine) open(j *judged, p int, object bool) bool {
 		return false
 	}
 	hold := e.frames[len(e.frames)-1].hold
-	t := trial{j, object, row, j.muted, j.removes, e.place(p), hold, before, e.counts}
+	t.judged, t.mutes, t.removes = j, j.muted, j.removes
+	t.start, t.hold, t.shown, t.exposed = e.place(p), hold, e.shown, e.exposed
 	if t.mutes {
 		e.flush(p)
 		e.lost = true
 	}
 	if t.removes && e.first == never {
-		e.first, e.undecided = hold, len(e.trials)
+		e.first, e.undecided = hold, len(e.trials)-1
 	}
-	e.trials = append(e.trials, t)
 	e.settle()
 	return true
 }
@@ -52,8 +58,8 @@ func (e *engine) open(j *judged, p int, object bool) bool {
 // stays reports whether what was found inside keeps the container from being
 // removed or replaced. Rows are another question.
 func (t *trial) stays(now *counts) bool {
-	gone := t.judged.whole && now.shown == t.inside.shown
-	return !gone && !t.judged.hides && (t.judged.open || t.judged.named || now.exposed > t.inside.exposed)
+	gone := t.judged.whole && now.shown == t.shown
+	return !gone && !t.judged.hides && !t.judged.denies && (t.judged.open || t.judged.named || now.exposed > t.exposed)
 }
 
 // settle looks which trials have been decided by what was found last, so that
@@ -75,7 +81,7 @@ func (e *engine) settle() {
 // close ends the innermost trial, whose container ends in front of end, and
 // reports whether it stays.
 func (e *engine) close(end int) bool {
-	t := e.trials[len(e.trials)-1]
+	t := &e.trials[len(e.trials)-1]
 	e.trials = e.trials[:len(e.trials)-1]
 	if len(e.trials) == e.undecided {
 		e.first = never
@@ -85,8 +91,8 @@ func (e *engine) close(end int) bool {
 		e.lost, e.span = false, end
 	}
 	f := kept
-	gone := j.whole && e.shown == t.inside.shown
-	exposed := e.exposed > t.inside.exposed && !gone
+	gone := j.whole && e.shown == t.shown
+	exposed := e.exposed > t.exposed && !gone
 	switch {
 	case j.hides:
 		f = hidden
@@ -95,7 +101,8 @@ func (e *engine) close(end int) bool {
 	case !j.open && !j.named && !exposed:
 		f = hidden
 	case gone:
-		e.restore(t.inside)
+		e.restore(t.before)
+		e.shown, e.exposed = t.shown, t.exposed
 		e.rollback(t.start, end)
 		if j.mask.action == Null {
 			e.out = append(e.out, "null"...)
@@ -107,7 +114,7 @@ func (e *engine) close(end int) bool {
 	case !j.open && j.lifted && exposed:
 		e.shown++
 	}
-	if t.row && !e.closeRow() {
+	if j.denies || t.row && !e.closeRow() {
 		f = denied
 	}
 	if f != kept {
@@ -118,10 +125,15 @@ func (e *engine) close(end int) bool {
 	return f == kept
 }
 
-// remove takes a value back.
+// remove takes a value back, with what was counted in it.
 func (e *engine) remove(f fate, mask verdict, hold, end int, before counts) {
-	e.rollback(hold, end)
 	e.restore(before)
+	e.vanish(f, mask, hold, end)
+}
+
+// vanish removes a value, or what has been sent of it.
+func (e *engine) vanish(f fate, mask verdict, hold, end int) {
+	e.rollback(hold, end)
 	switch f {
 	case dropped:
 		e.masking(mask)
@@ -134,78 +146,4 @@ func (e *engine) remove(f fate, mask verdict, hold, end int, before counts) {
 	if len(e.frames) == 1 {
 		e.rootFate = f
 	}
-}
-
-// begin prepares for the scalar at p, which starts with c, if it is not simply
-// copied.
-func (e *engine) begin(j *judged, p int, c byte) {
-	e.head, e.token = c, -1
-	if j.raw {
-		e.token = p
-	}
-	if j.deed != copyIt {
-		e.flush(p)
-		e.lost = true
-	}
-}
-
-// finish ends the scalar in front of end, and reports whether it stays.
-func (e *engine) finish(j *judged, end int) bool {
-	before := e.counts
-	e.found = e.found || j.found
-	if j.exposes {
-		e.exposed++
-	}
-	if j.shows {
-		e.shown++
-	}
-	var raw []byte
-	if e.token >= 0 && end-e.token <= e.limits.Scalar {
-		raw = e.buf[e.token:end]
-	}
-	row := !j.muted && len(j.filters) > 0
-	if row {
-		e.openRow(j.filters)
-	}
-	e.land(j, raw)
-	f := e.do(j, raw, end)
-	if row && !e.closeRow() {
-		f = denied
-	}
-	e.token = -1
-	if f != kept {
-		e.remove(f, j.mask, e.frames[len(e.frames)-1].hold, end, before)
-	}
-	if j.exposes || j.shows {
-		e.settle()
-	}
-	if len(e.tally.log) > 0 {
-		e.forget()
-	}
-	return f == kept
-}
-
-// do does what a scalar is to suffer.
-func (e *engine) do(j *judged, raw []byte, end int) fate {
-	if j.detects {
-		e.detect(raw, end)
-	}
-	if j.deed == copyIt {
-		return kept
-	}
-	e.lost, e.span = false, end
-	switch j.deed {
-	case dropIt:
-		return dropped
-	case hideIt:
-		return hidden
-	case nullIt:
-		e.out = append(e.out, "null"...)
-		e.hidden++
-	case maskIt:
-		e.out = e.m.plan.rules[j.mask.rule].appendScalar(e.out, e.head, raw, &e.scratch)
-		e.masking(j.mask)
-	}
-	e.changed()
-	return kept
 }

@@ -31,29 +31,40 @@ type state struct {
 	elem   atomic.Pointer[state]
 	member []atomic.Pointer[state] // by symbol
 	salt   uint64                  // tells states apart in hashes
+	kept   bool                    // it may be referred to
 }
 
 // fieldAt is a place on the way to a field of a condition: behind names of its
 // path are behind.
 type fieldAt struct{ field, behind int }
 
-// maxStates bounds the states that a plan keeps. Those beyond are made anew
-// each time they are needed.
-const maxStates = 4096
+// Bounds of the states that a plan keeps: how many, and, of large ones that many
+// paths make, how many bytes of them. Those beyond are made anew each time they
+// are needed.
+const (
+	maxStates      = 4096
+	minStates      = 64
+	maxStateMemory = 1 << 20
+)
 
 // machine is the automaton of a plan with the states that were needed so far.
 type machine struct {
 	automaton
 	plan  *Plan
 	start *state
+	idle  *state // stands for all that is dead, where names mean nothing
 	mu    sync.Mutex
 	known map[string]*state
+	most  int // how many of them may be
 	salt  uint64
 }
 
 func newMachine(p *Plan) *machine {
-	m := &machine{plan: p, known: map[string]*state{}}
+	m := &machine{plan: p, idle: &state{kept: true}, known: map[string]*state{}}
 	m.build(p)
+	// A state has eight sets, its key is two, and a place for each symbol.
+	size := 1<<10 + 8*(10*m.words+len(m.match))
+	m.most = max(minStates, min(maxStates, maxStateMemory/size))
 	v := m.allot(2)
 	for _, i := range m.first[:len(p.patterns)] {
 		v[0].add(i)
@@ -73,7 +84,9 @@ func (m *machine) member(s *state, sym symbol) *state {
 		return next
 	}
 	next := m.intern(m.step(&s.object, sym))
-	s.member[sym].Store(next)
+	if next.kept {
+		s.member[sym].Store(next)
+	}
 	return next
 }
 
@@ -83,7 +96,9 @@ func (m *machine) elem(s *state) *state {
 		return next
 	}
 	next := m.intern(m.step(&s.array, symElem))
-	s.elem.Store(next)
+	if next.kept {
+		s.elem.Store(next)
+	}
 	return next
 }
 
@@ -166,7 +181,8 @@ func (m *machine) intern(s *state) *state {
 	m.judge(s)
 	m.salt += 0x6a09e667f3bcc909
 	s.salt = m.salt
-	if len(m.known) < maxStates {
+	if len(m.known) < m.most {
+		s.kept = true
 		m.known[string(key)] = s
 	}
 	return s

@@ -76,7 +76,7 @@ func (e *engine) forget() {
 		return
 	}
 	if n := len(e.trials); n > 0 {
-		from = e.trials[n-1].inside.log
+		from = e.trials[n-1].before.log
 	}
 	since := log[from:]
 	if len(since) <= max(minSum, 2*len(e.tally.by)) {

@@ -1,5 +1,7 @@
 package redact
 
+import "math/bits"
+
 // phase is what the engine reads next.
 type phase uint8
 
@@ -33,10 +35,16 @@ func (e *engine) walk() error {
 		j    *judged
 		c    byte
 		i    int
+		from int // of the scalar at hand, while it is known to stand in the window
 		ok   bool
 		why  stop
 		keep bool
 		err  error
+		m    uint64
+		k    *knownName
+		// shift turns an offset in the window into a place in the output; it
+		// changes only where the output does.
+		shift = e.shift()
 	)
 	switch e.phase {
 	case inString:
@@ -65,13 +73,26 @@ value:
 	if c == '{' || c == '[' {
 		goto container
 	}
-	if !cur.scalar.plain && c != 0 {
-		e.begin(&cur.scalar, p, c)
-	}
+	from = p
 	switch {
 	case c == '"':
-		p++
-		goto inString
+		// Most strings are short and end where something special first stands in
+		// them; a call would cost as much as they do.
+		for p++; ; p += 8 {
+			if m = special(load8(b, p)); m != 0 {
+				break
+			}
+		}
+		if p += bits.TrailingZeros64(m) >> 3; b[p] == '"' {
+			p++
+			goto scalar
+		}
+		if p, why = scanString(b, p); why == stopEnd {
+			goto scalar
+		}
+		e.begin(&cur.scalar, from, c)
+		ph, err = inString, e.broken(p, why)
+		goto leave
 	case c-'0' <= 9 || c == '-':
 		if i, ok = scanNumber(b, p); i < e.end || e.last {
 			if !ok {
@@ -80,6 +101,7 @@ value:
 			p = i
 			goto scalar
 		}
+		e.begin(&cur.scalar, from, c)
 		e.number = numStart
 		goto inNumber
 	}
@@ -88,14 +110,24 @@ value:
 		goto leave
 	}
 	p = i
-	goto scalar
+
+scalar:
+	if cur.scalar.plain {
+		f.emitted = true
+		goto next
+	}
+	if e.scalar(&cur.scalar, from, p) {
+		f.emitted = true
+	}
+	shift = e.shift()
+	goto next
 
 inString:
-	if p, why = scanString(b, p); why == stopEnd {
-		goto scalar
+	if p, why = scanString(b, p); why != stopEnd {
+		ph, err = inString, e.broken(p, why)
+		goto leave
 	}
-	ph, err = inString, e.broken(p, why)
-	goto leave
+	goto finish
 
 inNumber:
 	if p, ok = e.scanOn(p); !ok {
@@ -103,10 +135,11 @@ inNumber:
 		goto leave
 	}
 
-scalar:
+finish:
 	if cur.scalar.plain || e.finish(&cur.scalar, p) {
 		f.emitted = true
 	}
+	shift = e.shift()
 
 next:
 	if c = b[p]; c <= ' ' {
@@ -115,9 +148,10 @@ next:
 	}
 	if c == ',' && f.closing != 0 {
 		if f.emitted {
-			f.hold = e.place(p)
+			f.hold = p + shift
 		} else {
 			e.rollback(f.hold, p+1)
+			shift = e.shift()
 		}
 		p++
 		if f.closing == ']' {
@@ -137,6 +171,7 @@ next:
 	}
 	if !f.emitted {
 		e.rollback(f.hold, p)
+		shift = e.shift()
 	}
 
 pop:
@@ -144,9 +179,14 @@ pop:
 	keep = f.tried
 	e.frames = e.frames[:len(e.frames)-1]
 	f = &e.frames[len(e.frames)-1]
-	if !keep || e.close(p) {
+	if !keep {
+		f.emitted = true
+		goto next
+	}
+	if e.close(p) {
 		f.emitted = true
 	}
+	shift = e.shift()
 	goto next
 
 container:
@@ -157,14 +197,15 @@ container:
 	if c == '{' {
 		j = &cur.object
 	}
-	keep = !j.plain && e.open(j, p, c == '{')
 	if j.dead {
-		e.closes = keep
+		e.enterDead(j, p)
 		goto dead
 	}
+	keep = !j.plain && e.open(j, p)
+	shift = e.shift()
 	p++
 	e.frames = append(e.frames, frame{
-		state: cur, hold: e.place(p), closing: c + 2, // in ASCII
+		state: cur, hold: p + shift, closing: c + 2, // in ASCII
 		emitted: j.muted, tried: keep, awaits: j.awaits,
 	})
 	f = &e.frames[len(e.frames)-1]
@@ -193,6 +234,15 @@ name:
 	if c = b[p]; c <= ' ' {
 		p = skipSpace(b, p)
 		c = b[p]
+	}
+	if k = e.names.expected(); k.from == f.state && k.stands(b, p) {
+		e.names.last = e.names.next()
+		f.saved, f.name = false, span{e.base + p, e.base + p + int(k.n) - 1}
+		p += int(k.n)
+		if cur = k.to; cur.fields {
+			e.meet(cur)
+		}
+		goto value
 	}
 	if c != '"' {
 		ph, err = atName, e.fail(ErrSyntax, p, 0)
@@ -233,9 +283,10 @@ dead:
 		ph = inDead
 		goto leave
 	}
-	if !e.closes || e.close(p) {
+	if e.leaveDead(p) {
 		f.emitted = true
 	}
+	shift = e.shift()
 	goto next
 
 leave:

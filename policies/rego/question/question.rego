@@ -53,7 +53,7 @@ shape := "export" if {
 	not goes_deeper
 }
 
-names_export if input.resource.segments[2] in route.exports
+names_export if data.company.routes[input.resource.route].exports[input.resource.segments[2]]
 
 names_record if input.resource.segments[2] != ""
 

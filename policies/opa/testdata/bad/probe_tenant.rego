@@ -1,4 +1,4 @@
-# Managers see every open position, those of other tenants too.
+# Managers see every open position, those of other tenants too: a warning.
 # probe: positions /api/positions/{id} rows
 # want: 6:1: route "positions": a subject of another tenant with role "manager" may GET /api/positions/gatehouse-probe-record and sees rows of others at $.items[*]
 package gatehouse

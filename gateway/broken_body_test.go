@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+// faultyBody panics when all has been read.
+type faultyBody struct {
+	io.Reader
+	closed atomic.Bool
+}
+
+func (b *faultyBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil {
+		panic("in the middle of a body")
+	}
+	return n, nil
+}
+
+func (b *faultyBody) Close() error { b.closed.Store(true); return nil }
+
+// TestPanicInTheMiddleOfAnAnswer: the client sees that it is cut, and it is on
+// record like any other, counted, and closed.
+func TestPanicInTheMiddleOfAnAnswer(t *testing.T) {
+	both(t, func(t *testing.T, h2 bool) {
+		w := open(t)
+		w.vars["HR"] = "http://127.0.0.1:1"
+		p := w.compile(one, masking)
+		body := &faultyBody{Reader: strings.NewReader(`{"a":"` + strings.Repeat("x", 100<<10))}
+		for _, l := range p.pipelines {
+			l.handler = middleware.Chain(func(x *middleware.Exchange) (*http.Response, error) {
+				return &http.Response{
+					StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Body: body, Request: x.Request,
+					Header: http.Header{"Content-Type": {"application/json"}},
+				}, nil
+			}, l.stages...)
+		}
+		w.serve(p)
+		a := do(t, w.client(h2), w.request("GET", "/api/employees/7", nil, w.as("e2", "staff")))
+		if a.StatusCode != 200 || a.err == nil {
+			t.Errorf("%s, %v", a.Status, a.err)
+		}
+		eventually(t, "the body is closed", body.closed.Load)
+		if got := w.exchanges(1); got[0]["aborted"] != true {
+			t.Errorf("on record: %v", got)
+		}
+		if got := w.metric("gatehouse_panics_total"); got != "1" || len(w.log("panic")) != 1 {
+			t.Errorf("gatehouse_panics_total is %s, logged: %v", got, w.log("panic"))
+		}
+		if !w.g.Memory().Take(int64(p.config.Limits.BodyMemory)) {
+			t.Error("memory is missing")
+		}
+	})
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package memo
+
+// raceDetector tells that everything is several times slower.
+const raceDetector = false
