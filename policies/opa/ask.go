@@ -47,11 +47,12 @@ func ParseInput(name string, text []byte) (*policies.Input, error) {
 }
 
 // Derive fills in what a question does not say and the gateway would have derived
-// from what it says.
+// from what it says. Lists and objects are never nil then.
 func Derive(in *policies.Input) {
 	if s := in.Subject; s != nil {
 		s.Role, s.Roles = policies.OneAndAll(s.Role, s.Roles)
 		s.Branch, s.Branches = policies.OneAndAll(s.Branch, s.Branches)
+		s.Roles, s.Branches, s.AMR = some(s.Roles), some(s.Branches), some(s.AMR)
 		if s.Claims == nil {
 			s.Claims = map[string]any{}
 		}
@@ -59,9 +60,26 @@ func Derive(in *policies.Input) {
 	if in.Action.Name == "" && in.Action.Method != "" {
 		in.Action.Name = policies.ActionName(in.Action.Method)
 	}
-	if in.Resource.Segments == nil {
-		in.Resource.Segments = policies.Segments(in.Resource.Path)
+	r := &in.Resource
+	if r.Segments == nil {
+		r.Segments = policies.Segments(r.Path)
 	}
+	if r.Params == nil {
+		r.Params = map[string]string{}
+	}
+	if r.Query == nil {
+		r.Query = map[string][]string{}
+	}
+	if in.Context.Headers == nil {
+		in.Context.Headers = map[string][]string{}
+	}
+}
+
+func some(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 // inputWalk reads a question token by token beside the type that it must have.
@@ -76,10 +94,10 @@ type inputWalk struct {
 // fault notes a mistake at the token that was read last.
 func (w *inputWalk) fault(format string, args ...any) {
 	before := w.text[:w.dec.InputOffset()]
-	if i := bytes.LastIndexByte(before, '"'); i > 0 && i == len(before)-1 { // where the text begins
-		if j := bytes.LastIndexByte(before[:i], '"'); j >= 0 {
-			before = before[:j+1]
-		}
+	if text, ok := bytes.CutSuffix(before, []byte(`"`)); ok { // where the text begins
+		before = before[:bytes.LastIndexByte(text, '"')+1]
+	} else if i := len(bytes.TrimRight(before, "0123456789.+-aeflnrstuE")); i < len(before) { // or the number
+		before = before[:i+1]
 	}
 	m := Mistakes{}
 	m.add(w.name, format, args...)

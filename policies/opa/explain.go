@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -52,7 +53,7 @@ func (f *FiredRule) Origins() []RulePlace {
 // held until then, along with the error.
 func (e *Engine) Explain(ctx context.Context, in *policies.Input) ([]FiredRule, error) {
 	t := &exitTracer{}
-	_, err := e.evaluate(ctx, in, rego.EvalQueryTracer(t))
+	_, err := e.patient().evaluate(ctx, in, rego.EvalQueryTracer(t))
 	o := origins{e.compiler, t.exits}
 	var fired []FiredRule
 	for _, x := range t.exits {
@@ -67,6 +68,17 @@ func (e *Engine) Explain(ctx context.Context, in *policies.Input) ([]FiredRule, 
 		fired = append(fired, f)
 	}
 	return fired, err
+}
+
+// patience is the time that an explanation may take: a trace costs many times what
+// a decision does, and the answer is to be the same.
+const patience = 5 * time.Second
+
+// patient is the engine with that time.
+func (e *Engine) patient() *Engine {
+	p := *e
+	p.budget = max(p.budget, patience)
+	return &p
 }
 
 // Relative tells the files of rules relative to the folder of policies, where

@@ -31,7 +31,7 @@ func (e *Engine) Vocabulary() Vocabulary { return e.vocabulary }
 
 func vocabulary(g *gated, tree map[string]any) Vocabulary {
 	return Vocabulary{
-		Roles:    knownRoles(g, tree, nil),
+		Roles:    knownNames(g, tree, nil, subjectRef("role"), subjectRef("roles")),
 		Branches: knownNames(g, tree, nil, subjectRef("branch"), subjectRef("branches")),
 	}
 }

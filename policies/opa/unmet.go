@@ -41,7 +41,7 @@ func (e *Engine) Unmet(ctx context.Context, in *policies.Input) ([]UnmetRule, er
 		held: map[*ast.Rule]*ast.Term{}, failed: map[*ast.Rule]failure{},
 	}
 	// Rules that the index leaves out would never be entered.
-	_, err = e.evaluate(ctx, in, rego.EvalQueryTracer(t), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
+	_, err = e.patient().evaluate(ctx, in, rego.EvalQueryTracer(t), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
 	if err != nil {
 		return nil, err
 	}
