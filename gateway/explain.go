@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -28,6 +27,9 @@ type Explanation struct {
 	// Rules are those that held, and so made the decision; their files are
 	// relative to the folder of policies.
 	Rules []opa.FiredRule `json:"rules,omitempty"`
+	// Unmet are the rules that would have granted the request, and what of them
+	// did not hold; empty where it was granted.
+	Unmet []opa.UnmetRule `json:"unmet,omitempty"`
 	// Refused is why the request would not pass; nil where it would.
 	Refused *RefusalInfo `json:"refused,omitempty"`
 }
@@ -121,29 +123,31 @@ func (p *Plan) decide(e *Explanation, x *middleware.Exchange, claims map[string]
 	_, err := stage.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
 		return nil, errPasses
 	})
-	e.Decision, e.Rules = x.Decision, p.fired(x)
+	e.Decision = x.Decision
+	e.Rules, e.Unmet = p.reasons(x)
 	if errors.Is(err, errPasses) {
 		return nil
 	}
 	return err
 }
 
-// fired asks which rules held. Without a decision there is nothing to account for.
-func (p *Plan) fired(x *middleware.Exchange) []opa.FiredRule {
+// reasons asks which rules held, and where nothing granted the request, what did
+// not. Without a decision there is nothing to account for.
+func (p *Plan) reasons(x *middleware.Exchange) (fired []opa.FiredRule, unmet []opa.UnmetRule) {
 	engine, ok := p.decider.(*opa.Engine)
 	if !ok || x.Decision == nil {
-		return nil
+		return nil, nil
 	}
-	rules, err := engine.Explain(x.Request.Context(), x.Input)
+	ctx := x.Request.Context()
+	fired, err := engine.Explain(ctx, x.Input)
 	if err != nil {
-		return nil // what was decided stands; only its reasons are missing
+		fired = nil // what was decided stands; only its reasons are missing
 	}
-	for i := range rules {
-		if rel, err := filepath.Rel(p.config.Policies.Path, rules[i].File); err == nil {
-			rules[i].File = filepath.ToSlash(rel)
-		}
+	if !x.Decision.Allow {
+		unmet, _ = engine.Unmet(ctx, x.Input)
 	}
-	return rules
+	opa.Relative(p.config.Policies.Path, fired, unmet)
+	return fired, unmet
 }
 
 // errPasses stands for the upstream when a request is only explained.

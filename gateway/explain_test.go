@@ -53,6 +53,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{"passes", "GET", "https://api.example.com/api/employees/e%3B2?x=1", staff},
 		{"denied", "PUT", "/api/employees/e2", staff},
+		{"unmet", "GET", "/api/employees/e2", map[string]any{"iss": "https://auth.example.com", "sub": "g1", "role": "guest"}},
 		{"unknown", "GET", "/api/salaries/", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

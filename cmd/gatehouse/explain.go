@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -69,8 +70,7 @@ func printExplanation(w io.Writer, x *gateway.Explanation) {
 		fmt.Fprintf(w, "subject   %s role=%s tenant=%s branches=%s\n", s.ID, s.Role, s.Tenant, strings.Join(s.Branches, ","))
 	}
 	if d := x.Decision; d != nil {
-		printDecision(w, d)
-		printRules(w, x.Rules)
+		printDecision(w, d, x.Rules, x.Unmet)
 	}
 	if r := x.Refused; r != nil {
 		fmt.Fprintf(w, "refused   %d %s by %s: %s\n", r.Status, r.Code, r.Stage, r.Detail)
@@ -82,69 +82,121 @@ func printExplanation(w io.Writer, x *gateway.Explanation) {
 	fmt.Fprintln(w, "passes")
 }
 
-func printDecision(w io.Writer, d *policies.Decision) {
+// printDecision prints a decision, and behind each entry the rules that it comes
+// from.
+func printDecision(w io.Writer, d *policies.Decision, rules []opa.FiredRule, unmet []opa.UnmetRule) {
 	word := "deny"
 	if d.Allowed() {
 		word = "allow"
 	}
 	fmt.Fprintf(w, "decision  %s (policy %s)\n", word, d.Revision)
-	for _, m := range d.Deny {
-		fmt.Fprintf(w, "  deny    %s: %s\n", m.Code, m.Message)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(origin, format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		if origin != "" {
+			text += "\tby " + origin
+		}
+		fmt.Fprintf(t, "  %s\n", text)
 	}
+	by := reasons(rules)
+	for _, m := range d.Deny {
+		line(by.of(&policies.Decision{Deny: []policies.Denial{m}}), "deny    %s: %s", m.Code, m.Message)
+	}
+	_ = t.Flush()
+	printUnmet(w, unmet)
 	for _, m := range d.Mask {
-		fmt.Fprintf(w, "  mask    %-10s %s\n", m.Action, m.Path)
+		line(by.of(&policies.Decision{Mask: []policies.Mask{m}}), "mask    %-10s %s", m.Action, m.Path)
 	}
 	for _, p := range d.Expose {
-		fmt.Fprintf(w, "  expose  %s\n", p)
+		line(by.of(&policies.Decision{Expose: []string{p}}), "expose  %s", p)
 	}
 	for _, r := range d.Rows {
+		origin := by.of(&policies.Decision{Rows: []policies.Row{r}})
 		for _, c := range r.Where {
-			fmt.Fprintf(w, "  rows    %s where %s\n", r.Path, c.Text(operand))
+			line(origin, "rows    %s where %s", r.Path, c.Text(operand))
 		}
 	}
+	printRequests(line, by, d)
+	_ = t.Flush()
+	printRules(w, rules)
+}
+
+// printRequests prints what a decision says about the request.
+func printRequests(line func(origin, format string, args ...any), by reasons, d *policies.Decision) {
 	for _, p := range d.Protect {
-		fmt.Fprintf(w, "  protect %-10s %s\n", p.Action, p.Path)
+		line(by.of(&policies.Decision{Protect: []policies.Protect{p}}), "protect %-10s %s", p.Action, p.Path)
 	}
 	for _, q := range d.Require {
-		fmt.Fprintf(w, "  require %s\n", q)
+		line(by.of(&policies.Decision{Require: []policies.Require{q}}), "require %s", q)
 	}
 	for _, n := range slices.Sorted(maps.Keys(d.Headers)) {
 		v := d.Headers[n]
+		text := v.Text
 		if v.Input != "" {
-			fmt.Fprintf(w, "  header  %s: <%s>\n", n, v.Input)
-			continue
+			text = "<" + v.Input + ">"
 		}
-		fmt.Fprintf(w, "  header  %s: %s\n", n, v.Text)
+		line(by.of(&policies.Decision{Headers: map[string]policies.Value{n: v}}), "header  %s: %s", n, text)
 	}
 	if d.Region != "" {
-		fmt.Fprintf(w, "  region  %s\n", d.Region)
+		line(by.of(&policies.Decision{Region: d.Region}), "region  %s", d.Region)
 	}
 	if d.Audit != "" {
-		fmt.Fprintf(w, "  audit   %s\n", d.Audit)
+		line(by.of(&policies.Decision{Audit: d.Audit}), "audit   %s", d.Audit)
 	}
 	if d.AllFields {
-		fmt.Fprintln(w, "  all_fields")
+		line(by.of(&policies.Decision{AllFields: true}), "all_fields")
 	}
 	if d.AllRows {
-		fmt.Fprintln(w, "  all_rows")
+		line(by.of(&policies.Decision{AllRows: true}), "all_rows")
 	}
 }
 
-// printRules tells where the rules stand that made the decision. One that held
-// for several values is told once.
+// reasons are the rules that made a decision.
+type reasons []opa.FiredRule
+
+// of tells where the rules stand that said this part of the decision, as
+// "masking/masking.rego:40 MASK-10".
+func (rs reasons) of(part *policies.Decision) string {
+	var out []string
+	for _, r := range rs {
+		if r.Part == nil || !reflect.DeepEqual(r.Part, part) {
+			continue
+		}
+		for _, o := range r.Origins() {
+			if at := ruleAt(o); !slices.Contains(out, at) {
+				out = append(out, at)
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func ruleAt(r opa.RulePlace) string {
+	return strings.TrimSpace(fmt.Sprintf("%s:%d %s", r.File, r.Line, r.Labels["id"]))
+}
+
+// printRules tells where the rules of package gatehouse stand that made the
+// decision. One that held for several values is told once.
 func printRules(w io.Writer, rules []opa.FiredRule) {
 	told := map[string]bool{}
 	for _, r := range rules {
-		line := fmt.Sprintf("%-23s %s:%d", r.Name, r.File, r.Line)
-		if id := r.Labels["id"]; id != "" {
-			line += " " + id
-		}
+		line := fmt.Sprintf("%-23s %s", r.Name, ruleAt(r.RulePlace))
 		if r.Title != "" {
 			line += " " + r.Title
 		}
 		if !told[line] {
 			told[line] = true
 			fmt.Fprintf(w, "  by      %s\n", line)
+		}
+	}
+}
+
+// printUnmet tells what did not hold of the rules that would have granted.
+func printUnmet(w io.Writer, unmet []opa.UnmetRule) {
+	for _, u := range unmet {
+		fmt.Fprintf(w, "  unmet   %-23s %s: %s\n", u.Name, ruleAt(u.RulePlace), u.Expression)
+		for _, f := range u.Facts {
+			fmt.Fprintf(w, "          %s\n", f)
 		}
 	}
 }

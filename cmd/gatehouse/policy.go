@@ -17,7 +17,8 @@ const policyUsage = "usage: gatehouse policy test|check [-c FILE] [--data DIR] [
 
 // policyVerb is what the security team works with: `test` runs the policies'
 // own tests, `check` is the gate that serve applies when it loads them, `cases`
-// asks an auditor's questions, `bundle` packs and signs them, `key` makes what
+// asks an auditor's questions, `fmt` lays them out, `eval` asks one question,
+// `matrix` tells who sees what, `bundle` packs and signs them, `key` makes what
 // to sign with.
 func policyVerb(ctx context.Context, e *env, args []string) int {
 	if len(args) > 0 {
@@ -28,6 +29,12 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 			return policyCall(ctx, e, args[1:], policyCheck)
 		case "cases":
 			return policyCases(ctx, e, args[1:])
+		case "fmt":
+			return policyFmt(e, args[1:])
+		case "eval":
+			return policyEval(ctx, e, args[1:])
+		case "matrix":
+			return policyMatrix(ctx, e, args[1:])
 		case "bundle":
 			return policyBundle(ctx, e, args[1:])
 		case "key":
@@ -39,6 +46,9 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 	}
 	fmt.Fprintln(e.stderr, policyUsage)
 	fmt.Fprintln(e.stderr, casesUsage)
+	fmt.Fprintln(e.stderr, fmtUsage)
+	fmt.Fprintln(e.stderr, evalUsage)
+	fmt.Fprintln(e.stderr, matrixUsage)
 	fmt.Fprintln(e.stderr, bundleUsage)
 	fmt.Fprintln(e.stderr, keyUsage)
 	return exitUsage

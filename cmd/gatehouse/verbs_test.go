@@ -123,7 +123,9 @@ func shape(want string) *regexp.Regexp {
 func TestWrongCallsAreToldHow(t *testing.T) {
 	for _, line := range []string{
 		"", "nosuchverb", "serve", "serve -c x.yaml extra", "serve -x", "check", "check -c x.yaml extra", "explain -c x.yaml GET",
-		"explain -c x.yaml GET / --claims nonsense", "demo -x", "demo extra", "certs", "certs dev", "policy", "policy test", "policy cases", "version extra",
+		"explain -c x.yaml GET / --claims nonsense", "demo -x", "demo extra", "certs", "certs dev", "policy", "policy test", "policy cases",
+		"policy fmt", "policy fmt --check --write .", "policy fmt - .", "policy eval", "policy eval .", "policy eval --role hr", "policy matrix", "policy matrix .",
+		"policy matrix -c x.yaml --format pdf", "policy matrix -c x.yaml --format html --against .", "version extra",
 	} {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), &env{strings.NewReader(""), &out, &errs}, words(line)); code != exitUsage {

@@ -8,9 +8,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
-// silent reports a decision that lacks the word that the route requires; the
+// Silent reports a decision that lacks the word that the route requires; the
 // gateway refuses the request then.
-func (r Probe) silent(d *policies.Decision) bool {
+func (r Probe) Silent(d *policies.Decision) bool {
 	return r.Masks && !d.AllFields && len(d.Mask) == 0 && len(d.Expose) == 0 ||
 		r.Rows && !d.AllRows && len(d.Rows) == 0
 }

@@ -73,6 +73,7 @@ type Engine struct {
 	rules, files int
 	warnings     Mistakes // of the probes
 	tests        TestReport
+	vocabulary   Vocabulary
 }
 
 var _ policies.Decider = (*Engine)(nil)
@@ -104,7 +105,8 @@ func (s *Sources) Load(ctx context.Context) (*Engine, error) {
 	e := &Engine{
 		query: q, txn: g.txn, store: g.store, compiler: g.compiler, terms: newInputTerms(), budget: o.Budget,
 		headers: g.headers, rules: g.rules, files: len(g.modules), revision: src.revision(),
-		memo: memo.New(memo.Source{Compiler: g.compiler, Data: src.tree, Entry: entry()}, o.Memo),
+		vocabulary: vocabulary(g, src.tree),
+		memo:       memo.New(memo.Source{Compiler: g.compiler, Data: src.tree, Entry: entry()}, o.Memo),
 	}
 	if e.budget <= 0 {
 		e.budget = DefaultBudget

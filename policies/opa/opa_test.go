@@ -337,10 +337,17 @@ deny contains {"code": "never", "message": "Never."} if input.subject.role == "n
 		t.Fatal(err)
 	}
 	want := []opa.FiredRule{
-		{Name: "allow", Entry: "true", File: "p.rego", Line: 3},
 		{
-			Name: "mask", Entry: `{"action": "drop", "path": "$..salary"}`, File: "p.rego", Line: 9,
-			Title: "Salaries are nobody's business", Labels: map[string]string{"id": "HR-12"},
+			RulePlace: opa.RulePlace{Name: "allow", File: "p.rego", Line: 3}, Entry: "true",
+			Part: &policies.Decision{Allow: true},
+		},
+		{
+			RulePlace: opa.RulePlace{
+				Name: "mask", File: "p.rego", Line: 9,
+				Title: "Salaries are nobody's business", Labels: map[string]string{"id": "HR-12"},
+			},
+			Entry: `{"action": "drop", "path": "$..salary"}`,
+			Part:  &policies.Decision{Mask: []policies.Mask{{Path: "$..salary", Action: "drop"}}},
 		},
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -104,7 +104,7 @@ func (p *prober) try(ctx context.Context, r Probe, who string, subject *policies
 			return
 		}
 		// What cannot be decided is refused, and so is silence where a word is required.
-		if err != nil || !d.Allowed() || r.silent(d) {
+		if err != nil || !d.Allowed() || r.Silent(d) {
 			continue
 		}
 		if why := r.open(d, stranger); why != "" {

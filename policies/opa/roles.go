@@ -15,44 +15,67 @@ const maxRoles = 64
 // caller's role with, and by whose name rules look something up in the data.
 // One that it misses is not probed.
 func knownRoles(g *gated, tree map[string]any, asked []ast.Value) []string {
-	roles := map[string]bool{}
+	list := knownNames(g, tree, asked, subjectRef("role"), subjectRef("roles"))
+	return list[:min(len(list), maxRoles)]
+}
+
+// Vocabulary are names that the policies know people by: what they compare the
+// caller with, and by what they look something up in the data, sorted. What their
+// tests ask with does not count.
+type Vocabulary struct {
+	Roles, Branches []string
+}
+
+// Vocabulary tells which names the policies know.
+func (e *Engine) Vocabulary() Vocabulary { return e.vocabulary }
+
+func vocabulary(g *gated, tree map[string]any) Vocabulary {
+	return Vocabulary{
+		Roles:    knownNames(g, tree, nil, subjectRef("role"), subjectRef("roles")),
+		Branches: knownNames(g, tree, nil, subjectRef("branch"), subjectRef("branches")),
+	}
+}
+
+// knownNames lists what any of these values of the caller is asked with, compared
+// with and looked up by.
+func knownNames(g *gated, tree map[string]any, asked []ast.Value, values ...ast.Ref) []string {
+	names := map[string]bool{}
 	for _, q := range asked {
-		for _, path := range []ast.Ref{roleRef("role"), roleRef("roles")} {
+		for _, path := range values {
 			if v, err := q.Find(path[1:]); err == nil {
-				textsIn(ast.NewTerm(v), roles)
+				textsIn(ast.NewTerm(v), names)
 			}
 		}
 	}
 	for _, mod := range g.compiler.Modules {
 		for _, rule := range mod.Rules {
-			ruleRoles(rule, tree, roles)
+			ruleNamesOf(rule, tree, values, names)
 		}
 	}
-	delete(roles, "")
-	list := slices.Sorted(maps.Keys(roles))
-	return list[:min(len(list), maxRoles)]
+	delete(names, "")
+	return slices.Sorted(maps.Keys(names))
 }
 
-func roleRef(name string) ast.Ref {
+func subjectRef(name string) ast.Ref {
 	return ast.Ref{ast.InputRootDocument, ast.StringTerm("subject"), ast.StringTerm(name)}
 }
 
-// ruleRoles collects the texts of every expression of a compiled rule that has
-// the role of the caller in it.
-func ruleRoles(rule *ast.Rule, tree map[string]any, roles map[string]bool) {
-	aliases := map[string]bool{} // local variables that are the role
-	isRole := func(t *ast.Term) bool {
+// ruleNamesOf collects the texts of every expression of a compiled rule that has
+// one of these values of the caller in it.
+func ruleNamesOf(rule *ast.Rule, tree map[string]any, values []ast.Ref, names map[string]bool) {
+	aliases := map[string]bool{} // local variables that are such a value
+	isValue := func(t *ast.Term) bool {
 		switch v := t.Value.(type) {
 		case ast.Var:
 			return aliases[string(v)]
 		case ast.Ref:
-			return v.HasPrefix(roleRef("role")) || v.HasPrefix(roleRef("roles"))
+			return slices.ContainsFunc(values, func(r ast.Ref) bool { return v.HasPrefix(r) })
 		}
 		return false
 	}
 	ast.WalkExprs(rule, func(x *ast.Expr) bool {
 		terms, ok := x.Terms.([]*ast.Term)
-		if !ok || !slices.ContainsFunc(terms, isRole) {
+		if !ok || !slices.ContainsFunc(terms, isValue) {
 			return false
 		}
 		for _, t := range terms[1:] {
@@ -60,15 +83,15 @@ func ruleRoles(rule *ast.Rule, tree map[string]any, roles map[string]bool) {
 				aliases[string(v)] = true
 			}
 			if isConstant(t) {
-				textsIn(t, roles)
+				textsIn(t, names)
 			}
 		}
 		return false
 	})
 	ast.WalkRefs(rule, func(r ast.Ref) bool {
 		for i, step := range r {
-			if i > 1 && isRole(step) && r[0].Equal(ast.DefaultRootDocument) {
-				keysAt(tree, r[1:i], roles)
+			if i > 1 && isValue(step) && r[0].Equal(ast.DefaultRootDocument) {
+				keysAt(tree, r[1:i], names)
 			}
 		}
 		return false

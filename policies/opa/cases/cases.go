@@ -90,6 +90,22 @@ func Run(ctx context.Context, d policies.Decider, fsys fs.FS) ([]Result, error) 
 	return out, nil
 }
 
+// Questions are what the cases of fsys ask, in their order. They are read as
+// [Run] reads them.
+func Questions(fsys fs.FS) ([]*policies.Input, error) {
+	files, err := read(fsys)
+	if err != nil {
+		return nil, err
+	}
+	var out []*policies.Input
+	for _, f := range files {
+		for _, c := range f.cases {
+			out = append(out, c.input)
+		}
+	}
+	return out, nil
+}
+
 // file is one file of cases, ready to be asked.
 type file struct {
 	name  string

@@ -13,19 +13,14 @@ import (
 // lists exactly, the strictest mask wins, and show lifts what was matched at
 // the very place or above it.
 
-// actionAt gives what is done to the value at the place, "" for nothing. A
-// value that is not on the allow list is dropped.
-func actionAt(d *policies.Decision, place string) string {
-	names := split(place)
-	if len(d.Expose) > 0 && !slices.ContainsFunc(d.Expose, func(path string) bool {
-		return covers(parse(path), names, exact)
-	}) {
-		return policies.ActionDrop
-	}
+// ActionAt gives what the masks of a decision do to the value at the place that
+// the names lead to, "" for nothing. An allow list is another matter: see
+// [ExposedAt].
+func ActionAt(d *policies.Decision, names []string) string {
 	strength := policies.MaskActions() // strictest first
 	least := len(strength)
 	for _, m := range d.Mask {
-		path := parse(m.Path)
+		path := Parse(m.Path)
 		if m.Action == policies.ActionShow {
 			if matches(path, names, loose) {
 				return ""
@@ -42,10 +37,27 @@ func actionAt(d *policies.Decision, place string) string {
 	return strength[max(least, 0)]
 }
 
+// ExposedAt reports whether the value at the place passes the allow list of a
+// decision, or there is none. What does not pass is dropped.
+func ExposedAt(d *policies.Decision, names []string) bool {
+	return len(d.Expose) == 0 || slices.ContainsFunc(d.Expose, func(path string) bool {
+		return covers(Parse(path), names, exact)
+	})
+}
+
+// actionAt gives what is done to the value at a place of a case, "" for nothing.
+func actionAt(d *policies.Decision, place string) string {
+	names := split(place)
+	if !ExposedAt(d, names) {
+		return policies.ActionDrop
+	}
+	return ActionAt(d, names)
+}
+
 // protectedAt reports whether the request may not write the value at the place.
 func protectedAt(d *policies.Decision, place string) bool {
 	return slices.ContainsFunc(d.Protect, func(p policies.Protect) bool {
-		return covers(parse(p.Path), split(place), loose)
+		return covers(Parse(p.Path), split(place), loose)
 	})
 }
 
@@ -59,20 +71,20 @@ func split(place string) []string {
 	return strings.Split(place, ".")
 }
 
-// step is one segment of a path.
-type step struct {
-	name string
-	any  bool // any name
-	deep bool // at any depth below
+// Step is one segment of a path.
+type Step struct {
+	Name string
+	Any  bool // any name
+	Deep bool // at any depth below
 }
 
-// parse reads a path that the policies gave, which is therefore well formed.
-func parse(path string) []step {
-	var out []step
+// Parse reads a path that the policies gave, which is therefore well formed.
+func Parse(path string) []Step {
+	var out []Step
 	rest := strings.TrimPrefix(path, "$")
 	for rest != "" {
-		var s step
-		if rest, s.deep = strings.CutPrefix(rest, ".."); !s.deep {
+		var s Step
+		if rest, s.Deep = strings.CutPrefix(rest, ".."); !s.Deep {
 			rest = strings.TrimPrefix(rest, ".")
 		}
 		switch {
@@ -80,15 +92,15 @@ func parse(path string) []step {
 			rest = rest[len("[*]"):]
 			continue // elements have no names
 		case strings.HasPrefix(rest, "["):
-			s.name, rest, _ = strings.Cut(rest[1:], "]")
-			s.name = strings.Trim(s.name, `'"`)
+			s.Name, rest, _ = strings.Cut(rest[1:], "]")
+			s.Name = strings.Trim(s.Name, `'"`)
 		default:
 			end := strings.IndexAny(rest, ".[")
 			if end < 0 {
 				end = len(rest)
 			}
-			s.name, rest = rest[:end], rest[end:]
-			s.any = s.name == "*"
+			s.Name, rest = rest[:end], rest[end:]
+			s.Any = s.Name == "*"
 		}
 		out = append(out, s)
 	}
@@ -96,7 +108,7 @@ func parse(path string) []step {
 }
 
 // covers reports whether the path matches the place or a container of it.
-func covers(path []step, names []string, equal func(a, b string) bool) bool {
+func covers(path []Step, names []string, equal func(a, b string) bool) bool {
 	for n := range len(names) + 1 {
 		if matches(path, names[:n], equal) {
 			return true
@@ -106,15 +118,15 @@ func covers(path []step, names []string, equal func(a, b string) bool) bool {
 }
 
 // matches reports whether the path matches exactly the place.
-func matches(path []step, names []string, equal func(a, b string) bool) bool {
+func matches(path []Step, names []string, equal func(a, b string) bool) bool {
 	if len(path) == 0 {
 		return len(names) == 0
 	}
 	for i, name := range names {
-		if i > 0 && !path[0].deep {
+		if i > 0 && !path[0].Deep {
 			return false
 		}
-		if (path[0].any || equal(path[0].name, name)) && matches(path[1:], names[i+1:], equal) {
+		if (path[0].Any || equal(path[0].Name, name)) && matches(path[1:], names[i+1:], equal) {
 			return true
 		}
 	}
@@ -125,9 +137,10 @@ func exact(a, b string) bool { return a == b }
 
 // loose is how the names of masks match: without regard to case, hyphens and
 // underscores, and to the two letters that fold to ASCII ones.
-func loose(a, b string) bool { return fold(a) == fold(b) }
+func loose(a, b string) bool { return Fold(a) == Fold(b) }
 
-func fold(name string) string {
+// Fold gives equal texts for names that masks take for the same.
+func Fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '_' || r == '-':
