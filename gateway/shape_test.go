@@ -19,7 +19,7 @@ const module = "github.com/gatehouse-dev/gatehouse"
 // Replacing a library then touches one room.
 func home() map[string][]string {
 	return map[string][]string{
-		"github.com/open-policy-agent/opa":       {"policies/opa", "policies/opa/cases"},
+		"github.com/open-policy-agent/opa":       {"policies/opa", "policies/opa/cases", "policies/opa/bundle"},
 		"github.com/lestrrat-go/jwx":             {"middleware/authn"},
 		"github.com/ulule/limiter":               {"middleware/ratelimit"},
 		"github.com/redis/go-redis":              {"middleware/ratelimit"},
@@ -59,7 +59,7 @@ func mayImport() map[string][]string {
 		"middleware/mask":           append([]string{"middleware/mask/*"}, stage...),
 		"gateway/telemetry":         {"middleware", "config"},
 		"gateway/upstream":          {"middleware", "config", "certs"},
-		"gateway":                   {"gateway/telemetry", "gateway/upstream", "middleware", "middleware/*", "policies", "policies/opa", "config", "certs"},
+		"gateway":                   {"gateway/telemetry", "gateway/upstream", "middleware", "middleware/*", "policies", "policies/opa", "policies/opa/bundle", "config", "certs"},
 		"gateway/admin":             {"gateway", "middleware/authn", "config", "certs"},
 		"cmd/gatehouse/demo":        {"certs", "policies"},
 		"cmd/gatehouse":             {"cmd/gatehouse/demo", "gateway", "gateway/admin", "gateway/telemetry", "middleware/*", "policies", "policies/opa", "policies/opa/*", "config", "certs"},
