@@ -46,7 +46,9 @@ func mayImport() map[string][]string {
 		"config":                    {},
 		"config/reference":          {"config"},
 		"policies":                  {},
-		"policies/opa":              {"policies"},
+		"policies/compare":          {"policies"},
+		"policies/record":           {"policies"},
+		"policies/opa":              {"policies", "policies/record"},
 		"policies/opa/*":            {"policies", "policies/opa", "policies/opa/*"},
 		"certs":                     {"config"},
 		"middleware":                {"config", "policies"},
@@ -59,10 +61,10 @@ func mayImport() map[string][]string {
 		"middleware/mask":           append([]string{"middleware/mask/*"}, stage...),
 		"gateway/telemetry":         {"middleware", "config"},
 		"gateway/upstream":          {"middleware", "config", "certs"},
-		"gateway":                   {"gateway/telemetry", "gateway/upstream", "middleware", "middleware/*", "policies", "policies/opa", "policies/opa/bundle", "config", "certs"},
+		"gateway":                   {"gateway/telemetry", "gateway/upstream", "middleware", "middleware/*", "policies", "policies/*", "policies/opa/bundle", "config", "certs"},
 		"gateway/admin":             {"gateway", "middleware/authn", "config", "certs"},
 		"cmd/gatehouse/demo":        {"certs", "policies"},
-		"cmd/gatehouse":             {"cmd/gatehouse/demo", "gateway", "gateway/admin", "gateway/telemetry", "middleware/*", "policies", "policies/opa", "policies/opa/*", "config", "certs"},
+		"cmd/gatehouse":             {"cmd/gatehouse/demo", "gateway", "gateway/admin", "gateway/telemetry", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs"},
 		"bench":                     {"gateway", "gateway/*", "config", "certs", "cmd/gatehouse/demo"},
 	}
 }

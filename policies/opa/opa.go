@@ -43,6 +43,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/record"
 )
 
 // DefaultBudget is the time one decision may take where Options name none.
@@ -63,6 +64,7 @@ type Engine struct {
 	revision     string
 	rules, files int
 	tests        TestReport
+	mask         *record.Mask
 }
 
 var _ policies.Decider = (*Engine)(nil)
@@ -93,6 +95,9 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	}
 	if e.budget <= 0 {
 		e.budget = DefaultBudget
+	}
+	if e.mask, err = src.recordMask(ctx, g); err != nil {
+		return nil, err
 	}
 	if err := src.prove(ctx, e, g, o); err != nil {
 		return nil, err
