@@ -21,8 +21,9 @@ func Default() *Config {
 			Upstream: Duration(30 * time.Second),
 			Drain:    Duration(25 * time.Second),
 		},
-		Limits:   Limits{HeaderBytes: 32 << 10, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
-		Policies: Policies{Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on"},
+		Limits:    Limits{HeaderBytes: 32 << 10, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
+		Policies:  Policies{Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on", ShadowSample: 0.1},
+		Decisions: Decisions{Sample: 1, Queue: 4096},
 	}
 }
 
