@@ -32,6 +32,8 @@ type Plan struct {
 	adminTLS  *tls.Config
 	decider   policies.Decider
 	bundle    *bundle.Source // nil where the policies come from folders
+	shadow    *shadow        // nil where no other policies are judged
+	shadowErr error          // why they are not
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
 	store     *ratelimit.Store

@@ -98,7 +98,7 @@ func sameFolders(a, b config.Policies) bool {
 		}
 		return p.Bundle.Cache
 	}
-	return a.Path == b.Path && a.Data == b.Data && cache(a) == cache(b)
+	return a.Path == b.Path && a.Data == b.Data && cache(a) == cache(b) && a.Shadow == b.Shadow && a.ShadowData == b.ShadowData
 }
 
 // compile makes a plan.

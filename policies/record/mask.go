@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,9 @@ import (
 // A pointer leads into the question (/input/…) or into the decision
 // (/result/…). One that leads nowhere in a record changes nothing there; upsert
 // adds the last member where what holds it is there.
+//
+// What a pointer takes out of the subject (its id, say) goes from the claims as
+// well, whatever the claim is called that it came from.
 //
 // A nil Mask keeps nothing out.
 type Mask struct{ rules []maskRule }
@@ -155,6 +159,9 @@ func (m *Mask) apply(event map[string]any, c *reduction) {
 
 func (r *maskRule) apply(event map[string]any, c *reduction) {
 	last := len(r.parts) - 1
+	if subject, ok := step(event["input"], "subject").(map[string]any); ok && last == 2 && r.parts[1] == "subject" && r.parts[2] != "claims" {
+		c.claims(subject["claims"], subject[r.parts[2]], "/input/subject/claims")
+	}
 	var at any = event
 	for _, p := range r.parts[:last] {
 		at = step(at, p)
@@ -180,6 +187,23 @@ func (r *maskRule) apply(event map[string]any, c *reduction) {
 			}
 			c.masked = append(c.masked, r.pointer)
 		}
+	}
+}
+
+// claims takes out every claim with the value.
+func (c *reduction) claims(v, value any, at string) {
+	claims, ok := v.(map[string]any)
+	if list, isList := value.([]any); !ok || value == nil || value == "" || isList && len(list) == 0 {
+		return
+	}
+	for name, claim := range claims {
+		inner := at + "/" + escape(name)
+		if reflect.DeepEqual(claim, value) {
+			delete(claims, name)
+			c.erased = append(c.erased, inner)
+			continue
+		}
+		c.claims(claim, value, inner)
 	}
 }
 

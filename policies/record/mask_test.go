@@ -47,6 +47,32 @@ func TestMask(t *testing.T) {
 	}
 }
 
+// TestMaskOfTheSubject: who is taken out of the subject is not left in the
+// claims, under whatever name.
+func TestMaskOfTheSubject(t *testing.T) {
+	m, err := NewMask([]any{"/input/subject/id", map[string]any{"op": "upsert", "path": "/input/subject/roles", "value": []any{}}, "/input/subject/branch"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := question()
+	in.Subject.Claims = map[string]any{
+		"sub": "u7", "employee": map[string]any{"number": "u7", "branch": ""}, "groups": []any{"hr"}, "amr": []any{}, "email": "u7@acme.example",
+	}
+	e := entry(in, nil)
+	e.Mask = m
+	got := readBack(t, written(t, Options{}, e))
+	claims := map[string]any{"employee": map[string]any{"branch": ""}, "amr": []any{}, "email": "u7@acme.example"}
+	if diff := cmp.Diff(claims, got.Input.Subject.Claims); diff != "" || got.Input.Subject.ID != "" || len(got.Input.Subject.Roles) > 0 {
+		t.Errorf("%+v\n%s", got.Input.Subject, diff)
+	}
+	erased := []string{
+		"/input/subject/branch", "/input/subject/claims/employee/number", "/input/subject/claims/groups", "/input/subject/claims/sub", "/input/subject/id",
+	}
+	if diff := cmp.Diff(erased, got.Erased); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestMaskOfNobody: pointers below a subject that is not there change nothing,
 // and what is left of a question can still be read.
 func TestMaskOfNobody(t *testing.T) {

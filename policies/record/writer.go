@@ -5,8 +5,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-
-	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
 // Why a decision is not on record.
@@ -16,13 +14,10 @@ const (
 )
 
 const (
-	// maxBytes bounds roughly what the questions in the queue take, since bodies
-	// and claims have no size of their own.
+	// maxBytes bounds roughly what the questions in the queue take.
 	maxBytes = 64 << 20
 	// batch is how much is written at once, at most a record more.
 	batch = 256 << 10
-	// base is what an entry counts beside its claims and body.
-	base = 512
 )
 
 // Options say how decisions are written.
@@ -77,7 +72,7 @@ func (w *Writer) Write(e Entry) {
 		in.Body = nil
 		e.Input, e.bodiless = &in, true
 	}
-	q := queued{e, weigh(e.Input)}
+	q := queued{e, e.Input.Weight()}
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
@@ -143,40 +138,4 @@ func (w *Writer) flush(lines *bytes.Buffer, n int) {
 		}
 	}
 	lines.Reset()
-}
-
-// weigh tells roughly what a question takes.
-func weigh(in *policies.Input) int64 {
-	size := base + weight(in.Body)
-	if in.Subject != nil {
-		size += weight(in.Subject.Claims)
-	}
-	for k, v := range in.Resource.Query {
-		size += int64(len(k))
-		for _, s := range v {
-			size += int64(len(s)) + 16
-		}
-	}
-	return size
-}
-
-func weight(v any) int64 {
-	const word = 16
-	switch v := v.(type) {
-	case string:
-		return word + int64(len(v))
-	case map[string]any:
-		size := int64(3 * word)
-		for k, e := range v {
-			size += word + int64(len(k)) + weight(e)
-		}
-		return size
-	case []any:
-		size := int64(2 * word)
-		for _, e := range v {
-			size += weight(e)
-		}
-		return size
-	}
-	return word
 }
