@@ -48,6 +48,7 @@ func mayImport() map[string][]string {
 		"policies":                  {},
 		"policies/compare":          {"policies"},
 		"policies/record":           {"policies"},
+		"policies/replay":           {"policies", "policies/compare", "policies/record"},
 		"policies/opa":              {"policies", "policies/record"},
 		"policies/opa/*":            {"policies", "policies/opa", "policies/opa/*"},
 		"certs":                     {"config"},

@@ -40,7 +40,7 @@ func verbs() []verb {
 		{"explain", "-c FILE METHOD URL [--claims JSON] [--json]", "tell what would be done with a request", explainVerb},
 		{"demo", "[--check] [--address HOST:PORT] [--admin HOST:PORT]", "run the gateway in front of a sample company", demoVerb},
 		{"certs", "dev [-client NAME] DIR [HOST…]", "make a local authority and a server certificate", certsVerb},
-		{"policy", "test|check|cases [-c FILE] [--data DIR] [--json] …", "test policies, check them as serve does, ask an auditor's cases", policyVerb},
+		{"policy", "test|check|cases|replay [-c FILE] [--data DIR] [--json] …", "test policies, check them as serve does, ask an auditor's cases", policyVerb},
 		{"version", "", "print the version, Go and the policy engine", versionVerb},
 	}
 }

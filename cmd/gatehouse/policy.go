@@ -17,7 +17,7 @@ const policyUsage = "usage: gatehouse policy test|check [-c FILE] [--data DIR] [
 
 // policyVerb is what the security team works with: `test` runs the policies'
 // own tests, `check` is the gate that serve applies when it loads them, `cases`
-// asks an auditor's questions, `bundle` packs and signs them, `key` makes what
+// asks an auditor's questions, `replay` those that were asked before, `bundle` packs and signs them, `key` makes what
 // to sign with.
 func policyVerb(ctx context.Context, e *env, args []string) int {
 	if len(args) > 0 {
@@ -28,6 +28,8 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 			return policyCall(ctx, e, args[1:], policyCheck)
 		case "cases":
 			return policyCases(ctx, e, args[1:])
+		case "replay":
+			return policyReplay(ctx, e, args[1:])
 		case "bundle":
 			return policyBundle(ctx, e, args[1:])
 		case "key":
@@ -39,6 +41,7 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 	}
 	fmt.Fprintln(e.stderr, policyUsage)
 	fmt.Fprintln(e.stderr, casesUsage)
+	fmt.Fprintln(e.stderr, replayUsage)
 	fmt.Fprintln(e.stderr, bundleUsage)
 	fmt.Fprintln(e.stderr, keyUsage)
 	return exitUsage

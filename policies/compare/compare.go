@@ -84,14 +84,26 @@ type Difference struct {
 
 // String says it in a line: "newly visible $..salary: redact -> shown".
 func (d Difference) String() string {
-	out := d.Kind.words()
-	if d.What != "" {
-		out += " " + d.What
+	detail := d.Detail()
+	switch {
+	case d.What != "":
+		return d.Kind.words() + " " + detail
+	case detail != "":
+		return d.Kind.words() + ": " + detail
 	}
-	if d.Before != "" || d.After != "" {
-		out += ": " + cmp.Or(d.Before, "nothing") + " -> " + cmp.Or(d.After, "nothing")
+	return d.Kind.words()
+}
+
+// Detail says it without the kind: "$..salary: redact -> shown".
+func (d Difference) Detail() string {
+	out := d.What
+	if d.Before == "" && d.After == "" {
+		return out
 	}
-	return out
+	if out != "" {
+		out += ": "
+	}
+	return out + cmp.Or(d.Before, "nothing") + " -> " + cmp.Or(d.After, "nothing")
 }
 
 // Answer is what a policy made of a question: a decision, or nil where it could
