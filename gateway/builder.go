@@ -262,6 +262,10 @@ func (b *builder) openState() {
 	if err != nil {
 		b.mistake("guard", err)
 	}
+	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })
+	if err != nil {
+		b.mistake("policies", err)
+	}
 	b.sessions, err = hold(b.plan.lease, "sessions", nil, func() (*session.Store, error) {
 		return session.NewStore(maxSessions), nil
 	})

@@ -34,6 +34,7 @@ type Plan struct {
 	bundle    *bundle.Source // nil where the policies come from folders
 	shadow    *shadow        // nil where no other policies are judged
 	shadowErr error          // why they are not
+	recent    *recent        // outlives the plan
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
 	store     *ratelimit.Store

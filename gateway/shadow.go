@@ -160,7 +160,7 @@ func (s *shadow) judge(ctx context.Context, j *judgement) {
 	differences := compare.Answers(compare.Answer{Decision: j.decision}, compare.Answer{Decision: d})
 	s.mu.Lock()
 	s.judged++
-	s.found.Add(j.in.Resource.Route, role(j.in), j.in.Context.RequestID, differences)
+	s.found.Add(j.in.Resource.Route, role(j.in), j.in.Context.RequestID, 1, differences)
 	s.mu.Unlock()
 	result := "same"
 	switch {

@@ -36,7 +36,7 @@ func (b *builder) witness() policies.Decider {
 		return nil
 	}
 	w := &witnessed{Decider: b.decider}
-	for _, see := range []func(*judgement){b.recorder(), b.plan.shadow.witness()} {
+	for _, see := range []func(*judgement){b.recorder(), b.plan.shadow.witness(), b.plan.recent.witness()} {
 		if see != nil {
 			w.witnesses = append(w.witnesses, see)
 		}

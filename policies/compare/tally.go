@@ -2,6 +2,7 @@ package compare
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -34,8 +35,18 @@ type key struct {
 	route, role string
 }
 
-// Add counts the differences that a request met.
-func (t *Tally) Add(route, role, id string, found []Difference) {
+// String says it in a line: "newly visible $..salary: redact -> shown (employees,
+// staff, 12 times)".
+func (g Group) String() string {
+	role, times := cmp.Or(g.Role, "no role"), "once"
+	if g.Count != 1 {
+		times = fmt.Sprintf("%d times", g.Count)
+	}
+	return fmt.Sprintf("%v (%s, %s, %s)", g.Difference, g.Route, role, times)
+}
+
+// Add counts the differences that a request met, as often as it was met.
+func (t *Tally) Add(route, role, id string, times int, found []Difference) {
 	if t.groups == nil {
 		t.groups, t.met = map[key]*Group{}, map[key]int{}
 	}
@@ -47,7 +58,7 @@ func (t *Tally) Add(route, role, id string, found []Difference) {
 			g = &Group{Difference: d, Route: strings.Clone(route), Role: strings.Clone(role), First: id}
 			t.groups[k] = g
 		}
-		g.Count++
+		g.Count += times
 		g.Last = id
 		t.clock++
 		t.met[k] = t.clock
@@ -86,12 +97,7 @@ func (t *Tally) Groups() []Group {
 	return out
 }
 
-// Opens reports whether any group gives somebody more than before.
-func (t *Tally) Opens() bool {
-	for k := range t.groups {
-		if k.Kind.Opens() {
-			return true
-		}
-	}
-	return false
+// Opens reports whether any of the differences gives somebody more than before.
+func Opens(list []Difference) bool {
+	return slices.ContainsFunc(list, func(d Difference) bool { return d.Kind.Opens() })
 }

@@ -82,12 +82,12 @@ func (r *Report) add(rec *record.Record, differences []compare.Difference, found
 	if len(differences) > 0 {
 		r.Different++
 	}
-	if slices.ContainsFunc(differences, func(d compare.Difference) bool { return d.Kind.Opens() }) {
+	if compare.Opens(differences) {
 		r.Opened++
 	}
 	role := ""
 	if s := rec.Input.Subject; s != nil {
 		role = s.Role
 	}
-	found.Add(rec.Input.Resource.Route, role, rec.ID, differences)
+	found.Add(rec.Input.Resource.Route, role, rec.ID, 1, differences)
 }
