@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +24,8 @@ import (
 // adds the last member where what holds it is there.
 //
 // What a pointer takes out of the subject (its id, say) goes from the claims as
-// well, whatever the claim is called that it came from.
+// well, whatever the claim is called that it came from, and what it takes out of
+// the parameters of the path goes from the path.
 //
 // A nil Mask keeps nothing out.
 type Mask struct{ rules []maskRule }
@@ -110,10 +111,11 @@ func (r *maskRule) fits() error {
 		Expose: []string{text}, Classified: []string{text}, Protect: []policies.Protect{{}}, Require: []policies.Require{{ACR: text}},
 		Headers: map[string]policies.Value{}, Region: text, Audit: text, AllFields: true, AllRows: true, Revision: text,
 	}
-	event, err := tree(in, d)
+	result, err := decisionTree(d)
 	if err != nil {
 		return err
 	}
+	event := object{"input": questionTree(in), "result": result}
 	if name := unknown(event, r.parts); name != "" {
 		return fmt.Errorf("%q leads nowhere: there is no %q", r.pointer, name)
 	}
@@ -147,6 +149,11 @@ func unknown(v any, steps []string) string {
 	return ""
 }
 
+// inDecision reports whether the mask names anything of the decision.
+func (m *Mask) inDecision() bool {
+	return m != nil && slices.ContainsFunc(m.rules, func(r maskRule) bool { return r.parts[0] == "result" })
+}
+
 // apply takes out of an event what the mask names.
 func (m *Mask) apply(event map[string]any, c *reduction) {
 	if m == nil {
@@ -159,14 +166,17 @@ func (m *Mask) apply(event map[string]any, c *reduction) {
 
 func (r *maskRule) apply(event map[string]any, c *reduction) {
 	last := len(r.parts) - 1
-	if subject, ok := step(event["input"], "subject").(map[string]any); ok && last == 2 && r.parts[1] == "subject" && r.parts[2] != "claims" {
-		c.claims(subject["claims"], subject[r.parts[2]], "/input/subject/claims")
-	}
 	var at any = event
 	for _, p := range r.parts[:last] {
 		at = step(at, p)
 	}
 	name := r.parts[last]
+	switch holder := "/" + strings.Join(r.parts[:last], "/"); {
+	case holder == "/input/subject" && name != "claims":
+		c.claims(step(at, "claims"), step(at, name), "/input/subject/claims")
+	case holder == params:
+		c.path(event, step(at, name))
+	}
 	switch v := at.(type) {
 	case map[string]any:
 		_, there := v[name]
@@ -187,23 +197,6 @@ func (r *maskRule) apply(event map[string]any, c *reduction) {
 			}
 			c.masked = append(c.masked, r.pointer)
 		}
-	}
-}
-
-// claims takes out every claim with the value.
-func (c *reduction) claims(v, value any, at string) {
-	claims, ok := v.(map[string]any)
-	if list, isList := value.([]any); !ok || value == nil || value == "" || isList && len(list) == 0 {
-		return
-	}
-	for name, claim := range claims {
-		inner := at + "/" + escape(name)
-		if reflect.DeepEqual(claim, value) {
-			delete(claims, name)
-			c.erased = append(c.erased, inner)
-			continue
-		}
-		c.claims(claim, value, inner)
 	}
 }
 

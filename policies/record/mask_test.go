@@ -73,6 +73,32 @@ func TestMaskOfTheSubject(t *testing.T) {
 	}
 }
 
+// TestMaskOfAParameter: what is taken out of the parameters of a path is not
+// left in the path, whether the policies name it or its own name does.
+func TestMaskOfAParameter(t *testing.T) {
+	m, err := NewMask([]any{"/input/resource/params/id"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := question()
+	in.Resource.Path, in.Resource.Segments = "/api/7/reset/s3cr3t/77", []string{"api", "7", "reset", "s3cr3t", "77"}
+	in.Resource.Params = map[string]string{"id": "7", "reset_token": "s3cr3t", "kind": "reset", "pin": ""}
+	e := entry(in, nil)
+	e.Mask = m
+	got := readBack(t, written(t, Options{}, e))
+	want := policies.Resource{
+		Route: "employees", Host: "h", Path: "/api/***/reset/***/77", Segments: []string{"api", "***", "reset", "***", "77"},
+		Params: map[string]string{"kind": "reset"}, Query: map[string][]string{"page": {"1"}},
+	}
+	if diff := cmp.Diff(want, got.Input.Resource); diff != "" {
+		t.Error(diff)
+	}
+	masked := []string{"/input/resource/path", "/input/resource/segments/1", "/input/resource/segments/3"}
+	if diff := cmp.Diff(masked, got.Masked); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestMaskOfNobody: pointers below a subject that is not there change nothing,
 // and what is left of a question can still be read.
 func TestMaskOfNobody(t *testing.T) {

@@ -113,9 +113,11 @@ func (e *Entry) line(forms *regexp.Regexp) (text []byte, err error) {
 	if e.Labels != nil {
 		r.Labels = e.Labels(e.Input)
 	}
-	event, err := tree(e.Input, e.Decision)
-	if err != nil {
-		return nil, err
+	event := object{"input": questionTree(e.Input)}
+	if e.Decision != nil {
+		if event["result"], err = e.result(); err != nil {
+			return nil, err
+		}
 	}
 	cut.secrets(event, forms)
 	e.Mask.apply(event, &cut)
@@ -127,19 +129,14 @@ func (e *Entry) line(forms *regexp.Regexp) (text []byte, err error) {
 	}{r, event["input"], event["result"]})
 }
 
-// tree gives question and decision as what a JSON decoder makes of them, so
-// that pointers can be followed and nothing is shared.
-func tree(in *policies.Input, d *policies.Decision) (map[string]any, error) {
-	event := map[string]any{"input": in}
-	if d != nil {
-		event["result"] = d
+// result gives the decision as text or, where something in it may have to be
+// taken out, as a tree.
+func (e *Entry) result() (any, error) {
+	text, done, err := decisionText(e.Decision, e.Mask)
+	if done || err != nil {
+		return text, err
 	}
-	text, err := json.Marshal(event)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]any{}
-	return out, decode(text, &out)
+	return decisionTree(e.Decision)
 }
 
 func sorted(list []string) []string {

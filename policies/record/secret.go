@@ -25,11 +25,15 @@ func (c *reduction) secrets(event map[string]any, forms *regexp.Regexp) {
 			event[top] = s.value(v, "/"+top)
 		}
 	}
+	for _, v := range s.params {
+		c.path(event, v)
+	}
 }
 
 type searcher struct {
-	cut   *reduction
-	forms *regexp.Regexp
+	cut    *reduction
+	forms  *regexp.Regexp
+	params []any // of the path, that were taken out
 }
 
 // value gives v without secrets. The tree belongs to the record: it is changed
@@ -50,6 +54,9 @@ func (s *searcher) value(v any, at string) any {
 		for name := range v {
 			inner := at + "/" + escape(name)
 			if secretName(name) {
+				if at == params {
+					s.params = append(s.params, v[name])
+				}
 				delete(v, name)
 				s.cut.erased = append(s.cut.erased, inner)
 				continue
@@ -85,10 +92,10 @@ func secretName(name string) bool {
 			return true
 		}
 	}
-	for _, end := range []string{"token", "jwt", "assertion", "sessionid", "otp", "signature"} {
+	for _, end := range []string{"token", "tokens", "jwt", "assertion", "sessionid", "otp", "signature"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}
 	}
-	return name == "pin" || name == "pwd" || name == "pass"
+	return name == "pin" || name == "sig" || name == "pwd" || name == "pass"
 }
