@@ -28,6 +28,7 @@ func (k *checker) config() {
 	k.store()
 	k.rateLimits()
 	k.policies()
+	k.decisions()
 	k.masking()
 	k.routes()
 }
@@ -122,6 +123,9 @@ func isToken(s string) bool {
 // of the file.
 func (c *Config) Warnings() Mistakes {
 	r := &report{source: c.source, wrong: map[string]bool{}}
+	if out := c.Decisions.Output; out != "" && out == c.Log.Output {
+		r.mistake("decisions.output", "the log goes there as well; `gatehouse policy replay` takes only what holds nothing but decisions")
+	}
 	for key, value := range map[string]string{"tests": c.Policies.Tests, "probes": c.Policies.Probes} {
 		if value == "off" {
 			r.mistake(join("policies", key), "the policies' %s are off: nothing tries the policies before they decide", key)

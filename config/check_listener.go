@@ -50,9 +50,7 @@ func (k *checker) admin() {
 }
 
 func (k *checker) telemetry() {
-	if s := k.c.Tracing.Sample; s < 0 || s > 1 {
-		k.mistake("tracing.sample", "sample is a share from 0 to 1, not %v", s)
-	}
+	k.share("tracing.sample", k.c.Tracing.Sample)
 	if k.c.Tracing.OTLP != "" {
 		k.url("tracing.otlp", k.c.Tracing.OTLP)
 	}

@@ -20,6 +20,10 @@ func (k *checker) policies() {
 		k.mistake("policies.coverage", "coverage is that of the tests, which are off")
 	}
 	k.bundle(p)
+	k.share("policies.shadow_sample", p.ShadowSample)
+	if p.ShadowData != "" && p.Shadow == "" && !k.unread("policies.shadow") {
+		k.mistake("policies.shadow_data", "shadow_data is for the policies of shadow, which are not named")
+	}
 	if p.Path != "" || p.Bundle != nil || k.unreadIn("policies", "path", "bundle") {
 		return
 	}
@@ -44,6 +48,23 @@ func (k *checker) bundle(p Policies) {
 	}
 	if u := k.url("policies.bundle.source", p.Bundle.Source); u != nil && plain(u) {
 		k.mistake("policies.bundle.source", "%q: only https keeps others from holding bundles back", p.Bundle.Source)
+	}
+}
+
+// decisions keeps records of decisions apart from the other log: who reads them
+// back takes nothing else for one.
+func (k *checker) decisions() {
+	d := k.c.Decisions
+	k.share("decisions.sample", d.Sample)
+	if d.Output != "" && d.Output != "stdout" && d.Output != "stderr" && d.Output == k.c.Log.Output {
+		k.mistake("decisions.output", "the log is written to this file already")
+	}
+}
+
+// share checks a part of a whole.
+func (k *checker) share(path string, v float64) {
+	if v < 0 || v > 1 {
+		k.mistake(path, "%s is a share from 0 to 1, not %v", path[strings.LastIndexByte(path, '.')+1:], v)
 	}
 }
 

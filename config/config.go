@@ -61,6 +61,8 @@ type Config struct {
 	// Policies are the Rego policies that decide. Required unless every route
 	// says `policy: off`.
 	Policies Policies `yaml:"policies"`
+	// Decisions says where decisions go on record. Default: nowhere.
+	Decisions Decisions `yaml:"decisions"`
 	// Masking holds the keys of the mask actions hash and tokenize.
 	Masking Masking `yaml:"masking"`
 	// Routes say which requests go where, and what is done to them. At least

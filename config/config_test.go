@@ -158,6 +158,7 @@ func TestWarnings(t *testing.T) {
 		`14:5: route "neither" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
 		`22:13: route "off" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
 		`33:19: rate limit "per-user" counts by subject.id, and a public route has no subject`,
+		"35:21: the log goes there as well; `gatehouse policy replay` takes only what holds nothing but decisions",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

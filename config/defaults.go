@@ -24,8 +24,9 @@ func Default() *Config {
 		Limits: Limits{HeaderBytes: 32 << 10, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
 		Policies: Policies{
 			Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on",
-			Memo: PolicyMemo{Entries: 16384, AuditEvery: 1000},
+			Memo: PolicyMemo{Entries: 16384, AuditEvery: 1000}, ShadowSample: 0.1,
 		},
+		Decisions: Decisions{Sample: 1, Queue: 4096},
 	}
 }
 

@@ -31,6 +31,18 @@ type Policies struct {
 	Probes string `yaml:"probes" oneof:"on off"`
 	// Memo says how decisions are remembered.
 	Memo PolicyMemo `yaml:"memo"`
+	// Shadow is a folder of other policies that are judged beside these on live
+	// traffic: in the background, without touching an answer. What they would
+	// change is counted, and listed at /admin/shadow. Where something is wrong
+	// with them `gatehouse check` fails; a gateway goes on without them and says
+	// so. Default: none.
+	Shadow string `yaml:"shadow" is:"folder"`
+	// ShadowData is a folder of data for the policies of `shadow`. Default: that
+	// of `data`.
+	ShadowData string `yaml:"shadow_data" is:"folder"`
+	// ShadowSample is the share of decisions that `shadow` judges as well, 0 to
+	// 1. Default: 0.1.
+	ShadowSample float64 `yaml:"shadow_sample"`
 }
 
 // PolicyMemo says how decisions are remembered: under exactly what the policies

@@ -44,6 +44,8 @@ type builder struct {
 	limits   map[string]*ratelimit.Rule
 	guard    *guard.Guard
 	sessions *session.Store
+
+	decisions *decisionLog // nil where none go on record
 }
 
 func (b *builder) mistake(path string, err error) {
@@ -58,6 +60,8 @@ func (b *builder) build() {
 	b.openListeners()
 	b.openAdmin()
 	b.openPolicies()
+	b.openDecisions()
+	b.openShadow()
 	b.openIssuers()
 	b.openUpstreams()
 	b.openState()
@@ -258,6 +262,10 @@ func (b *builder) openState() {
 	if err != nil {
 		b.mistake("guard", err)
 	}
+	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })
+	if err != nil {
+		b.mistake("policies", err)
+	}
 	b.sessions, err = hold(b.plan.lease, "sessions", nil, func() (*session.Store, error) {
 		return session.NewStore(maxSessions), nil
 	})
@@ -291,7 +299,7 @@ func (b *builder) upload(r *config.Route) middleware.Stage {
 }
 
 func (b *builder) authz(r *config.Route) middleware.Stage {
-	return authz.New(r.Policy, b.decider, b.config.Policies.Headers)
+	return authz.New(r.Policy, b.witness(), b.config.Policies.Headers)
 }
 
 // mask is on every route whose policy decides: which fields are masked is not

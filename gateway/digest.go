@@ -42,7 +42,7 @@ func sources(c *config.Config) string {
 	if b := c.Policies.Bundle; b != nil {
 		names = append(names, bundle.Candidate(b.Cache)) // what has come from a URL
 	}
-	for _, dir := range []string{c.Policies.Path, c.Policies.Data} {
+	for _, dir := range []string{c.Policies.Path, c.Policies.Data, c.Policies.Shadow, c.Policies.ShadowData} {
 		if dir == "" {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 
 const watched = `
 masking: {keys: {k1: "${file:mask-key}"}}
-policies: {path: rego, data: facts}
+policies: {path: rego, data: facts, shadow: next, shadow_data: next/facts}
 upstreams: {hr: {endpoints: ["{HR}"]}}
 routes:
   - {name: plain, match: {path: /}, upstream: hr, public: true, policy: "off"}
@@ -33,12 +33,15 @@ func TestSources(t *testing.T) {
 	w.write("rego/gatehouse.rego", "package gatehouse\n")
 	w.write("rego/deep/data.json", "{}")
 	w.write("facts/data.json", "{}")
+	w.write("next/gatehouse.rego", "package gatehouse\n")
+	w.write("next/facts/data.json", "{}")
 	w.write("gatehouse.yaml", preamble+watched)
 	c := w.load()
 	last := sources(c)
 	for _, file := range []string{
 		"gatehouse.yaml", "mask-key", "certs/gateway.pem", "certs/gateway-key.pem", "rego/gatehouse.rego", "rego/deep/data.json",
 		"facts/data.json", "rego/new.rego", "facts/deep/new.json",
+		"next/gatehouse.rego", "next/facts/data.json",
 	} {
 		if again := sources(c); again != last {
 			t.Fatal("nothing has changed and the digest has")

@@ -34,6 +34,9 @@ type Plan struct {
 	decider   policies.Decider
 	bundle    *bundle.Source // nil where the policies come from folders
 	stale     error          // why the last good bundle decides, nil where the source's does
+	shadow    *shadow        // nil where no other policies are judged
+	shadowErr error          // why they are not
+	recent    *recent        // outlives the plan
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
 	store     *ratelimit.Store

@@ -89,18 +89,25 @@ func (b *builder) loadPolicies(o opa.Options, path string) bool {
 		Content string
 	}{o, sources.Digest()}
 	engine, err := holdSlow(b.plan.lease, "policies", settings, func() (*opa.Engine, error) { return sources.Load(b.ctx) })
-	var list opa.Mistakes
-	switch {
-	case errors.As(err, &list):
-		for _, m := range list {
-			b.mistakes = append(b.mistakes, config.Mistake{File: m.File, Line: m.Line, Column: m.Column, Message: m.Message})
-		}
-	case err != nil:
-		b.mistake(path, err)
-	default:
-		b.decider = engine
+	if err != nil {
+		b.policyMistakes(path, err)
+		return false
 	}
-	return err == nil
+	b.decider = engine
+	return true
+}
+
+// policyMistakes reports what is wrong with policies: where it stands, or where
+// they are configured.
+func (b *builder) policyMistakes(path string, err error) {
+	var list opa.Mistakes
+	if !errors.As(err, &list) {
+		b.mistake(path, err)
+		return
+	}
+	for _, m := range list {
+		b.mistakes = append(b.mistakes, config.Mistake{File: m.File, Line: m.Line, Column: m.Column, Message: m.Message})
+	}
 }
 
 // openBundle loads what the bundle's source has. A gateway that has decided by

@@ -33,6 +33,9 @@ type Attempt struct {
 	OK       bool      `json:"ok"`
 	Error    string    `json:"error,omitempty"` // every mistake, one a line
 	Revision string    `json:"policy_revision,omitempty"`
+	// Changes is what the policies that came with it change for the requests
+	// seen lately; nil where they stayed, or nothing was seen.
+	Changes *Foresight `json:"changes,omitempty"`
 }
 
 // NewReloader makes a reloader for the configuration file that the gateway's
@@ -63,6 +66,8 @@ func (r *Reloader) Reload(ctx context.Context) error {
 		old.log.Error("reload refused; the last good plan goes on", zap.Error(err))
 	} else {
 		attempt.Revision = next.Revision()
+		attempt.Changes = foresee(ctx, next.recent, old.decider, next.decider)
+		attempt.Changes.tell(next.log)
 		r.g.Swap(next)
 		next.log.Info("reloaded", zap.String("policy_revision", attempt.Revision))
 	}
@@ -98,7 +103,7 @@ func sameFolders(a, b config.Policies) bool {
 		}
 		return p.Bundle.Cache
 	}
-	return a.Path == b.Path && a.Data == b.Data && cache(a) == cache(b)
+	return a.Path == b.Path && a.Data == b.Data && cache(a) == cache(b) && a.Shadow == b.Shadow && a.ShadowData == b.ShadowData
 }
 
 // compile makes a plan.

@@ -40,7 +40,7 @@ func verbs() []verb {
 		{"explain", "-c FILE METHOD URL [--claims JSON] [--json]", "tell what would be done with a request", explainVerb},
 		{"demo", "[--check] [--address HOST:PORT] [--admin HOST:PORT]", "run the gateway in front of a sample company", demoVerb},
 		{"certs", "dev [-client NAME] DIR [HOST…]", "make a local authority and a server certificate", certsVerb},
-		{"policy", "test|check|fmt|eval|cases|matrix|bundle|key …", "test policies, check them as serve does, ask them one question or an auditor's cases, tell who sees what, sign them", policyVerb},
+		{"policy", "test|check|fmt|eval|cases|matrix|replay|bundle|key …", "test policies, check them as serve does, ask them one question, an auditor's cases or what was asked before, tell who sees what, sign them", policyVerb},
 		{"version", "", "print the version, Go and the policy engine", versionVerb},
 	}
 }

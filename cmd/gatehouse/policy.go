@@ -18,7 +18,8 @@ const policyUsage = "usage: gatehouse policy test|check [-c FILE] [--data DIR] [
 // policyVerb is what the security team works with: `test` runs the policies'
 // own tests, `check` is the gate that serve applies when it loads them, `cases`
 // asks an auditor's questions, `fmt` lays them out, `eval` asks one question,
-// `matrix` tells who sees what, `bundle` packs and signs them, `key` makes what
+// `replay` those that were asked before, `matrix` tells who sees what, `bundle`
+// packs and signs them, `key` makes what
 // to sign with.
 func policyVerb(ctx context.Context, e *env, args []string) int {
 	if len(args) > 0 {
@@ -35,6 +36,8 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 			return policyEval(ctx, e, args[1:])
 		case "matrix":
 			return policyMatrix(ctx, e, args[1:])
+		case "replay":
+			return policyReplay(ctx, e, args[1:])
 		case "bundle":
 			return policyBundle(ctx, e, args[1:])
 		case "key":
@@ -49,6 +52,7 @@ func policyVerb(ctx context.Context, e *env, args []string) int {
 	fmt.Fprintln(e.stderr, fmtUsage)
 	fmt.Fprintln(e.stderr, evalUsage)
 	fmt.Fprintln(e.stderr, matrixUsage)
+	fmt.Fprintln(e.stderr, replayUsage)
 	fmt.Fprintln(e.stderr, bundleUsage)
 	fmt.Fprintln(e.stderr, keyUsage)
 	return exitUsage

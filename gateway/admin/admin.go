@@ -104,6 +104,7 @@ func (a *Admin) routes() http.Handler {
 	inner.HandleFunc("GET /admin/reload", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, a.reloader.Last()) })
 	inner.HandleFunc("GET /admin/explain", a.explain)
 	inner.HandleFunc("GET /admin/unclassified", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, a.g.Unclassified()) })
+	inner.HandleFunc("GET /admin/shadow", a.shadow)
 	inner.HandleFunc("/debug/pprof/", pprof.Index)
 	inner.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	inner.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -173,6 +174,16 @@ func (a *Admin) reload(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusUnprocessableEntity
 	}
 	write(w, status, a.reloader.Last())
+}
+
+// shadow tells what the policies in the shadow would have done.
+func (a *Admin) shadow(w http.ResponseWriter, _ *http.Request) {
+	report, ok := a.g.Shadow()
+	if !ok {
+		write(w, http.StatusNotFound, map[string]string{"error": "no policies are in the shadow: policies.shadow is not configured"})
+		return
+	}
+	write(w, http.StatusOK, report)
 }
 
 // explain answers GET /admin/explain?method=GET&url=…&claims=… as the verb does.

@@ -183,7 +183,7 @@ func missing(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.
 
 // protectedPaths need the token or a certificate.
 func protectedPaths() []string {
-	return []string{"/admin/reload", "/admin/explain?url=/", "/admin/unclassified", "/admin/", "/admin/nothing", "/debug/pprof/", "/debug/pprof/cmdline", "/", "/nothing"}
+	return []string{"/admin/reload", "/admin/explain?url=/", "/admin/unclassified", "/admin/shadow", "/admin/", "/admin/nothing", "/debug/pprof/", "/debug/pprof/cmdline", "/", "/nothing"}
 }
 
 func TestOff(t *testing.T) {
@@ -219,7 +219,7 @@ func TestToken(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{
-		"/admin/reload": 200, "/admin/explain?url=/plain/1": 200, "/admin/unclassified": 200, "/debug/pprof/cmdline": 200, "/debug/pprof/": 200, "/admin/nothing": 404, "/livez": 200,
+		"/admin/reload": 200, "/admin/explain?url=/plain/1": 200, "/admin/unclassified": 200, "/admin/shadow": 404, "/debug/pprof/cmdline": 200, "/debug/pprof/": 200, "/admin/nothing": 404, "/livez": 200,
 	} {
 		if res, _ := w.ask("GET", path, "bearer "+token); res.StatusCode != want {
 			t.Errorf("%s: %s", path, res.Status)

@@ -43,6 +43,8 @@ type Metrics struct {
 	cut             *prometheus.CounterVec
 	limitShadow     *prometheus.CounterVec
 	limitStore      *prometheus.CounterVec
+	recordsLost     *prometheus.CounterVec
+	shadow          *prometheus.CounterVec
 	reloads         *prometheus.CounterVec
 	reloadOK        prometheus.Gauge
 	reloadTime      prometheus.Gauge
@@ -80,6 +82,8 @@ func New() *Metrics {
 	m.rowsDropped = m.counters("rows_dropped_total", "Records taken out of answers by row filters.", "route")
 	m.limitShadow = m.counters("ratelimit_shadow_total", "Requests that a rate limit in shadow mode would have refused.", "limit")
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
+	m.recordsLost = m.counters("decision_records_dropped_total", "Decisions that were to go on record and did not, by what had no room for them.", "reason")
+	m.shadow = m.counters("shadow_decisions_total", "Decisions handed to the policies in the shadow, by what came of it.", "route", "result")
 	m.reloads = m.counters("config_reloads_total", "Attempts to load the configuration, the first included.", "result")
 	m.reloadOK = m.gauge("config_last_reload_success", "Whether the last attempt to load the configuration succeeded: 1 or 0.")
 	m.reloadTime = m.gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")
@@ -135,6 +139,14 @@ func (m *Metrics) Reload(ok bool, at time.Time) {
 
 // Panic counts a panic that was turned into an answer.
 func (m *Metrics) Panic() { m.panics.Inc() }
+
+// DecisionLost counts a decision that did not go on record, and why: "queue" or
+// "write".
+func (m *Metrics) DecisionLost(reason string) { m.recordsLost.WithLabelValues(reason).Inc() }
+
+// Shadow counts a decision that was handed to the policies in the shadow; the
+// result is same, differs, error or dropped.
+func (m *Metrics) Shadow(route, result string) { m.shadow.WithLabelValues(route, result).Inc() }
 
 // WatchTracing adds the count of spans that could not be delivered. It is
 // called at most once.

@@ -50,6 +50,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/memo"
+	"github.com/gatehouse-dev/gatehouse/policies/record"
 )
 
 // DefaultBudget is the time one decision may take where Options name none.
@@ -74,6 +75,7 @@ type Engine struct {
 	warnings     Mistakes // of the probes
 	tests        TestReport
 	vocabulary   Vocabulary
+	mask         *record.Mask
 }
 
 var _ policies.Decider = (*Engine)(nil)
@@ -110,6 +112,9 @@ func (s *Sources) Load(ctx context.Context) (*Engine, error) {
 	}
 	if e.budget <= 0 {
 		e.budget = DefaultBudget
+	}
+	if e.mask, err = src.recordMask(ctx, g); err != nil {
+		return nil, err
 	}
 	if err := src.prove(ctx, e, g, o); err != nil {
 		return nil, err

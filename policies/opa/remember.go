@@ -20,19 +20,30 @@ import (
 // Questions that the policies cannot tell apart get the same *Decision while
 // it is remembered: its address may serve as the key of what is made from it.
 func (e *Engine) Decide(ctx context.Context, in *policies.Input) (*policies.Decision, error) {
+	d, _, err := e.Recall(ctx, in)
+	return d, err
+}
+
+// Recall is [Engine.Decide] that also tells whether the answer was remembered.
+// One that was evaluated to audit the memory counts as evaluated.
+func (e *Engine) Recall(ctx context.Context, in *policies.Input) (d *policies.Decision, remembered bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, interruption{fmt.Errorf("policy not asked: %w", err)}
+		return nil, false, interruption{fmt.Errorf("policy not asked: %w", err)}
 	}
 	// A question that is refused as such must be refused however often it is
 	// asked, also where what is wrong with it is nothing that a rule reads.
 	if !acceptable(in) {
-		return e.decide(ctx, in)
+		d, err = e.decide(ctx, in)
+		return d, false, err
 	}
-	return e.memo.Decide(in, func() (*policies.Decision, bool, error) {
+	remembered = true
+	d, err = e.memo.Decide(in, func() (*policies.Decision, bool, error) {
+		remembered = false
 		d, err := e.decide(ctx, in)
 		var stopped interruption
 		return d, errors.As(err, &stopped), err
 	})
+	return d, remembered, err
 }
 
 // Memo tells what a decision depends on, for all questions and for each route.
