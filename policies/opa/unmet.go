@@ -75,14 +75,14 @@ func (u *unmet) follow(rules []*ast.Rule) bool {
 	told := false
 	for _, rule := range rules {
 		for _, r := range chain(rule) {
-			f, ok := u.trace.failed[r]
+			f, ok := u.trace.failure(r)
 			switch {
 			case !ok || len(r.Head.Args) > 0:
 			case u.seen[r]:
 				told = true
 			case len(u.out) < maxUnmet:
 				u.seen[r], told = true, true
-				if f.expr.Negated || !u.deeper(f.expr) {
+				if !u.deeper(f.expr) {
 					u.tell(rule, r, f)
 				}
 			}

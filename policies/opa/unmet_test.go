@@ -78,6 +78,21 @@ a.b a.rego:5: input.action.name == "create"
 		},
 		{"two rules that wait for one", "allow if data.a.grant == \"any\"\n\nallow if data.a.grant", `a.grant a.rego:9: data.grants[input.subject.role]
 	input.subject.role is "manager"`},
+		{
+			"a grant that is a comparison", `allow := input.subject.role == "hr"`,
+			`allow p.rego:3: input.subject.role == "hr"
+	input.subject.role is "manager", and would have to be "hr"`,
+		},
+		{
+			"a rule that is false", "allow if data.a.off",
+			`a.off a.rego:11: input.action.name != "read"
+	input.action.name is "read", and would have to differ from "read"`,
+		},
+		{
+			"a negation of what other rules leave out", "allow if not count([g | g := data.a.grant]) == 0",
+			`allow p.rego:3: not count([g | g := data.a.grant]) == 0
+	this must not hold, and does`,
+		},
 		{"what is granted", `allow if input.subject.role == "manager"`, ""},
 	}
 	for _, tt := range tests {
@@ -93,6 +108,8 @@ b if input.subject.role == "hr" else if input.action.name == "create"
 level := 1
 
 grant := data.grants[input.subject.role]
+
+off := input.action.name != "read"
 `,
 				"data.json": `{"grants": {"hr": {"read": true}}}`,
 			})

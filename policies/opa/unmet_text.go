@@ -92,7 +92,11 @@ func written(rule *ast.Rule, at *ast.Location) (source ast.Node, text string) {
 	}
 	for _, r := range chain(parsed.Rules[0]) {
 		if v := r.Head.Value; v != nil && holds(v.Location) {
-			return v, oneLine(string(v.Location.Text))
+			line = oneLine(string(v.Location.Text))
+			if call, ok := v.Value.(ast.Call); ok {
+				return ast.NewExpr([]*ast.Term(call)), line
+			}
+			return v, line
 		}
 	}
 	return ast.Body{}, line

@@ -48,6 +48,18 @@ func (t *failTracer) TraceEvent(e topdown.Event) {
 	}
 }
 
+// failure is where a rule came to its end. One that held and gave false failed at
+// its value.
+func (t *failTracer) failure(rule *ast.Rule) (failure, bool) {
+	if v, ok := t.held[rule]; ok && v.Equal(ast.BooleanTerm(false)) {
+		x := ast.NewExpr(rule.Head.Value)
+		x.Location = rule.Head.Value.Location
+		return failure{expr: x}, x.Location != nil
+	}
+	f, ok := t.failed[rule]
+	return f, ok
+}
+
 // variables says what the author's variables in an expression were.
 func (t *failTracer) variables(e *topdown.Event, x *ast.Expr) []string {
 	var out []string

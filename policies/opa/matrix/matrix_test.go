@@ -258,6 +258,39 @@ all_rows := true`
 	}
 }
 
+// What was not asked before was not seen before.
+func TestCompareMoreRoutes(t *testing.T) {
+	const policy = `allow := true if input.subject
+classified contains "$..pay"`
+	one, two := opa.Probe{Route: "one", Path: "/one"}, opa.Probe{Route: "two", Path: "/two"}
+	changes := matrix.Compare(survey(t, policy, one), survey(t, policy, one, two))
+	for _, c := range changes {
+		if c.Route != "two" || c.Was != matrix.Denied || !c.Shows() {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(changes) == 0 {
+		t.Error("a route more is no change")
+	}
+}
+
+// A filter for an empty value is not one for what the caller is.
+func TestEmptyValues(t *testing.T) {
+	e := engine(t, `allow := true if input.subject
+classified contains "$..pay"
+rows contains {"path": "$", "where": [{"field": "stage", "op": "eq", "value": ""}]}`)
+	o := matrix.Options{Routes: []opa.Probe{{Route: "r", Path: "/r"}}, Subject: &policies.Subject{ID: "e1"}}
+	s, err := matrix.Ask(t.Context(), e, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range s.Matrix() {
+		if c.State != matrix.Visible {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
 func TestForms(t *testing.T) {
 	cells := survey(t, `allow if input.subject.role in {"hr", "staff"}
 mask contains {"path": path, "action": "null", "class": "pay"} if {
