@@ -107,8 +107,9 @@ type Policy struct {
 	Off bool `yaml:"-"`
 	// Stated tells whether the route says anything about policy.
 	Stated bool `yaml:"-"`
-	// Body shows the whole parsed JSON request body to the policy.
-	// Default: false.
+	// Body shows the whole parsed JSON request body to the policy. Where the
+	// policies provably do not read it, it is not parsed, unless decisions go
+	// on record or others are judged in the shadow. Default: false.
 	Body bool `yaml:"body"`
 	// Masks is required or optional. Required: a decision with neither a mask
 	// nor expose nor all_fields is refused. Default: optional.

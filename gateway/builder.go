@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -23,6 +25,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
 	"github.com/gatehouse-dev/gatehouse/middleware/upload"
 	"github.com/gatehouse-dev/gatehouse/policies"
+	"github.com/gatehouse-dev/gatehouse/policies/opa"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
 
@@ -299,7 +302,26 @@ func (b *builder) upload(r *config.Route) middleware.Stage {
 }
 
 func (b *builder) authz(r *config.Route) middleware.Stage {
-	return authz.New(r.Policy, b.witness(), b.config.Policies.Headers)
+	policy, headers := b.asked(r)
+	return authz.New(policy, b.witness(), headers)
+}
+
+// asked is what of a request the policies are shown: no more than they can read
+// on the route, unless others are asked the same and may read more.
+func (b *builder) asked(r *config.Route) (config.Policy, []string) {
+	policy, headers := r.Policy, b.config.Policies.Headers
+	e, ok := b.decider.(*opa.Engine)
+	if !ok || b.plan.shadow != nil || b.decisions != nil {
+		return policy, headers
+	}
+	body, read := e.Reads(r.Name)
+	policy.Body = policy.Body && body
+	if slices.Contains(read, "*") {
+		return policy, headers
+	}
+	return policy, slices.DeleteFunc(slices.Clone(headers), func(name string) bool {
+		return !slices.Contains(read, strings.ToLower(name))
+	})
 }
 
 // mask is on every route whose policy decides: which fields are masked is not
