@@ -80,21 +80,26 @@ func (b *builder) openPolicies() {
 
 // loadPolicies reports whether policies are fine; where they are, they decide.
 func (b *builder) loadPolicies(o opa.Options, path string) bool {
-	// What was read makes the key, and not what stands there a moment later.
-	// Policies that have not changed keep their engine, and need no new proof.
-	sources := opa.Read(o)
-	o.Files = nil
-	settings := struct {
-		Options opa.Options
-		Content string
-	}{o, sources.Digest()}
-	engine, err := holdSlow(b.plan.lease, "policies", settings, func() (*opa.Engine, error) { return sources.Load(b.ctx) })
+	engine, err := b.loadEngine(o)
 	if err != nil {
 		b.policyMistakes(path, err)
 		return false
 	}
 	b.decider = engine
 	return true
+}
+
+// loadEngine loads policies. What was read makes the key, and not what stands
+// there a moment later. Policies that have not changed keep their engine, and
+// need no new proof.
+func (b *builder) loadEngine(o opa.Options) (*opa.Engine, error) {
+	sources := opa.Read(o)
+	o.Files = nil
+	settings := struct {
+		Options opa.Options
+		Content string
+	}{o, sources.Digest()}
+	return holdSlow(b.plan.lease, "policies", settings, func() (*opa.Engine, error) { return sources.Load(b.ctx) })
 }
 
 // policyMistakes reports what is wrong with policies: where it stands, or where

@@ -11,7 +11,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/compare"
-	"github.com/gatehouse-dev/gatehouse/policies/opa"
 )
 
 const (
@@ -72,7 +71,7 @@ func (b *builder) openShadow() {
 	if o.Data == "" {
 		o.Data = c.Data
 	}
-	candidate, err := opa.Load(b.ctx, o)
+	candidate, err := b.loadEngine(o)
 	switch {
 	case err != nil && b.deps.Rehearsal:
 		b.policyMistakes("policies.shadow", err)
