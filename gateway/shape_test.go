@@ -29,7 +29,7 @@ func home() map[string][]string {
 		"github.com/klauspost/compress":          {"middleware/mask/coding"},
 		"github.com/andybalholm/brotli":          {"middleware/mask/coding"},
 		"github.com/vektah/gqlparser":            {"middleware/mask/graphql"},
-		"github.com/hashicorp/golang-lru":        {"middleware/mask"},
+		"github.com/hashicorp/golang-lru":        {"middleware/mask", "middleware/authz"},
 		"go.yaml.in/yaml":                        {"config"},
 		"go.uber.org/zap":                        {"gateway", "cmd/gatehouse"},
 		"github.com/prometheus/client_golang":    {"gateway/telemetry"},

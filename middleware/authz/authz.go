@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"strings"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/policies"
@@ -24,6 +26,8 @@ type Stage struct {
 	decider policies.Decider
 	policy  config.Policy
 	headers []string // canonical names of request headers that policies may read
+
+	protections *lru.Cache[*policies.Decision, *protection]
 }
 
 // New makes the stage; nil where the route's policy is off. headers are the
@@ -32,7 +36,8 @@ func New(policy config.Policy, decider policies.Decider, headers []string) middl
 	if policy.Off {
 		return nil
 	}
-	return &Stage{decider, policy, headers}
+	protections, _ := lru.New[*policies.Decision, *protection](maxProtections) // fails for no size but 0
+	return &Stage{decider, policy, headers, protections}
 }
 
 // Name of the stage.
@@ -83,7 +88,7 @@ func (s *Stage) enforce(x *middleware.Exchange, d *policies.Decision) error {
 		return middleware.Refuse("authz", middleware.PolicyError, "the policy says nothing about rows").
 			With(errors.New("the route requires row filters and the decision has neither rows nor all_rows"))
 	}
-	if err := protect(x, d.Protect); err != nil {
+	if err := s.protect(x, d); err != nil {
 		return err
 	}
 	return setHeaders(x, d.Headers)
