@@ -19,8 +19,12 @@ demo:
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/gatehouse ./cmd/gatehouse
 
+# The race detector is slow: what counts by the number of tries runs without it
+# once more.
 test: packages lint build
 	$(GO) test -race -timeout 15m ./...
+	$(GO) test -timeout 5m ./policies/opa/...
+	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
 	bin/gatehouse demo --check
 
 # Debian packages are installed where that is possible; elsewhere the command is
