@@ -1,7 +1,9 @@
 package record
 
 import (
+	"encoding/json"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -10,6 +12,9 @@ import (
 
 // claims takes out every claim with the value.
 func (c *reduction) claims(v, value any, at string) {
+	if n, whole := value.(int64); whole {
+		value = json.Number(strconv.FormatInt(n, 10)) // as claims have it
+	}
 	claims, ok := v.(map[string]any)
 	if list, isList := value.([]any); !ok || value == nil || value == "" || isList && len(list) == 0 {
 		return

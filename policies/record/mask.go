@@ -176,6 +176,11 @@ func (r *maskRule) apply(event map[string]any, c *reduction) {
 		c.claims(step(at, "claims"), step(at, name), "/input/subject/claims")
 	case holder == params:
 		c.path(event, step(at, name))
+	case r.pointer == params:
+		all, _ := step(at, name).(map[string]any)
+		for _, v := range all {
+			c.path(event, v)
+		}
 	}
 	switch v := at.(type) {
 	case map[string]any:

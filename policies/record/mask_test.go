@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -99,6 +100,57 @@ func TestMaskOfAParameter(t *testing.T) {
 	}
 }
 
+// TestMaskOfAllParameters: who takes out all of them means each.
+func TestMaskOfAllParameters(t *testing.T) {
+	for _, op := range []any{"/input/resource/params", map[string]any{"op": "upsert", "path": "/input/resource/params", "value": map[string]any{}}} {
+		m, err := NewMask([]any{op})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := question()
+		in.Resource.Path, in.Resource.Segments = "/api/7/Ann", []string{"api", "7", "Ann"}
+		in.Resource.Params = map[string]string{"id": "7", "name": "Ann"}
+		e := entry(in, nil)
+		e.Mask = m
+		got := readBack(t, written(t, Options{}, e)).Input.Resource
+		if diff := cmp.Diff([]string{"api", "***", "***"}, got.Segments); diff != "" || got.Path != "/api/***/***" || len(got.Params) > 0 {
+			t.Errorf("%v: %+v", op, got)
+		}
+	}
+}
+
+// TestMaskOfTheTimeOfAuthentication: a number is one in the claims, too.
+func TestMaskOfTheTimeOfAuthentication(t *testing.T) {
+	m, err := NewMask([]any{"/input/subject/auth_time"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := question()
+	in.Subject.Claims = map[string]any{"auth_time": json.Number("17"), "level": json.Number("1")}
+	e := entry(in, nil)
+	e.Mask = m
+	got := readBack(t, written(t, Options{}, e)).Input.Subject
+	if diff := cmp.Diff(map[string]any{"level": json.Number("1")}, got.Claims); diff != "" || got.AuthTime != 0 {
+		t.Errorf("%+v\n%s", got, diff)
+	}
+}
+
+// TestSecretsInNames: callers choose the names of members, and a token may stand
+// in the place of one.
+func TestSecretsInNames(t *testing.T) {
+	in := question()
+	in.Resource.Query = map[string][]string{jwt: {""}, "page": {"1"}}
+	in.Body = map[string]any{"list": []any{map[string]any{"Bearer 0123456789": 1}}}
+	line := written(t, Options{Bodies: true}, entry(in, nil))
+	if strings.Contains(line, jwt) || strings.Contains(line, "0123456789") {
+		t.Error(line)
+	}
+	want := []string{"/input/body/list/0/***", "/input/resource/query/***"}
+	if diff := cmp.Diff(want, readBack(t, line).Erased); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestMaskOfNobody: pointers below a subject that is not there change nothing,
 // and what is left of a question can still be read.
 func TestMaskOfNobody(t *testing.T) {
@@ -110,7 +162,7 @@ func TestMaskOfNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := question()
-	in.Subject = nil
+	in.Subject, in.Resource.Params = nil, nil
 	e := entry(in, nil)
 	e.Mask = m
 	got := readBack(t, written(t, Options{}, e))

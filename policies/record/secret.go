@@ -52,8 +52,9 @@ func (s *searcher) value(v any, at string) any {
 		}
 	case map[string]any:
 		for name := range v {
-			inner := at + "/" + escape(name)
-			if secretName(name) {
+			shown, secret := s.name(name)
+			inner := at + "/" + escape(shown)
+			if secret {
 				if at == params {
 					s.params = append(s.params, v[name])
 				}
@@ -65,6 +66,16 @@ func (s *searcher) value(v any, at string) any {
 		}
 	}
 	return v
+}
+
+// name reports a member that is taken out, for what it is called or because a
+// caller has put a secret where the name belongs (?eyJ… is a query). What is
+// shown of the name is no secret.
+func (s *searcher) name(name string) (shown string, secret bool) {
+	if suspicious(name) && s.forms.MatchString(name) {
+		return s.forms.ReplaceAllLiteralString(name, hidden), true
+	}
+	return name, secretName(name)
 }
 
 // suspicious is a quick no to most texts.
