@@ -44,3 +44,24 @@ allow if {
 		})
 	}
 }
+
+// TestHeadersThatDecisionsName: a header that no rule reads may still be what a
+// decision names, for the upstream or for a row filter.
+func TestHeadersThatDecisionsName(t *testing.T) {
+	w := open(t)
+	w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		rw.Header().Set("X-Seen", r.Header.Get("X-Reason"))
+		_, _ = rw.Write([]byte(`[{"n":1,"purpose":"audit"},{"n":2,"purpose":"pay"}]`))
+	})
+	w.start(one+"policies: {path: rego, budget: 2s, probes: off, headers: [X-Purpose]}\n", `
+allow if input.subject.role == "staff"
+all_fields if true
+rows contains {"path": "$", "where": [{"field": "purpose", "op": "in", "input": concat(".", ["context", "headers", "x-purpose"])}]}
+headers["X-Reason"] := {"input": "context.headers.x-purpose"}
+`)
+	got := do(t, w.client(false), w.request("GET", "/api/employees/", nil, w.as("e2", "staff"), "X-Purpose: audit"))
+	if got.StatusCode != 200 || got.Header.Get("X-Seen") != "audit" || got.body != `[{"n":1,"purpose":"audit"}]` {
+		t.Errorf("%s, the upstream saw %q, the client got %s", got.Status, got.Header.Get("X-Seen"), got.body)
+	}
+}

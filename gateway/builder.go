@@ -8,8 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -302,26 +300,19 @@ func (b *builder) upload(r *config.Route) middleware.Stage {
 }
 
 func (b *builder) authz(r *config.Route) middleware.Stage {
-	policy, headers := b.asked(r)
-	return authz.New(policy, b.witness(), headers)
+	return authz.New(b.asked(r), b.witness(), b.config.Policies.Headers)
 }
 
-// asked is what of a request the policies are shown: no more than they can read
-// on the route, unless others are asked the same and may read more.
-func (b *builder) asked(r *config.Route) (config.Policy, []string) {
-	policy, headers := r.Policy, b.config.Policies.Headers
-	e, ok := b.decider.(*opa.Engine)
-	if !ok || b.plan.shadow != nil || b.decisions != nil {
-		return policy, headers
+// asked is what of a request the policies are shown: no body that they cannot
+// read on the route, unless others are asked the same and may read more. Headers
+// they are shown all, for a decision may name one that no rule reads.
+func (b *builder) asked(r *config.Route) config.Policy {
+	policy := r.Policy
+	if e, ok := b.decider.(*opa.Engine); ok && b.plan.shadow == nil && b.decisions == nil {
+		body, _ := e.Reads(r.Name)
+		policy.Body = policy.Body && body
 	}
-	body, read := e.Reads(r.Name)
-	policy.Body = policy.Body && body
-	if slices.Contains(read, "*") {
-		return policy, headers
-	}
-	return policy, slices.DeleteFunc(slices.Clone(headers), func(name string) bool {
-		return !slices.Contains(read, strings.ToLower(name))
-	})
+	return policy
 }
 
 // mask is on every route whose policy decides: which fields are masked is not

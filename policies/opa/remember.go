@@ -52,9 +52,11 @@ func (e *Engine) Memo() memo.Report { return e.memo.Report() }
 // MemoStats counts how often decisions were remembered.
 func (e *Engine) MemoStats() memo.Stats { return e.memo.Stats() }
 
-// Reads tells what of a request the policies can read on a route: whether its
-// body, and which headers by their lower-case names; "*" stands for any. What
-// is not read need not be fetched.
+// Reads tells what of a request the rules can read on a route: whether its body,
+// and which headers by their lower-case names; "*" stands for any. A body that
+// is not read need not be fetched. A header must be there nevertheless: a
+// decision can name it ({"input": "context.headers.x-purpose"}) for others to
+// resolve.
 func (e *Engine) Reads(route string) (body bool, headers []string) { return e.memo.Reads(route) }
 
 // entry is what is asked for: the whole package.
