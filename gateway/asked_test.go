@@ -57,7 +57,7 @@ func TestHeadersThatDecisionsName(t *testing.T) {
 	w.start(one+"policies: {path: rego, budget: 2s, probes: off, headers: [X-Purpose]}\n", `
 allow if input.subject.role == "staff"
 all_fields if true
-rows contains {"path": "$", "where": [{"field": "purpose", "op": "eq", "input": concat(".", ["context", "headers", "x-purpose"])}]}
+rows contains {"path": "$", "where": [{"field": "purpose", "op": "in", "input": concat(".", ["context", "headers", "x-purpose"])}]}
 headers["X-Reason"] := {"input": "context.headers.x-purpose"}
 `)
 	got := do(t, w.client(false), w.request("GET", "/api/employees/", nil, w.as("e2", "staff"), "X-Purpose: audit"))

@@ -300,7 +300,8 @@ func (b *builder) upload(r *config.Route) middleware.Stage {
 }
 
 func (b *builder) authz(r *config.Route) middleware.Stage {
-	return authz.New(b.asked(r), b.witness(), b.config.Policies.Headers)
+	policy := b.asked(r)
+	return authz.New(policy, b.witness(r.Policy.Body && !policy.Body), b.config.Policies.Headers)
 }
 
 // asked is what of a request the policies are shown: no body that they cannot

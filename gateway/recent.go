@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"hash/maphash"
+	"net/http"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/compare"
+	"github.com/gatehouse-dev/gatehouse/policies/opa"
 )
 
 const (
@@ -48,6 +50,7 @@ type example struct {
 	in    *policies.Input
 	times int
 	met   time.Time // last
+	blind bool      // it lacks the body, if there was one
 }
 
 func newRecent() *recent { return &recent{seed: maphash.MakeSeed(), m: map[class]*example{}} }
@@ -78,7 +81,7 @@ func (r *recent) add(j *judgement) {
 			e = &example{}
 			r.m[k] = e
 		}
-		e.in = j.in
+		e.in, e.blind = j.in, j.blind
 	}
 	e.times++
 	e.met = j.at
@@ -141,7 +144,8 @@ type Foresight struct {
 	Requests  int `json:"requests"`
 	Different int `json:"different"`
 	Opened    int `json:"opened"`
-	// Partial says that there was no time for all classes.
+	// Partial says that not all classes were judged: there was no time, or the
+	// new policies read a body that those before did not need to be shown.
 	Partial bool `json:"partial,omitempty"`
 	// Differences by role and route, the dangerous ones first.
 	Differences []compare.Group `json:"differences"`
@@ -158,6 +162,10 @@ func foresee(ctx context.Context, r *recent, before, after policies.Decider) *Fo
 	f := &Foresight{}
 	var found compare.Tally
 	for _, e := range r.examples(time.Now()) {
+		if e.blind && readsBody(after, e.in) {
+			f.Partial = true
+			continue
+		}
 		var was, is compare.Answer
 		was.Decision, _ = decideSafely(ctx, before, e.in)
 		is.Decision, _ = decideSafely(ctx, after, e.in)
@@ -181,6 +189,17 @@ func foresee(ctx context.Context, r *recent, before, after policies.Decider) *Fo
 	}
 	f.Differences = found.Groups()
 	return f
+}
+
+// readsBody reports whether a body could matter to the decision, which for
+// requests that only read it hardly does.
+func readsBody(d policies.Decider, in *policies.Input) bool {
+	e, ok := d.(*opa.Engine)
+	if !ok || in.Action.Name == policies.ActionName(http.MethodGet) {
+		return false
+	}
+	body, _ := e.Reads(in.Resource.Route)
+	return body
 }
 
 // tell logs what was foreseen.

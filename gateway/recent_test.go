@@ -135,3 +135,34 @@ func TestForesee(t *testing.T) {
 		t.Error("there is something to tell where nothing changes, or nothing was asked")
 	}
 }
+
+// TestForesightOfABody: what a body would do to a decision cannot be foreseen
+// where the policies before did not see it, and is told to be unknown.
+func TestForesightOfABody(t *testing.T) {
+	w := open(t)
+	w.backend("HR", (&witness{}).ServeHTTP)
+	w.start(strings.Replace(one, "{masks: required, rows: required}", "{body: true}", 1), `allow if input.subject.role == "hr"`)
+	c := w.client(false)
+	for _, method := range []string{"GET", "POST"} {
+		r := w.request(method, "/api/employees/7", strings.NewReader(`{"a": 1}`), w.as("u-4711", "staff"), "Content-Type: application/json")
+		if method == "GET" {
+			r = w.request(method, "/api/employees/7", nil, w.as("u-4711", "staff"))
+		}
+		do(t, c, r)
+	}
+	w.write("rego/gatehouse.rego", "package gatehouse\n"+`allow if input.body.a == 1`)
+	if err := w.reloader.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if f := w.reloader.Last().Changes; f == nil || f.Classes != 1 || f.Different != 0 || !f.Partial {
+		t.Errorf("%+v", f)
+	}
+	do(t, c, w.request("POST", "/api/employees/7", strings.NewReader(`{"a": 1}`), w.as("u-4711", "hr"), "Content-Type: application/json"))
+	w.write("rego/gatehouse.rego", "package gatehouse\n"+`allow if input.body.a == 2`)
+	if err := w.reloader.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if f := w.reloader.Last().Changes; f == nil || f.Classes != 2 || f.Different != 1 || !f.Partial {
+		t.Errorf("%+v", f)
+	}
+}

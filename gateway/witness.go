@@ -15,6 +15,7 @@ type judgement struct {
 	decision   *policies.Decision // nil where it could not be decided
 	took       time.Duration
 	remembered bool
+	blind      bool // the body, if there was one, was not shown
 }
 
 // rememberer is a decider that can tell whether it answered from memory. The
@@ -28,14 +29,16 @@ type rememberer interface {
 type witnessed struct {
 	policies.Decider
 	witnesses []func(*judgement)
+	blind     bool // of each judgement
 }
 
-// witness gives the decider of the pipelines.
-func (b *builder) witness() policies.Decider {
+// witness gives the decider of a pipeline, which is blind where bodies are left
+// out of what it is asked.
+func (b *builder) witness(blind bool) policies.Decider {
 	if b.decider == nil {
 		return nil
 	}
-	w := &witnessed{Decider: b.decider}
+	w := &witnessed{Decider: b.decider, blind: blind}
 	for _, see := range []func(*judgement){b.recorder(), b.plan.shadow.witness(), b.plan.recent.witness()} {
 		if see != nil {
 			w.witnesses = append(w.witnesses, see)
@@ -49,7 +52,7 @@ func (b *builder) witness() policies.Decider {
 
 // Decide decides, and shows what was decided.
 func (w *witnessed) Decide(ctx context.Context, in *policies.Input) (*policies.Decision, error) {
-	j := judgement{at: time.Now(), in: in}
+	j := judgement{at: time.Now(), in: in, blind: w.blind}
 	var err error
 	if r, ok := w.Decider.(rememberer); ok {
 		j.decision, j.remembered, err = r.Recall(ctx, in)

@@ -5,14 +5,18 @@ package policies
 // own. It looks at every value and allocates nothing.
 func (in *Input) Weight() int64 {
 	const base = 512
-	size := base + weight(in.Body)
+	size := base + weight(in.Body) + int64(len(in.Resource.Path)) + word*int64(len(in.Resource.Segments))
 	if in.Subject != nil {
 		size += weight(in.Subject.Claims)
 	}
-	for k, v := range in.Resource.Query {
+	return size + weightOf(in.Resource.Query) + weightOf(in.Context.Headers)
+}
+
+func weightOf(lists map[string][]string) (size int64) {
+	for k, v := range lists {
 		size += word + int64(len(k))
 		for _, s := range v {
-			size += weight(s)
+			size += word + int64(len(s))
 		}
 	}
 	return size
