@@ -197,7 +197,7 @@ func (e *Engine) evaluate(ctx context.Context, in *policies.Input, more ...rego.
 func (e *Engine) failure(ctx context.Context, err error) error {
 	switch {
 	case !topdown.IsCancel(err):
-		return fmt.Errorf("policy: %w", err)
+		return mishap{err}
 	case ctx.Err() != nil:
 		return interruption{fmt.Errorf("policy interrupted: %w", context.Cause(ctx))}
 	}
