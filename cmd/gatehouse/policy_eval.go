@@ -54,7 +54,7 @@ func policyEval(ctx context.Context, e *env, args []string) int {
 	}
 	a := evaluated{Input: in}
 	if a.Decision, err = engine.Decide(ctx, in); err != nil {
-		return policyMistakes(e, fmt.Errorf("no decision, so the gateway refuses with policy_error: %w", err), *asJSON)
+		return policyMistakes(e, fmt.Errorf("no decision, so the gateway refuses with policy_error: %w", opa.Details(err)), *asJSON)
 	}
 	a.Allowed = a.Decision.Allowed()
 	if c != nil && a.Allowed {

@@ -31,3 +31,13 @@ func (m mishap) Error() string {
 	}
 	return text
 }
+
+// Details gives an error of [Engine.Decide] in the engine's own words, which may
+// hold values of the question: it is for whoever has asked it.
+func Details(err error) error {
+	var m mishap
+	if errors.As(err, &m) {
+		return m.err
+	}
+	return err
+}

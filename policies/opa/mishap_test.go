@@ -27,7 +27,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 			t.Errorf("%s%v, want %s", text, err, want)
 		case strings.Contains(err.Error(), "078") || strings.Contains(err.Error(), "Ann"):
 			t.Errorf("%s%v", text, err)
-		case !errors.As(err, &own):
+		case !errors.As(err, &own) || Details(err).Error() != own.Error():
 			t.Errorf("%sthe engine's own words are lost", text)
 		}
 	}
