@@ -4,11 +4,10 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
-
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/memo"
