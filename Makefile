@@ -1,5 +1,6 @@
 # make demo   a gateway in front of a sample company, to try
 # make test   everything that must hold before a change goes in
+# make classes  the ways in which gateways have failed, tried on this one, as a table
 # make bench  benchmarks
 # make soak   the long runs
 # make lint   formatting and static checks only
@@ -11,7 +12,7 @@ GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
 # The tests need a C compiler (race detector) and a Redis server.
 PACKAGES     = gcc libc6-dev redis-server
 
-.PHONY: demo test packages lint vuln bench soak build
+.PHONY: demo test classes packages lint vuln bench soak build
 
 demo:
 	$(GO) run ./cmd/gatehouse demo
@@ -26,6 +27,9 @@ test: packages lint build
 	$(GO) test -timeout 5m ./policies/opa/...
 	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
 	bin/gatehouse demo --check
+
+classes:
+	@$(GO) test -count 1 -v -run '^TestClasses$$' ./gateway | grep -v '^ *\(=== \|--- PASS\)'
 
 # Debian packages are installed where that is possible; elsewhere the command is
 # printed. Tests that lack a component are skipped loudly, and fail in CI.

@@ -24,7 +24,7 @@ func (k *checker) routes() {
 		k.sanitize(r.Sanitize, join(path, "sanitize"))
 		k.upload(r.Upload, join(path, "upload"))
 		k.mask(r.Mask, join(path, "mask"))
-		for _, key := range []string{"timeouts.header", "timeouts.drain", "limits.header_bytes", "limits.body_memory"} {
+		for _, key := range []string{"timeouts.header", "timeouts.drain", "limits.header_bytes", "limits.header_fields", "limits.cookies", "limits.streams", "limits.body_memory"} {
 			if at := join(path, key); k.written(at) {
 				k.mistake(at, "%s holds for the whole gateway; it cannot be set per route", key)
 			}

@@ -56,6 +56,8 @@ type Config struct {
 	Store Store `yaml:"store"`
 	// RateLimits are the limits that routes refer to, by name.
 	RateLimits map[string]*RateLimit `yaml:"rate_limits"`
+	// CSRF holds what routes need whose token comes in a cookie.
+	CSRF CSRFToken `yaml:"csrf"`
 	// Guard notices abuse and blocks addresses.
 	Guard Guard `yaml:"guard"`
 	// Policies are the Rego policies that decide. Required unless every route

@@ -21,11 +21,12 @@ func Default() *Config {
 			Upstream: Duration(30 * time.Second),
 			Drain:    Duration(25 * time.Second),
 		},
-		Limits: Limits{HeaderBytes: 32 << 10, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
+		Limits: Limits{HeaderBytes: 32 << 10, HeaderFields: 100, Cookies: 100, Streams: 250, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
 		Policies: Policies{
 			Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on",
 			Memo: PolicyMemo{Entries: 16384, AuditEvery: 1000}, ShadowSample: 0.1,
 		},
+		CSRF:      CSRFToken{Cookie: "__Host-csrf", Header: "X-CSRF-Token"},
 		Decisions: Decisions{Sample: 1, Queue: 4096},
 	}
 }

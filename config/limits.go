@@ -24,6 +24,15 @@ type Limits struct {
 	// HeaderBytes is the largest request head. Default: 32KiB. It cannot be
 	// set per route.
 	HeaderBytes Size `yaml:"header_bytes" is:"positive"`
+	// HeaderFields is how many header fields a request may have, each value
+	// counted. Default: 100. It cannot be set per route.
+	HeaderFields int `yaml:"header_fields" is:"positive"`
+	// Cookies is how many cookies a request may have. Default: 100. It cannot
+	// be set per route.
+	Cookies int `yaml:"cookies" is:"positive"`
+	// Streams is how many requests one HTTP/2 connection may have open.
+	// Default: 250. It cannot be set per route.
+	Streams int `yaml:"streams" is:"positive"`
 	// BodyBytes is the largest request body. Default: 10MiB.
 	BodyBytes Size `yaml:"body_bytes" is:"positive"`
 	// BodyMemory is the memory that all bodies which must be held whole

@@ -1,5 +1,7 @@
 package config
 
+import "net/netip"
+
 // Listener is an address that accepts client connections.
 type Listener struct {
 	// Address to listen on, as host:port; an empty host is every address.
@@ -13,6 +15,35 @@ type Listener struct {
 	// Insecure allows plain HTTP beyond loopback, for use behind a load
 	// balancer that terminates TLS.
 	Insecure bool `yaml:"insecure"`
+	// ACL says which client addresses are served, on every route of this
+	// listener. Absent: all.
+	ACL *ACL `yaml:"acl"`
+	// Connections bounds how many connections may be open at once.
+	Connections Connections `yaml:"connections"`
+	// ProxyProtocol are the networks of load balancers: every connection from
+	// there must begin with a PROXY protocol v2 header, which says who the
+	// client is. A connection from elsewhere must not. Default: none.
+	ProxyProtocol []netip.Prefix `yaml:"proxy_protocol"`
+}
+
+// ACL says which client addresses are served; others get 403 address_blocked.
+// An IPv4 address that comes as an IPv6 one counts as IPv4.
+type ACL struct {
+	// Allow are the networks that are served. Empty: every one.
+	Allow []netip.Prefix `yaml:"allow"`
+	// Deny are networks that are not served, though allow may hold them.
+	Deny []netip.Prefix `yaml:"deny"`
+}
+
+// Connections bounds how many connections a listener has open at once. One that
+// is too many is closed before anything is read of it.
+type Connections struct {
+	// Total of the listener. Default: 0, as many as the system lets in.
+	Total int `yaml:"total"`
+	// PerAddress is how many one client address may have (IPv6: one /64).
+	// Behind a load balancer it needs proxy_protocol, or all clients are one.
+	// Default: 0, no bound.
+	PerAddress int `yaml:"per_address"`
 }
 
 // TLS says how a listener speaks TLS. Only AEAD cipher suites are offered;
@@ -25,6 +56,22 @@ type TLS struct {
 	Certificates []KeyPair `yaml:"certificates" is:"required"`
 	// ClientCA is a PEM file with the authorities whose client certificates
 	// are required and accepted (mutual TLS). Default: none is asked for.
+	ClientCA string `yaml:"client_ca" is:"file"`
+	// Names sets other options for single server names, exact or with *. for
+	// one label. With names, a client that asks for a server name that neither
+	// these nor a certificate know is refused in the handshake; a request
+	// whose Host has other options than the connection gets 421 host_unknown.
+	// Default: none, all names have the options above.
+	Names map[string]*TLSOptions `yaml:"names"`
+}
+
+// TLSOptions are the options of one server name. What is not written is as it
+// is for the listener.
+type TLSOptions struct {
+	// MinVersion is "1.2" or "1.3".
+	MinVersion string `yaml:"min_version" oneof:"1.2 1.3"`
+	// ClientCA is a PEM file with the authorities whose client certificates
+	// are required and accepted.
 	ClientCA string `yaml:"client_ca" is:"file"`
 }
 

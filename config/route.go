@@ -17,6 +17,9 @@ type Route struct {
 	Session *Session `yaml:"session"`
 	// RateLimits are names of rate_limits, all of which must admit.
 	RateLimits []string `yaml:"rate_limits"`
+	// ACL says which client addresses the route serves, of those that the
+	// listener serves. Absent: all of them.
+	ACL *ACL `yaml:"acl"`
 	// CORS lets browsers of other origins in. Absent: none.
 	CORS *CORS `yaml:"cors"`
 	// Login says that a 401 of this route's upstream is a failed login.
@@ -66,6 +69,12 @@ type Authn struct {
 	// ForwardToken lets the Authorization header through to the upstream.
 	// Default: true.
 	ForwardToken bool `yaml:"forward_token"`
+	// Cookie is the name of a cookie that may carry the token instead of the
+	// Authorization header; it begins with __Host-. Changes are then protected
+	// against other sites (see csrf), for which csrf.secret is needed. The
+	// cookie goes to the upstream where forward_token lets it.
+	// Default: none, tokens come in the header only.
+	Cookie string `yaml:"cookie"`
 }
 
 // Session bounds inactivity.
@@ -95,8 +104,8 @@ type CORS struct {
 
 // CSRF refuses cross-site requests that change something.
 type CSRF struct {
-	// Mode is auto (on where a cookie carries the token), on or off. Tokens
-	// come from the Authorization header only, so auto is off. Default: auto.
+	// Mode is auto (on where authn.cookie carries the token), on or off.
+	// Default: auto.
 	Mode string `yaml:"mode" oneof:"auto on off"`
 }
 

@@ -13,6 +13,17 @@ type Upstream struct {
 	// CA is a PEM file with the authorities that vouch for https endpoints.
 	// Default: the system's.
 	CA string `yaml:"ca" is:"file"`
+	// ClientCertificate is what the gateway shows to https endpoints (mutual
+	// TLS). Default: none.
+	ClientCertificate *KeyPair `yaml:"client_certificate"`
+	// ServerName is the name that https endpoints are asked for and that their
+	// certificates must carry. Default: the host of the endpoint.
+	ServerName string `yaml:"server_name"`
+	// SAN are subject alternative names, of which the certificate of an https
+	// endpoint must carry one, besides being good for its name: DNS names, IP
+	// addresses, or URIs such as spiffe://example.org/hr. Empty: its
+	// name is enough.
+	SAN []string `yaml:"san"`
 }
 
 // Health is an active health check: an endpoint that answers GET path with a

@@ -38,7 +38,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	s := &passage{g: g, p: p, in: r, control: http.NewResponseController(w)}
 	s.x = &middleware.Exchange{
 		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
-		Listener: listener, TLS: tlsVersion(r.TLS), Host: canonicalHost(r.Host), Request: r, Memory: p.memory,
+		Listener: listener, TLS: tlsVersion(r.TLS), Certificate: clientCertificate(r.TLS), Host: canonicalHost(r.Host), Request: r, Memory: p.memory,
 	}
 	defer s.x.Release()
 	s.handler = p.handlerFor(s, r, listener)

@@ -27,6 +27,9 @@ const (
 	HostUnknown               Code = "host_unknown"
 	RouteUnknown              Code = "route_unknown"
 	MethodNotAllowed          Code = "method_not_allowed"
+	MethodUnknown             Code = "method_unknown"
+	HeaderInvalid             Code = "header_invalid"
+	HeaderTooLarge            Code = "header_too_large"
 	UpstreamUnavailable       Code = "upstream_unavailable"
 	UpstreamTimeout           Code = "upstream_timeout"
 	ResponseUnmaskable        Code = "response_unmaskable"
@@ -53,7 +56,7 @@ func Codes() []CodeInfo {
 		{StepUpRequired, http.StatusUnauthorized, "the policy wants a stronger or fresher authentication (RFC 9470)"},
 		{Forbidden, http.StatusForbidden, "the policy does not allow it; a policy may use a code of its own"},
 		{RateLimited, http.StatusTooManyRequests, "too many requests; Retry-After says when to try again"},
-		{AddressBlocked, http.StatusForbidden, "the address is blocked after repeated failures"},
+		{AddressBlocked, http.StatusForbidden, "the address is not served here, or is blocked after repeated failures"},
 		{BodyTooLarge, http.StatusRequestEntityTooLarge, "the request body is larger than the route allows"},
 		{BodyMalformed, http.StatusBadRequest, "the request body is not what its media type says"},
 		{BodyTimeout, http.StatusRequestTimeout, "the request body did not arrive in time"},
@@ -66,6 +69,9 @@ func Codes() []CodeInfo {
 		{HostUnknown, http.StatusMisdirectedRequest, "no route serves this host"},
 		{RouteUnknown, http.StatusNotFound, "no route serves this path"},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "the path is served, but not for this method; Allow lists the others"},
+		{MethodUnknown, http.StatusNotImplemented, "the method is none that the gateway knows"},
+		{HeaderInvalid, http.StatusBadRequest, "a header can be read in more than one way: twice where it may stand once, or not what its name promises"},
+		{HeaderTooLarge, http.StatusRequestHeaderFieldsTooLarge, "the request has more header fields or cookies than the gateway reads"},
 		{UpstreamUnavailable, http.StatusBadGateway, "the backend cannot be reached or broke off"},
 		{UpstreamTimeout, http.StatusGatewayTimeout, "the backend did not answer in time"},
 		{ResponseUnmaskable, http.StatusBadGateway, "the backend's answer cannot be masked as the policy demands, so it is withheld"},

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"crypto/x509"
 	"net/http"
 	"net/netip"
 	"time"
@@ -17,6 +18,10 @@ type Exchange struct {
 	Client   netip.Addr // gateway: the caller, trusted proxies peeled off
 	Listener string     // gateway: name of the listener it came in on
 	TLS      string     // gateway: "1.2", "1.3", or "" on a plain listener
+
+	// Certificate is the client's own, verified by the listener; nil without
+	// mutual TLS.
+	Certificate *x509.Certificate // gateway
 
 	Route  *config.Route     // router: read-only; nil where none matched
 	Params map[string]string // router: the {id} segments of the path
