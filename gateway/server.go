@@ -57,7 +57,8 @@ func (g *Gateway) server(p *Plan, name string) *http.Server {
 	srv := &http.Server{
 		Handler: g.Handler(name), ReadHeaderTimeout: c.Timeouts.Header.D(), IdleTimeout: c.Timeouts.Idle.D(),
 		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: p.errorLog,
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		// Frames of 16 KiB are what clients send unless they are told of more.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10},
 		// OPTIONS * is answered and recorded as everything else is.
 		DisableGeneralOptionsHandler: true,
 	}
