@@ -21,11 +21,21 @@ func parsePart(body []byte, start, end int) (Part, error) {
 	if n > maxHeaderBytes {
 		return Part{}, errors.New("its headers are too long")
 	}
-	headers, err := parseHeaders(string(head[:n]))
+	p, err := parseHead(string(head[:n]))
 	if err != nil {
 		return Part{}, err
 	}
-	p := Part{Start: start + n + 4, End: end}
+	p.Start, p.End = start+n+4, end
+	return *p, nil
+}
+
+// parseHead reads the headers of a part, without the blank line behind them.
+func parseHead(head string) (*Part, error) {
+	headers, err := parseHeaders(head)
+	if err != nil {
+		return nil, err
+	}
+	p := &Part{}
 	return p, p.describe(headers)
 }
 
