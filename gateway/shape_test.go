@@ -53,7 +53,7 @@ func mayImport() map[string][]string {
 		"policies/opa/*":            {"policies", "policies/opa", "policies/opa/*"},
 		"policies/opa/memo":         {"policies"},
 		"certs":                     {"config"},
-		"middleware":                {"config", "policies"},
+		"middleware":                {"middleware/internal/formdata", "config", "policies"},
 		"middleware/internal/*":     {},
 		"middleware/mask/redact":    {},
 		"middleware/mask/*":         {"middleware/mask/redact"},

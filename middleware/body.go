@@ -157,12 +157,15 @@ func (x *Exchange) install(data []byte) {
 	}
 }
 
-// Release gives the memory of the request body back. The gateway calls it when
+// Release gives back what the request body takes, of memory and disk. The gateway calls it when
 // the exchange is over.
 func (x *Exchange) Release() {
 	if x.body != nil {
 		x.Memory.Give(x.body.taken)
 		x.body.taken = 0
+	}
+	if x.form != nil {
+		x.form.close(x.Memory)
 	}
 }
 

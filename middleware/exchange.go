@@ -48,11 +48,16 @@ type Exchange struct {
 	// Memory is the budget that bodies held whole are taken from.
 	Memory *Budget // gateway
 
+	// Spool keeps the files of forms.
+	Spool *Spool // gateway
+
 	Upstream string // upstream: the endpoint that answered, for the record
 	Forward  string // gateway: path sent upstream
 
-	body  *body
-	notes []Note
+	body    *body
+	form    *Form
+	formErr error
+	notes   []Note
 }
 
 // Note is a finding of a stage, for the record.

@@ -1,0 +1,151 @@
+package middleware_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+)
+
+// formOf writes parts with the boundary b.
+func formOf(parts ...string) string {
+	return "--b\r\nContent-Disposition: form-data; " + strings.Join(parts, "\r\n--b\r\nContent-Disposition: form-data; ") + "\r\n--b--\r\n"
+}
+
+const formType = "multipart/form-data; boundary=b"
+
+// formExchange is a request with a form to a route that takes files.
+func formExchange(t *testing.T, body io.Reader, opts ...func(*middleware.Exchange)) *middleware.Exchange {
+	t.Helper()
+	uploads := func(x *middleware.Exchange) {
+		x.Route.Upload = &config.Upload{FileBytes: 8 << 20, Files: 3}
+		x.Request.ContentLength = -1
+	}
+	return middlewaretest.Exchange(t, "POST", "http://api.example.com/x", body,
+		append([]func(*middleware.Exchange){middlewaretest.Header("Content-Type", formType), uploads}, opts...)...)
+}
+
+// sent reads what goes upstream as the standard library does.
+func sent(t *testing.T, x *middleware.Exchange) []string {
+	t.Helper()
+	for range 2 { // a body may be asked for again
+		var err error
+		if x.Request.Body, err = x.Request.GetBody(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := io.ReadAll(x.Request.Body)
+	if err != nil || int64(len(raw)) != x.Request.ContentLength {
+		t.Fatalf("%d bytes, Content-Length %d, %v", len(raw), x.Request.ContentLength, err)
+	}
+	_, params, err := mime.ParseMediaType(x.Request.Header.Get("Content-Type"))
+	if err != nil || params["boundary"] == "b" {
+		t.Fatalf("%q %v", x.Request.Header.Get("Content-Type"), err)
+	}
+	var out []string
+	r := multipart.NewReader(bytes.NewReader(raw), params["boundary"])
+	for {
+		p, err := r.NextRawPart()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, p.FormName()+"|"+p.FileName()+"|"+p.Header.Get("Content-Type")+"|"+string(b))
+	}
+}
+
+func TestFormIsWrittenAnew(t *testing.T) {
+	large := strings.Repeat("large file ", 100_000)
+	x := formExchange(t, strings.NewReader(formOf(
+		"name=a\r\n\r\none", "name=\"f\"; filename=\"Adé.txt\"\r\nContent-Type: Text/Plain; charset=UTF-8; x=y\r\nX-Odd: 1\r\n\r\n"+large,
+		"name=\"e\"; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n", "name=\"g\"; filename=\"s.bin\"\r\n\r\nsmall",
+	)))
+	f, err := x.Form("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := x.Form("test"); again != f || err != nil {
+		t.Errorf("read twice: %v", err)
+	}
+	want := []string{"a|||one", "f|Adé.txt|text/plain; charset=UTF-8|" + large, "e||application/octet-stream|", "g|s.bin||small"}
+	if got := sent(t, x); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%.300q", got)
+	}
+	f.Parts[0].Text = []byte("two")
+	if err := x.SetForm(f); err != nil {
+		t.Fatal(err)
+	}
+	if got := sent(t, x); got[0] != "a|||two" || len(got) != 4 {
+		t.Errorf("%.300q", got)
+	}
+}
+
+// Whatever becomes of a request, it leaves no memory, no room and no file taken.
+func TestFormIsGivenBack(t *testing.T) {
+	big := strings.Repeat("x", 3<<20)
+	file := "name=\"f\"; filename=\"f.bin\"\r\n\r\n" + big
+	for name, tt := range map[string]struct {
+		body io.Reader
+		opt  func(*middleware.Exchange)
+		want string
+	}{
+		"whole":          {strings.NewReader(formOf("name=a\r\n\r\nx", file, file)), nil, ""},
+		"no files taken": {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Route.Upload = nil }, "upload_rejected"},
+		"too many":       {strings.NewReader(formOf(file, file, file, file)), func(x *middleware.Exchange) { x.Route.Upload.Files = 2 }, "upload_rejected"},
+		"too large":      {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Route.Upload.FileBytes = 1 << 20 }, "body_too_large"},
+		"large text":     {strings.NewReader(formOf("name=a\r\n\r\n" + big)), nil, "body_too_large"},
+		"no room":        {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Spool = middleware.NewSpool("", 1<<20) }, "overloaded"},
+		"no memory":      {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Memory.Take(64 << 20) }, "overloaded"},
+		"no folder":      {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Spool = middleware.NewSpool("/nowhere", 64<<20) }, "internal_error"},
+		"broken off":     {io.MultiReader(strings.NewReader(formOf(file)[:2<<20]), iotest.ErrReader(io.ErrUnexpectedEOF)), nil, "body_malformed"},
+		"ended early":    {strings.NewReader(formOf(file)[:2<<20]), nil, "body_malformed"},
+		"too slow":       {io.MultiReader(strings.NewReader(formOf(file)[:2<<20]), iotest.ErrReader(os.ErrDeadlineExceeded)), nil, "body_timeout"},
+		"malformed":      {strings.NewReader(formOf(file) + "more"), nil, "body_malformed"},
+		"filename twice": {strings.NewReader(formOf(file, "name=\"f\"; filename=a; filename=b\r\n\r\nx")), nil, "body_malformed"},
+		"another kind":   {strings.NewReader(formOf(file)), middlewaretest.Header("Content-Type", "multipart/mixed; boundary=b"), "media_type_unsupported"},
+		"encoded":        {strings.NewReader(formOf(file)), middlewaretest.Header("Content-Encoding", "gzip"), "media_type_unsupported"},
+		"no boundary":    {strings.NewReader(formOf(file)), middlewaretest.Header("Content-Type", "multipart/form-data"), "body_malformed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			spool := middleware.NewSpool(folder, 64<<20)
+			x := formExchange(t, tt.body, func(x *middleware.Exchange) { x.Spool = spool })
+			taken := int64(0)
+			if tt.opt != nil {
+				tt.opt(x)
+			}
+			if name == "no memory" {
+				taken = 64 << 20
+			}
+			f, err := x.Form("test")
+			if middlewaretest.Code(err) != tt.want || (err == nil) == (f == nil) {
+				t.Errorf("%v, %v, want %q", f, err, tt.want)
+			}
+			if _, again := x.Form("test"); !errors.Is(again, err) {
+				t.Errorf("asked again: %v", again)
+			}
+			if entries, _ := os.ReadDir(folder); len(entries) > 0 {
+				t.Errorf("files can be seen: %v", entries)
+			}
+			x.Release()
+			if !x.Memory.Take(64<<20 - taken) {
+				t.Error("memory is still taken")
+			}
+		})
+	}
+}
