@@ -2,9 +2,13 @@
 // of the pipeline.
 //
 // A request goes to one endpoint and its answer comes back as it is, or not at
-// all. Nothing is followed, unpacked or tried elsewhere: a request is sent
-// again only by net/http itself, on a new connection, where the kept one turned
-// out to be dead before the request could have had an effect.
+// all. Nothing is followed, unpacked or tried elsewhere. A request is sent again
+// only by net/http itself, on another connection, where the kept one turned out
+// to be dead: if nothing of the request was written, or if its method is safe
+// (or the client says by Idempotency-Key that twice is once) and not a byte of
+// an answer came. An answer is its own: what an upstream sends beyond one ends
+// the connection (see [conn]), and a head that is ambiguous is refused (see
+// [inspect]).
 //
 // The upstream is bounded by its own slowness and never by that of the client:
 // the clock runs while the gateway waits for the head of an answer or for the
@@ -163,7 +167,7 @@ func transport(c *config.Upstream) (*http.Transport, error) {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true) // over TLS only
 	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            dial(&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}),
 		TLSClientConfig:        settings,
 		TLSHandshakeTimeout:    dialTimeout,
 		Protocols:              &protocols,
