@@ -18,6 +18,7 @@ func (k *checker) config() {
 	if v := k.c.Version; v != 0 && v != 1 {
 		k.mistake("version", "unknown version %d; the only one is 1", v)
 	}
+	k.limits()
 	k.listeners()
 	k.admin()
 	k.telemetry()

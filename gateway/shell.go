@@ -44,7 +44,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	s.handler = p.handlerFor(s, r, listener)
 	g.deps.Metrics.Enter()
 	defer g.deps.Metrics.Leave()
-	_ = s.control.SetWriteDeadline(time.Time{}) // what the last answer on this connection left behind
+	s.bound()
 	proxy := httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: s, BufferPool: &g.buffers, ModifyResponse: s.finish,
 		ErrorHandler: s.broken, ErrorLog: p.errorLog,
@@ -57,6 +57,9 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middleware.Handler {
 	refuse := func(f *middleware.Refusal) middleware.Handler {
 		return middleware.Chain(func(*middleware.Exchange) (*http.Response, error) { return nil, f }, p.bare...)
+	}
+	if f := crowded(r.Header, p.config.Limits); f != nil {
+		return refuse(f)
 	}
 	target, err := canonicalTarget(r)
 	if err != nil {
@@ -162,9 +165,7 @@ func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	// The upstream must see the query the client sent, not a cleaned copy.
 	out.URL.RawQuery = s.in.URL.RawQuery
 	if out.Body != nil && out.Body != http.NoBody {
-		deadline := s.timeouts().Body.D()
-		_ = s.control.SetReadDeadline(time.Now().Add(deadline))
-		out.Body = &timedBody{ReadCloser: out.Body, control: s.control}
+		out.Body = &timedBody{ReadCloser: out.Body, control: s.control, begin: s.invite}
 	}
 }
 
@@ -180,9 +181,14 @@ func (s *passage) timeouts() config.Timeouts {
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	begin   func() // before the first read; nil after it
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
+	if b.begin != nil {
+		b.begin()
+		b.begin = nil
+	}
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
 		_ = b.control.SetReadDeadline(time.Time{})
@@ -279,6 +285,7 @@ func (s *passage) broken(w http.ResponseWriter, _ *http.Request, err error) {
 	r := middleware.Refuse("shell", middleware.InternalError, "the gateway met a fault of its own").With(err)
 	res := problem.Response(s.x, r)
 	defer res.Body.Close()
+	s.pace()
 	res.Header.Set("X-Request-Id", s.x.ID)
 	res.Header.Set("X-Content-Type-Options", "nosniff")
 	if s.x.TLS != "" {
