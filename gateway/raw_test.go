@@ -148,19 +148,23 @@ type frames struct {
 // frames opens a connection for HTTP/2, with the preface sent.
 func (w *world) frames() *frames {
 	w.t.Helper()
-	c := w.tls("h2")
+	return framesOn(w.t, w.tls("h2"))
+}
+
+func framesOn(t testing.TB, c *tls.Conn) *frames {
+	t.Helper()
 	if p := c.ConnectionState().NegotiatedProtocol; p != "h2" {
-		w.t.Fatalf("the listener speaks %q", p)
+		t.Fatalf("the listener speaks %q", p)
 	}
-	f := &frames{t: w.t, Conn: c, Framer: http2.NewFramer(c, c), block: &bytes.Buffer{}}
+	f := &frames{t: t, Conn: c, Framer: http2.NewFramer(c, c), block: &bytes.Buffer{}}
 	f.Framer.AllowIllegalWrites = true
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	f.enc = hpack.NewEncoder(f.block)
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 24}); err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return f
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 )
 
@@ -62,15 +62,7 @@ func (g *Gateway) server(p *Plan, name string) *http.Server {
 		DisableGeneralOptionsHandler: true,
 	}
 	if c.Listeners[name].TLS != nil {
-		srv.TLSConfig = &tls.Config{
-			MinVersion: tls.VersionTLS12,
-			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				if t := g.Plan().TLS(name); t != nil {
-					return t, nil
-				}
-				return nil, errors.New("the listener has no TLS settings")
-			},
-		}
+		srv.TLSConfig = certs.Listener(func() *certs.Server { return g.Plan().tls[name] })
 	}
 	return srv
 }

@@ -66,6 +66,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 		return refuse(middleware.Refuse("router", middleware.PathInvalid, err.Error()))
 	}
 	s.x.Path, s.x.Forward, s.escaped = target.path, target.path, target.escaped
+	if refusal := p.admit(s.x, r.TLS); refusal != nil {
+		return refuse(refusal)
+	}
 	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
 		return middleware.Chain(p.redirect(s, r), p.bare...)
 	}
@@ -267,10 +270,10 @@ func (b *pacedBody) extend() {
 // removed all Connection headers by now. Over HTTP/2 the rest of a request body
 // is stopped by ending its stream: closing the connection as well would make
 // clients that are still sending drop the answer. After a fault of our own it is
-// closed there too.
+// closed there too, and so is a connection that is no longer good for anything.
 func (s *passage) finish(res *http.Response) error {
 	r := s.x.Refusal
-	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError) {
+	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError || r.Status == http.StatusMisdirectedRequest) {
 		res.Header.Set("Connection", "close")
 	}
 	return nil

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
@@ -119,6 +121,11 @@ func refusal(ctx, client context.Context, sent *requestBody, err error) error {
 	}
 	if failed := sent.failure(); failed != nil {
 		return middleware.BodyRefusal(stage, failed)
+	}
+	var certificate *tls.CertificateVerificationError
+	var names *certs.NameError
+	if errors.As(err, &certificate) || errors.As(err, &names) {
+		return unavailable("the backend cannot be reached", err) // why is for the record
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {

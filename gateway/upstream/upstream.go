@@ -22,7 +22,6 @@ package upstream
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -48,6 +47,7 @@ type Upstream struct {
 	endpoints []*endpoint
 	next      atomic.Uint64
 	transport *http.Transport
+	shown     certs.Certificate // zero where none is
 
 	stop   context.CancelFunc
 	checks sync.WaitGroup
@@ -88,6 +88,7 @@ func Open(c *config.Upstream) (*Upstream, error) {
 		return nil, err
 	}
 	u.transport = t
+	u.shown, _ = certs.Shown(t.TLSClientConfig)
 	ctx, stop := context.WithCancel(context.Background())
 	u.stop = stop
 	if c.Health != nil {
@@ -115,6 +116,12 @@ func (u *Upstream) Endpoints() []Endpoint {
 		out[i] = Endpoint{e.name, e.well.Load()}
 	}
 	return out
+}
+
+// Certificate tells of the certificate that the upstream is shown, if there is
+// one.
+func (u *Upstream) Certificate() (certs.Certificate, bool) {
+	return u.shown, !u.shown.NotAfter.IsZero()
 }
 
 // pick gives the next endpoint that is well, in turn; nil where none is.
@@ -151,17 +158,9 @@ func parse(text string) (*url.URL, error) {
 // a proxy must: bodies pass as they are encoded, the environment names no
 // proxy, many connections are kept, and the head of an answer is bounded.
 func transport(c *config.Upstream) (*http.Transport, error) {
-	settings := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CA != "" {
-		pool, err := certs.Pool(c.CA)
-		if err != nil {
-			var f *certs.FileError
-			if errors.As(err, &f) {
-				return nil, &certs.FileError{Field: "ca", File: f.File, Err: f.Err}
-			}
-			return nil, &certs.FileError{Field: "ca", File: c.CA, Err: err}
-		}
-		settings.RootCAs = pool
+	settings, err := certs.Client(c)
+	if err != nil {
+		return nil, err
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
