@@ -7,6 +7,9 @@ func (k *checker) listeners() {
 	for _, name := range names(k, "listeners", k.c.Listeners) {
 		l, path := k.c.Listeners[name], join("listeners", name)
 		at := join(path, "address")
+		k.acl(l.ACL, join(path, "acl"))
+		k.connections(l.Connections, join(path, "connections"))
+		k.believed(join(path, "proxy_protocol"), l.ProxyProtocol)
 		if l.Address == "" {
 			continue // reported as missing
 		}
