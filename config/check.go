@@ -22,7 +22,7 @@ func (k *checker) config() {
 	k.listeners()
 	k.admin()
 	k.telemetry()
-	k.trustedProxies()
+	k.believed("trusted_proxies", k.c.TrustedProxies)
 	k.headerNames("identity_headers", k.c.IdentityHeaders, true)
 	k.issuers()
 	k.upstreams()
@@ -32,16 +32,6 @@ func (k *checker) config() {
 	k.decisions()
 	k.masking()
 	k.routes()
-}
-
-// trustedProxies refuses to trust everybody: any client could then say what
-// its address is.
-func (k *checker) trustedProxies() {
-	for i, p := range k.c.TrustedProxies {
-		if p.IsValid() && p.Bits() == 0 {
-			k.mistake(index("trusted_proxies", i), "%q trusts every client to say its own address", p)
-		}
-	}
 }
 
 // names checks the keys of a mapping of named things.

@@ -15,6 +15,9 @@ func (k *checker) listeners() {
 		if l.TLS != nil {
 			k.serverNames(join(path, "tls.names"), l.TLS)
 		}
+		k.acl(l.ACL, join(path, "acl"))
+		k.connections(l.Connections, join(path, "connections"))
+		k.believed(join(path, "proxy_protocol"), l.ProxyProtocol)
 		if l.Address == "" {
 			continue // reported as missing
 		}
