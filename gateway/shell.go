@@ -38,7 +38,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	s := &passage{g: g, p: p, in: r, control: http.NewResponseController(w)}
 	s.x = &middleware.Exchange{
 		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
-		Listener: listener, TLS: tlsVersion(r.TLS), Certificate: clientCertificate(r.TLS), Host: canonicalHost(r.Host), Request: r, Memory: p.memory,
+		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Certificate: clientCertificate(r.TLS), Host: canonicalHost(r.Host), Request: r, Memory: p.memory,
 	}
 	defer s.x.Release()
 	s.handler = p.handlerFor(s, r, listener)
@@ -50,6 +50,13 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 		ErrorHandler: s.broken, ErrorLog: p.errorLog,
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// balanced reports whether a plain listener stands behind a load balancer that
+// speaks TLS with clients.
+func (p *Plan) balanced(listener string) bool {
+	l := p.config.Listeners[listener]
+	return l != nil && l.Insecure
 }
 
 // handlerFor finds what a request is answered by: its route's pipeline, or the
