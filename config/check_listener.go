@@ -29,6 +29,9 @@ func (k *checker) listeners() {
 			k.mistake(at, "%q is the address of %s already", l.Address, first)
 		}
 		taken[l.Address] = path
+		if l.TLS != nil {
+			k.certificates(join(path, "tls"), l.TLS)
+		}
 		switch {
 		case k.unreadIn(path, "tls", "redirect_to_https", "insecure"):
 		case l.TLS != nil && l.RedirectToHTTPS:
