@@ -207,17 +207,22 @@ func (f *frames) open(stream uint32, block []byte, end bool) error {
 
 func askH2(f *frames, r raw) outcome {
 	defer f.Close()
-	if err := f.open(1, f.head(r.fields()...), r.body == ""); err != nil {
+	return f.ask(1, r)
+}
+
+// ask sends one request as a stream and reads its answer.
+func (f *frames) ask(stream uint32, r raw) outcome {
+	if err := f.open(stream, f.head(r.fields()...), r.body == ""); err != nil {
 		return outcome{err: err}
 	}
 	for b := r.body; b != ""; {
 		part := b[:min(len(b), frameSize)]
 		b = b[len(part):]
-		if err := f.WriteData(1, b == "", []byte(part)); err != nil {
+		if err := f.WriteData(stream, b == "", []byte(part)); err != nil {
 			return outcome{err: err}
 		}
 	}
-	return f.answer(1)
+	return f.answer(stream)
 }
 
 // answer reads frames until the stream is over. An answer that is reset after
