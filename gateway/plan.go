@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -28,7 +29,7 @@ type Plan struct {
 	router    *router
 	pipelines []*pipeline
 	bare      []middleware.Stage
-	strip     *strip
+	door      *edge.Door
 	tls       map[string]*tls.Config
 	adminTLS  *tls.Config
 	decider   policies.Decider

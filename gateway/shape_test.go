@@ -35,6 +35,7 @@ func home() map[string][]string {
 		"github.com/prometheus/client_golang":    {"gateway/telemetry"},
 		"go.opentelemetry.io/otel":               {"gateway/telemetry"},
 		"golang.org/x/crypto/x509roots/fallback": {"cmd/gatehouse"},
+		"golang.org/x/net/idna":                  {"gateway/edge"},
 	}
 }
 
@@ -61,9 +62,10 @@ func mayImport() map[string][]string {
 		"middleware/*":              stage,
 		"middleware/authz":          append([]string{"middleware/mask/redact"}, stage...),
 		"middleware/mask":           append([]string{"middleware/mask/*"}, stage...),
+		"gateway/edge":              {},
 		"gateway/telemetry":         {"middleware", "config"},
 		"gateway/upstream":          {"middleware", "config", "certs"},
-		"gateway":                   {"gateway/telemetry", "gateway/upstream", "middleware", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs"},
+		"gateway":                   {"gateway/edge", "gateway/telemetry", "gateway/upstream", "middleware", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs"},
 		"gateway/admin":             {"gateway", "middleware/authn", "config", "certs"},
 		"cmd/gatehouse/demo":        {"certs", "policies"},
 		"cmd/gatehouse":             {"cmd/gatehouse/demo", "gateway", "gateway/admin", "gateway/telemetry", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs"},

@@ -1,4 +1,4 @@
-package gateway
+package edge
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestCanonicalPath(t *testing.T) {
+func TestPath(t *testing.T) {
 	for _, tt := range []struct {
 		raw, path, escaped string
 		err                error
@@ -52,36 +52,36 @@ func TestCanonicalPath(t *testing.T) {
 		{"/a%zz", "", "", errEscape},
 		{"/a#b", "", "", errFragment},
 	} {
-		got, err := canonicalPath(tt.raw)
-		if !errors.Is(err, tt.err) || err == nil && (got.path != tt.path || got.escaped != tt.escaped) {
+		got, err := Path(tt.raw)
+		if !errors.Is(err, tt.err) || err == nil && (got.Path != tt.path || got.Escaped != tt.escaped) {
 			t.Errorf("%q: got %+v, %v; want %q %q, %v", tt.raw, got, err, tt.path, tt.escaped, tt.err)
 		}
 	}
 }
 
-// FuzzCanonicalPath holds what everything else relies on: the forwarded form
+// FuzzPath holds what everything else relies on: the forwarded form
 // decodes to the judged form, is its own canonical form, and holds nothing that
 // a server could read in another way.
-func FuzzCanonicalPath(f *testing.F) {
+func FuzzPath(f *testing.F) {
 	for _, s := range []string{"/", "/a%20b", "/a%3bb", "/%2e", "/a//b", "/café", "/a%25", "/;a=1/b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		c, err := canonicalPath(raw)
+		c, err := Path(raw)
 		if err != nil {
 			return
 		}
-		back, err := url.PathUnescape(c.escaped)
-		if err != nil || back != c.path {
-			t.Errorf("%q: %q decodes to %q, %v; judged was %q", raw, c.escaped, back, err, c.path)
+		back, err := url.PathUnescape(c.Escaped)
+		if err != nil || back != c.Path {
+			t.Errorf("%q: %q decodes to %q, %v; judged was %q", raw, c.Escaped, back, err, c.Path)
 		}
-		again, err := canonicalPath(c.escaped)
+		again, err := Path(c.Escaped)
 		if err != nil || again != c {
 			t.Errorf("%q: %+v becomes %+v, %v", raw, c, again, err)
 		}
 		for _, bad := range []string{"//", "/../", "/./", "\\", "%2F", "%2E", "%25", "%00", "#", "?"} {
-			if strings.Contains(c.escaped+"/", bad) && !(bad == "//" && strings.HasSuffix(c.escaped, "/")) {
-				t.Errorf("%q: %q holds %q", raw, c.escaped, bad)
+			if strings.Contains(c.Escaped+"/", bad) && !(bad == "//" && strings.HasSuffix(c.Escaped, "/")) {
+				t.Errorf("%q: %q holds %q", raw, c.Escaped, bad)
 			}
 		}
 	})
@@ -94,17 +94,6 @@ func TestCheckQuery(t *testing.T) {
 	} {
 		if err := checkQuery(q); (err == nil) != ok {
 			t.Errorf("%.20q: %v", q, err)
-		}
-	}
-}
-
-func TestCanonicalHost(t *testing.T) {
-	for in, want := range map[string]string{
-		"API.example.com:8443": "api.example.com", "api.example.com.": "api.example.com", "[::1]:80": "::1",
-		"[::1]": "::1", "a.example.:1": "a.example", "": "",
-	} {
-		if got := canonicalHost(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
 }
