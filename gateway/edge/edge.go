@@ -50,7 +50,8 @@ type Head struct {
 // changes.
 type Door struct {
 	strip *strip
-	shown []string // canonical names
+	once  []string // canonical names of what may stand once
+	shown []string // and of what policies read
 }
 
 // NewDoor makes a door. Headers named in identity and set, in any case, cannot
@@ -58,7 +59,7 @@ type Door struct {
 // identity are those that upstreams believe, set those that policies can set.
 // Headers in shown are read by policies.
 func NewDoor(identity, set, shown []string) *Door {
-	d := &Door{strip: newStrip(identity, set, shown)}
+	d := &Door{strip: newStrip(identity, set, shown), once: once()}
 	for _, name := range shown {
 		d.shown = append(d.shown, textproto.CanonicalMIMEHeaderKey(name))
 	}
@@ -71,7 +72,7 @@ func NewDoor(identity, set, shown []string) *Door {
 // could be read nevertheless; the headers are clean all the same.
 func (d *Door) Read(r *http.Request) (Head, error) {
 	hosts := r.Header["Host"]
-	err := checkOnce(r.Header)
+	err := checkOnce(r.Header, d.once)
 	d.strip.clean(r.Header)
 	if err == nil {
 		err = checkShown(r.Header, d.shown)

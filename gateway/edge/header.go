@@ -16,8 +16,8 @@ func once() []string {
 	}
 }
 
-func checkOnce(h http.Header) error {
-	for _, name := range once() {
+func checkOnce(h http.Header, names []string) error {
+	for _, name := range names {
 		if len(h[name]) > 1 {
 			return &Error{HeaderInvalid, "the header " + name + " stands more than once"}
 		}

@@ -135,7 +135,7 @@ func checkSegments(path string) error {
 			return errSlashes
 		}
 		name = strings.TrimRight(name, " ")
-		if name != "" && name[0] > '~' {
+		if !ascii(name) {
 			name = dots.Replace(name)
 		}
 		if name == "." || name == ".." || name == "" && segment != "" {

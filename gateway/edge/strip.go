@@ -28,6 +28,8 @@ func forwarding() []string {
 	}
 }
 
+// newStrip joins the names that the gateway keeps to itself with those that it
+// is given. What decides something, or is shown to policies, is judged.
 func newStrip(identity, policy, shown []string) *strip {
 	s := &strip{exact: map[string]bool{}, judged: map[string]bool{}}
 	for _, list := range [][]string{forwarding(), identity, policy} {
