@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -74,10 +75,12 @@ func (b *builder) build() {
 	if b.decider != nil {
 		settable = b.decider.HeaderNames()
 	}
-	p.strip = newStrip(b.config.IdentityHeaders, settable)
+	p.door = edge.NewDoor(b.config.IdentityHeaders, settable, b.config.Policies.Headers)
 	p.httpsPort = redirectPort(b.config)
 	p.bare = b.observed(b.bare())
+	b.checkRedirects()
 	for _, r := range b.config.Routes {
+		b.checkHosts(r)
 		p.pipelines = append(p.pipelines, b.pipeline(r))
 	}
 	p.router = newRouter(p.pipelines)

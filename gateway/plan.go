@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -29,7 +30,7 @@ type Plan struct {
 	router    *router
 	pipelines []*pipeline
 	bare      []middleware.Stage
-	strip     *strip
+	door      *edge.Door
 	tls       map[string]*certs.Server // of the listeners that speak TLS
 	adminTLS  *certs.Server
 	decider   policies.Decider

@@ -36,6 +36,7 @@ func home() map[string][]string {
 		"go.opentelemetry.io/otel":               {"gateway/telemetry"},
 		"github.com/pires/go-proxyproto":         {"gateway/listen"},
 		"golang.org/x/crypto/x509roots/fallback": {"cmd/gatehouse"},
+		"golang.org/x/net/idna":                  {"gateway/edge"},
 	}
 }
 
