@@ -257,17 +257,27 @@ func (b *pacedBody) extend() {
 	_ = b.control.SetWriteDeadline(now.Add(2 * b.idle))
 }
 
-// finish closes the connection after refusals that ask for it; the shell has
-// removed all Connection headers by now. Over HTTP/2 the rest of a request body
+// finish closes the connection after refusals that ask for it, and after
+// requests that somebody in front of the gateway may have framed otherwise; the
+// shell has removed all Connection headers by now. Over HTTP/2 the rest of a request body
 // is stopped by ending its stream: closing the connection as well would make
 // clients that are still sending drop the answer. After a fault of our own it is
 // closed there too.
 func (s *passage) finish(res *http.Response) error {
 	r := s.x.Refusal
-	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError) {
+	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError) || twofold(s.in) {
 		res.Header.Set("Connection", "close")
 	}
 	return nil
+}
+
+// twofold reports whether a request may have said its length in two ways, after
+// which nothing more may be read from the connection (RFC 9112, sections 6.1 and
+// 6.3): chunks beside a Content-Length, or chunks in HTTP/1.0. net/http keeps
+// the one that counts and does not tell of the other, so that all are meant
+// which could have had one.
+func twofold(r *http.Request) bool {
+	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }
 
 // broken answers where the shell itself cannot go on, which the pipeline
@@ -284,6 +294,7 @@ func (s *passage) broken(w http.ResponseWriter, _ *http.Request, err error) {
 	if s.x.TLS != "" {
 		res.Header.Set("Strict-Transport-Security", headers.HSTS)
 	}
+	_ = s.finish(res)
 	for k, v := range res.Header {
 		w.Header()[k] = v
 	}
