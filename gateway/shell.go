@@ -58,6 +58,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	refuse := func(f *middleware.Refusal) middleware.Handler {
 		return middleware.Chain(func(*middleware.Exchange) (*http.Response, error) { return nil, f }, p.bare...)
 	}
+	if err := checkLength(r); err != nil {
+		return refuse(middleware.Refuse("router", middleware.HeaderInvalid, err.Error()))
+	}
 	target, err := canonicalTarget(r)
 	if err != nil {
 		return refuse(middleware.Refuse("router", middleware.PathInvalid, err.Error()))
@@ -269,15 +272,6 @@ func (s *passage) finish(res *http.Response) error {
 		res.Header.Set("Connection", "close")
 	}
 	return nil
-}
-
-// twofold reports whether a request may have said its length in two ways, after
-// which nothing more may be read from the connection (RFC 9112, sections 6.1 and
-// 6.3): chunks beside a Content-Length, or chunks in HTTP/1.0. net/http keeps
-// the one that counts and does not tell of the other, so that all are meant
-// which could have had one.
-func twofold(r *http.Request) bool {
-	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }
 
 // broken answers where the shell itself cannot go on, which the pipeline
