@@ -62,6 +62,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	refuse := func(f *middleware.Refusal) middleware.Handler {
 		return middleware.Chain(func(*middleware.Exchange) (*http.Response, error) { return nil, f }, p.bare...)
 	}
+	if err := checkLength(r); err != nil {
+		return refuse(middleware.Refuse("router", middleware.HeaderInvalid, err.Error()))
+	}
 	if f := crowded(r.Header, p.config.Limits); f != nil {
 		return refuse(f)
 	}
@@ -214,14 +217,16 @@ func (b *pacedBody) extend() {
 	_ = b.control.SetWriteDeadline(now.Add(2 * b.idle))
 }
 
-// finish closes the connection after refusals that ask for it; the shell has
-// removed all Connection headers by now. Over HTTP/2 the rest of a request body
+// finish closes the connection after refusals that ask for it, and after
+// requests that somebody in front of the gateway may have framed otherwise; the
+// shell has removed all Connection headers by now. Over HTTP/2 the rest of a request body
 // is stopped by ending its stream: closing the connection as well would make
 // clients that are still sending drop the answer. After a fault of our own it is
 // closed there too, and so is a connection that is no longer good for anything.
 func (s *passage) finish(res *http.Response) error {
 	r := s.x.Refusal
-	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError || r.Status == http.StatusMisdirectedRequest) {
+	closes := r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError || r.Status == http.StatusMisdirectedRequest)
+	if closes || twofold(s.in) {
 		res.Header.Set("Connection", "close")
 	}
 	return nil
@@ -242,6 +247,7 @@ func (s *passage) broken(w http.ResponseWriter, _ *http.Request, err error) {
 	if s.x.TLS != "" {
 		res.Header.Set("Strict-Transport-Security", headers.HSTS)
 	}
+	_ = s.finish(res)
 	for k, v := range res.Header {
 		w.Header()[k] = v
 	}
