@@ -148,10 +148,16 @@ type frames struct {
 // frames opens a connection for HTTP/2, with the preface sent.
 func (w *world) frames() *frames {
 	w.t.Helper()
-	return framesOn(w.t, w.tls("h2"))
+	f, err := framesOn(w.t, w.tls("h2"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return f
 }
 
-func framesOn(t testing.TB, c *tls.Conn) *frames {
+// framesOn sends the preface on a connection. The error may be that the other
+// side has not let the connection come about.
+func framesOn(t testing.TB, c *tls.Conn) (*frames, error) {
 	t.Helper()
 	if p := c.ConnectionState().NegotiatedProtocol; p != "h2" {
 		t.Fatalf("the listener speaks %q", p)
@@ -161,12 +167,9 @@ func framesOn(t testing.TB, c *tls.Conn) *frames {
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	f.enc = hpack.NewEncoder(f.block)
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 24}); err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return f, f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 24})
 }
 
 // head encodes header fields, pseudo fields first.
