@@ -18,6 +18,7 @@ func (k *checker) config() {
 	if v := k.c.Version; v != 0 && v != 1 {
 		k.mistake("version", "unknown version %d; the only one is 1", v)
 	}
+	k.limits()
 	k.listeners()
 	k.admin()
 	k.telemetry()
@@ -30,6 +31,7 @@ func (k *checker) config() {
 	k.policies()
 	k.decisions()
 	k.masking()
+	k.csrf()
 	k.routes()
 }
 
@@ -124,6 +126,7 @@ func (c *Config) Warnings() Mistakes {
 	for i, route := range c.Routes {
 		path := index("routes", i)
 		p := route.Policy
+		r.originWarnings(c, route, path)
 		if route.Authn != nil && p.Masks != "required" && p.Rows != "required" {
 			r.mistake(join(path, "policy"),
 				"route %q lets callers in by token but requires neither masks nor rows; "+

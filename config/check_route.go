@@ -50,6 +50,7 @@ func (k *checker) entry(r *Route, path string) {
 	if r.Authn != nil {
 		references(k, join(authn, "issuers"), "issuers", "issuer", r.Authn.Issuers, k.c.Issuers)
 	}
+	k.cookieToken(r, path)
 	if r.Session != nil && r.Authn == nil && r.Public {
 		k.mistake(join(path, "session"), "session needs authn")
 	}

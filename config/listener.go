@@ -56,8 +56,8 @@ type TLS struct {
 	// MinVersion is "1.2" or "1.3". Default: "1.2".
 	MinVersion string `yaml:"min_version" oneof:"1.2 1.3"`
 	// Certificates are chosen by the server name the client asks for; the
-	// first is used where no other matches. At least one is required.
-	Certificates []KeyPair `yaml:"certificates" is:"required"`
+	// first is used where no other matches. At least one is required, or acme.
+	Certificates []KeyPair `yaml:"certificates"`
 	// ClientCA is a PEM file with the authorities whose client certificates
 	// are required and accepted (mutual TLS). Default: none is asked for.
 	ClientCA string `yaml:"client_ca" is:"file"`
@@ -67,6 +67,8 @@ type TLS struct {
 	// whose Host has other options than the connection gets 421 host_unknown.
 	// Default: none, all names have the options above.
 	Names map[string]*TLSOptions `yaml:"names"`
+	// ACME has certificates obtained and renewed. Default: none are.
+	ACME *ACME `yaml:"acme"`
 }
 
 // TLSOptions are the options of one server name. What is not written is as it

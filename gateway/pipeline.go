@@ -33,7 +33,7 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 		authn.New(r, b.issuers),                           // JWT -> Subject
 		session.New(r.Session, b.sessions),                // idle, revoked
 		ratelimit.New(ratelimit.BySubject, r, b.rules(r)), // by subject, tenant, role, claim
-		csrf.New(r.CSRF, r.CORS),                          // cross-site changes
+		csrf.New(r, b.config.CSRF),                        // cross-site changes
 		b.sanitize(r),                                     // markup in what clients send
 		b.upload(r),                                       // files are what they say they are
 		b.authz(r),                                        // Rego -> Decision
