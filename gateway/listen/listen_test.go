@@ -3,6 +3,7 @@ package listen
 import (
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"sync"
@@ -191,6 +192,55 @@ func TestSettingsChange(t *testing.T) {
 	p.pass(t, stranger)
 	_ = second
 	_ = refused
+}
+
+// The HTTP server ends a connection after a refusal by saying that nothing more
+// will come, and still reads: the client then sees the refusal and no reset.
+func TestCloseWrite(t *testing.T) {
+	p := open(t, behind())
+	for _, from := range []string{stranger, balancer} {
+		client, server := p.pass(t, from)
+		if err := server.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			t.Error(err)
+		}
+		if !ended(client) {
+			t.Error("the client does not see the end")
+		}
+		if from == balancer {
+			_, _ = client.Write(v4("192.0.2.7"))
+		}
+		_, _ = client.Write([]byte("x"))
+		if n, err := server.Read(make([]byte, 1)); n != 1 || err != nil {
+			t.Errorf("read %d, %v", n, err)
+		}
+	}
+}
+
+// An HTTP server that stops does not wait for headers that never come.
+func TestServerCloses(t *testing.T) {
+	p := open(t, behind())
+	known := make(chan struct{})
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, ConnState: func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			close(known)
+		}
+	}}
+	done := make(chan error)
+	go func() { done <- srv.Serve(p) }()
+	c := p.dial(t, balancer)
+	<-known
+	_ = srv.Close()
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
+	if !ended(c) {
+		t.Error("a connection outlives its server")
+	}
+	p.note(func() {
+		if len(p.errs) != 0 {
+			t.Errorf("told: %v", p.errs)
+		}
+	})
 }
 
 func TestKeyOf(t *testing.T) {
