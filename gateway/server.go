@@ -41,7 +41,7 @@ func Listen(g *Gateway) (*Server, error) {
 			s.Close()
 			return nil, p.config.Mistake("listeners."+name+".address", "%v", err)
 		}
-		s.names, s.open = append(s.names, name), append(s.open, l)
+		s.names, s.open = append(s.names, name), append(s.open, g.listen(name, l))
 		s.servers = append(s.servers, g.server(p, name))
 	}
 	return s, nil

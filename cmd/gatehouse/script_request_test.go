@@ -22,6 +22,7 @@ type client struct {
 	tls  *tls.Config
 	http *http.Client
 	old  bool        // HTTP/1.1
+	head []byte      // what each connection begins with, below TLS
 	late chan answer // of the request that is under way
 }
 

@@ -49,6 +49,8 @@ import (
 //	token TEXT                   or this one
 //	certificate NAME             the client shows certs/NAME.pem from now on; no NAME: none
 //	servername NAME              the client asks for this server name from now on
+//	proxied ADDRESS              a load balancer opens the client's connections from now on, and names it
+//	                             so by the PROXY protocol; `proxied` alone: none does
 //	handshake [VERSION] [SUITE] [NAME]
 //	                             a TLS handshake of this version and with this suite only, for that host;
 //	                             `! handshake` must fail
@@ -134,7 +136,7 @@ func scriptCommands() map[string]command {
 	cmds := map[string]command{
 		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "join": join, "form": form,
 		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "shutdown": stopGateway, "exits": exits,
-		"as": setToken, "token": rawToken, "certificate": setCertificate, "servername": setServerName, "aged": aged, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
+		"as": setToken, "token": rawToken, "certificate": setCertificate, "servername": setServerName, "aged": aged, "proxied": setProxied, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
 		"admin": askAdmin, "until": until,
 	}
 	for _, m := range methods() {

@@ -23,7 +23,7 @@ func (c *client) open(ts *testscript.TestScript) *http.Client {
 		ts.Check(err)
 		c.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	tr := &http.Transport{TLSClientConfig: c.tls.Clone(), ForceAttemptHTTP2: !c.old, DisableCompression: true}
+	tr := &http.Transport{TLSClientConfig: c.tls.Clone(), ForceAttemptHTTP2: !c.old, DisableCompression: true, DialContext: c.dial}
 	ts.Defer(tr.CloseIdleConnections)
 	c.http = &http.Client{Transport: tr, Timeout: 60 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c.http

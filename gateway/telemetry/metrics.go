@@ -50,8 +50,9 @@ type Metrics struct {
 	reloadTime      prometheus.Gauge
 	panics          prometheus.Counter
 
-	classes classes
-	drift   drift
+	connections connections
+	classes     classes
+	drift       drift
 }
 
 // New makes the metrics, with those of the Go runtime, the process and the
@@ -84,6 +85,7 @@ func New() *Metrics {
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
 	m.recordsLost = m.counters("decision_records_dropped_total", "Decisions that were to go on record and did not, by what had no room for them.", "reason")
 	m.shadow = m.counters("shadow_decisions_total", "Decisions handed to the policies in the shadow, by what came of it.", "route", "result")
+	m.connections = m.newConnections()
 	m.reloads = m.counters("config_reloads_total", "Attempts to load the configuration, the first included.", "result")
 	m.reloadOK = m.gauge("config_last_reload_success", "Whether the last attempt to load the configuration succeeded: 1 or 0.")
 	m.reloadTime = m.gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")
