@@ -1,6 +1,7 @@
 # make demo   a gateway in front of a sample company, to try
 # make test   everything that must hold before a change goes in
 # make classes  the ways in which gateways have failed, tried on this one, as a table
+# make h2spec conformance to HTTP/2, beside net/http
 # make bench  benchmarks
 # make soak   the long runs
 # make lint   formatting and static checks only
@@ -12,7 +13,7 @@ GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
 # The tests need a C compiler (race detector) and a Redis server.
 PACKAGES     = gcc libc6-dev redis-server
 
-.PHONY: demo test classes packages lint vuln bench soak build
+.PHONY: demo test classes h2spec packages lint vuln bench soak build
 
 demo:
 	$(GO) run ./cmd/gatehouse demo
@@ -30,6 +31,9 @@ test: packages lint build
 
 classes:
 	@$(GO) test -count 1 -v -run '^TestClasses$$' ./gateway | grep -v '^ *\(=== \|--- PASS\)'
+
+h2spec:
+	GATEHOUSE_H2SPEC=1 $(GO) test -count 1 -v -run '^TestH2spec$$' ./gateway
 
 # Debian packages are installed where that is possible; elsewhere the command is
 # printed. Tests that lack a component are skipped loudly, and fail in CI.

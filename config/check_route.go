@@ -20,6 +20,7 @@ func (k *checker) routes() {
 		k.entry(r, path)
 		k.match(r.Match, join(path, "match"))
 		k.rewrite(r, path)
+		k.acl(r.ACL, join(path, "acl"))
 		k.cors(r.CORS, join(path, "cors"))
 		k.sanitize(r.Sanitize, join(path, "sanitize"))
 		k.upload(r.Upload, join(path, "upload"))

@@ -13,6 +13,9 @@
 // claims mean anything. Nothing is tried twice: a token that could be read in
 // two ways is refused, not interpreted.
 //
+// A token that is bound to a client certificate (RFC 8705) is good only over a
+// connection whose client has proven to own that certificate.
+//
 // Keys come from a file, a secret, or over the network. Keys from the network
 // ([Issuer]) are refreshed in the background; requests read an immutable set
 // behind an atomic pointer and wait for the issuer only if they name a key
@@ -111,6 +114,9 @@ func (s *Stage) identify(x *middleware.Exchange, raw string) error {
 	}
 	times, err := issuer.verify(x.Request.Context(), t, time.Now())
 	if err != nil {
+		return err
+	}
+	if err := checkBinding(t.claims, x); err != nil {
 		return err
 	}
 	subject, err := Subject(issuer.name, issuer.config, t.claims)
