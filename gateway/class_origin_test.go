@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -383,5 +386,52 @@ func TestValueOutlivesToken(t *testing.T) {
 	}
 	if o := put(map[string]any{"sub": "u-s1", "sid": "s9"}); o.code() != "csrf_failed" {
 		t.Errorf("the same user in a new session: %v", o)
+	}
+}
+
+// page is what a browser is to a script, as far as cookies go: scripts cannot
+// read the session's, requests carry both.
+const page = `
+const base = process.argv[1], session = process.argv[2]
+let jar = ''
+globalThis.document = { get cookie() { return jar } }
+const send = globalThis.fetch
+globalThis.fetch = async (path, options) => {
+  const headers = { ...options.headers, Cookie: [session, jar].filter(Boolean).join('; ') }
+  const answer = await send(base + path, { ...options, headers })
+  for (const c of answer.headers.getSetCookie()) jar = c.split(';')[0]
+  console.log(options.method, answer.status)
+  return answer
+}
+`
+
+// What the README tells front ends to do works: without a value, with a good
+// one, and with one that is no longer good.
+func TestReadmeFrontEnd(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("no node")
+	}
+	readme, err := os.ReadFile("../middleware/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, _ := strings.Cut(string(readme), "```js\n")
+	script, _, ok := strings.Cut(script, "```")
+	if !ok {
+		t.Fatal("the README has no script")
+	}
+	b := openBrowser(t, plainH1)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, node, "-e", page+script+`
+const put = { method: 'PUT', body: '{}', headers: { 'Content-Type': 'application/json' } }
+await change('/api/employees/7', put)
+await change('/api/employees/7', put)
+jar = '__Host-csrf=old'
+await change('/api/employees/7', put)
+`, "--input-type=module", b.plain, b.cookie).CombinedOutput()
+	if want := "PUT 403\nPUT 200\nPUT 200\nPUT 403\nPUT 200\n"; err != nil || string(out) != want {
+		t.Errorf("%v: %s", err, out)
 	}
 }
