@@ -63,7 +63,7 @@ func Codes() []CodeInfo {
 		{MediaTypeUnsupported, http.StatusUnsupportedMediaType, "the route does not accept this media type, charset or encoding"},
 		{InputRejected, http.StatusUnprocessableEntity, "a field holds markup or another forbidden pattern; the answer names the field"},
 		{UploadRejected, http.StatusUnprocessableEntity, "a file's extension, declared type and content do not agree, or it is not allowed"},
-		{CSRFFailed, http.StatusForbidden, "a cross-site request tried to change something"},
+		{CSRFFailed, http.StatusForbidden, "a cross-site request tried to change something, or one with its token in a cookie does not repeat the value of the session"},
 		{RowDenied, http.StatusNotFound, "the record is outside of what the caller may see"},
 		{PathInvalid, http.StatusBadRequest, "the path or query can be read in more than one way"},
 		{HostUnknown, http.StatusMisdirectedRequest, "no route serves this host, or the connection is not for it; over another it may be served"},
