@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 )
@@ -50,6 +51,7 @@ func New(d *Deps, p *Plan) *Gateway {
 			}
 		}
 	})
+	d.Metrics.WatchCertificates(func(yield func(listener, name string, expires time.Time)) { g.Plan().expiries(yield) })
 	return g
 }
 

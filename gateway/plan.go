@@ -3,13 +3,14 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"log"
 	"net"
 	"slices"
 	"sort"
 	"sync/atomic"
+	"time"
 
+	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
@@ -29,8 +30,8 @@ type Plan struct {
 	pipelines []*pipeline
 	bare      []middleware.Stage
 	strip     *strip
-	tls       map[string]*tls.Config
-	adminTLS  *tls.Config
+	tls       map[string]*certs.Server // of the listeners that speak TLS
+	adminTLS  *certs.Server
 	decider   policies.Decider
 	bundle    *bundle.Source // nil where the policies come from folders
 	stale     error          // why the last good bundle decides, nil where the source's does
@@ -63,7 +64,7 @@ type pipeline struct {
 // config.Mistakes. The caller owns the plan until it hands it to a [Gateway].
 func Compile(ctx context.Context, c *config.Config, d *Deps) (*Plan, error) {
 	p := &Plan{
-		config: c, sources: sources(c), tls: map[string]*tls.Config{}, issuers: map[string]*authn.Issuer{}, upstreams: map[string]*upstream.Upstream{},
+		config: c, sources: sources(c), tls: map[string]*certs.Server{}, issuers: map[string]*authn.Issuer{}, upstreams: map[string]*upstream.Upstream{},
 		lease: &lease{from: &d.Shared}, memory: middleware.NewBudget(int64(c.Limits.BodyMemory)),
 	}
 	p.refs.Store(1)
@@ -88,11 +89,8 @@ func (p *Plan) Config() *config.Config { return p.config }
 // Logger is the log that the plan writes to.
 func (p *Plan) Logger() *Log { return p.log }
 
-// TLS gives the TLS settings of a listener, nil for a plain one.
-func (p *Plan) TLS(listener string) *tls.Config { return p.tls[listener] }
-
 // AdminTLS gives the TLS settings of the admin listener, nil for a plain one.
-func (p *Plan) AdminTLS() *tls.Config { return p.adminTLS }
+func (p *Plan) AdminTLS() *certs.Server { return p.adminTLS }
 
 // Revision identifies the policies that decide; "" without any.
 func (p *Plan) Revision() string {
@@ -171,6 +169,7 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		}
 		out = append(out, c)
 	}
+	out = append(out, p.expiring(time.Now())...)
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }

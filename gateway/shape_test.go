@@ -36,6 +36,7 @@ func home() map[string][]string {
 		"github.com/mholt/acmez":                 {"certs/acme"},
 		"github.com/prometheus/client_golang":    {"gateway/telemetry"},
 		"go.opentelemetry.io/otel":               {"gateway/telemetry"},
+		"github.com/pires/go-proxyproto":         {"gateway/listen"},
 		"golang.org/x/crypto/x509roots/fallback": {"cmd/gatehouse"},
 	}
 }
@@ -66,8 +67,10 @@ func mayImport() map[string][]string {
 		"middleware/authz":          append([]string{"middleware/mask/redact"}, stage...),
 		"middleware/mask":           append([]string{"middleware/mask/*"}, stage...),
 		"gateway/telemetry":         {"middleware", "config"},
+		"gateway/edge":              {},
+		"gateway/listen":            {"gateway/edge"},
 		"gateway/upstream":          {"middleware", "config", "certs"},
-		"gateway":                   {"gateway/telemetry", "gateway/upstream", "middleware", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs", "certs/acme"},
+		"gateway":                   {"gateway/telemetry", "gateway/upstream", "gateway/edge", "gateway/listen", "middleware", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs", "certs/acme"},
 		"gateway/admin":             {"gateway", "middleware/authn", "config", "certs"},
 		"cmd/gatehouse/demo":        {"certs", "policies"},
 		"cmd/gatehouse":             {"cmd/gatehouse/demo", "gateway", "gateway/admin", "gateway/telemetry", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs"},

@@ -38,18 +38,25 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	s := &passage{g: g, p: p, in: r, control: http.NewResponseController(w)}
 	s.x = &middleware.Exchange{
 		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
-		Listener: listener, TLS: tlsVersion(r.TLS), Certificate: clientCertificate(r.TLS), Host: canonicalHost(r.Host), Request: r, Memory: p.memory,
+		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Certificate: clientCertificate(r.TLS), Host: canonicalHost(r.Host), Request: r, Memory: p.memory,
 	}
 	defer s.x.Release()
 	s.handler = p.handlerFor(s, r, listener)
 	g.deps.Metrics.Enter()
 	defer g.deps.Metrics.Leave()
-	_ = s.control.SetWriteDeadline(time.Time{}) // what the last answer on this connection left behind
+	s.bound()
 	proxy := httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: s, BufferPool: &g.buffers, ModifyResponse: s.finish,
 		ErrorHandler: s.broken, ErrorLog: p.errorLog,
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// balanced reports whether a plain listener stands behind a load balancer that
+// speaks TLS with clients.
+func (p *Plan) balanced(listener string) bool {
+	l := p.config.Listeners[listener]
+	return l != nil && l.Insecure
 }
 
 // handlerFor finds what a request is answered by: its route's pipeline, or the
@@ -58,11 +65,17 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	refuse := func(f *middleware.Refusal) middleware.Handler {
 		return middleware.Chain(func(*middleware.Exchange) (*http.Response, error) { return nil, f }, p.bare...)
 	}
+	if f := crowded(r.Header, p.config.Limits); f != nil {
+		return refuse(f)
+	}
 	target, err := canonicalTarget(r)
 	if err != nil {
 		return refuse(middleware.Refuse("router", middleware.PathInvalid, err.Error()))
 	}
 	s.x.Path, s.x.Forward, s.escaped = target.path, target.path, target.escaped
+	if refusal := p.admit(s.x, r.TLS); refusal != nil {
+		return refuse(refusal)
+	}
 	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
 		return middleware.Chain(p.redirect(s, r), p.bare...)
 	}
@@ -162,9 +175,7 @@ func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	// The upstream must see the query the client sent, not a cleaned copy.
 	out.URL.RawQuery = s.in.URL.RawQuery
 	if out.Body != nil && out.Body != http.NoBody {
-		deadline := s.timeouts().Body.D()
-		_ = s.control.SetReadDeadline(time.Now().Add(deadline))
-		out.Body = &timedBody{ReadCloser: out.Body, control: s.control}
+		out.Body = &timedBody{ReadCloser: out.Body, control: s.control, begin: s.invite}
 	}
 }
 
@@ -180,9 +191,14 @@ func (s *passage) timeouts() config.Timeouts {
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	begin   func() // before the first read; nil after it
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
+	if b.begin != nil {
+		b.begin()
+		b.begin = nil
+	}
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
 		_ = b.control.SetReadDeadline(time.Time{})
@@ -261,10 +277,10 @@ func (b *pacedBody) extend() {
 // removed all Connection headers by now. Over HTTP/2 the rest of a request body
 // is stopped by ending its stream: closing the connection as well would make
 // clients that are still sending drop the answer. After a fault of our own it is
-// closed there too.
+// closed there too, and so is a connection that is no longer good for anything.
 func (s *passage) finish(res *http.Response) error {
 	r := s.x.Refusal
-	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError) {
+	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError || r.Status == http.StatusMisdirectedRequest) {
 		res.Header.Set("Connection", "close")
 	}
 	return nil
@@ -279,6 +295,7 @@ func (s *passage) broken(w http.ResponseWriter, _ *http.Request, err error) {
 	r := middleware.Refuse("shell", middleware.InternalError, "the gateway met a fault of its own").With(err)
 	res := problem.Response(s.x, r)
 	defer res.Body.Close()
+	s.pace()
 	res.Header.Set("X-Request-Id", s.x.ID)
 	res.Header.Set("X-Content-Type-Options", "nosniff")
 	if s.x.TLS != "" {

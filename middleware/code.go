@@ -66,7 +66,7 @@ func Codes() []CodeInfo {
 		{CSRFFailed, http.StatusForbidden, "a cross-site request tried to change something"},
 		{RowDenied, http.StatusNotFound, "the record is outside of what the caller may see"},
 		{PathInvalid, http.StatusBadRequest, "the path or query can be read in more than one way"},
-		{HostUnknown, http.StatusMisdirectedRequest, "no route serves this host"},
+		{HostUnknown, http.StatusMisdirectedRequest, "no route serves this host, or the connection is not for it; over another it may be served"},
 		{RouteUnknown, http.StatusNotFound, "no route serves this path"},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "the path is served, but not for this method; Allow lists the others"},
 		{MethodUnknown, http.StatusNotImplemented, "the method is none that the gateway knows"},

@@ -182,6 +182,26 @@ func (e *endpoints) Collect(out chan<- prometheus.Metric) {
 	})
 }
 
+// WatchCertificates adds when each certificate expires, which list tells
+// whenever the metrics are read. It is called at most once.
+func (m *Metrics) WatchCertificates(list func(yield func(listener, name string, expires time.Time))) {
+	m.registry.MustRegister(&certificates{list, prometheus.NewDesc(namespace+"_certificate_expiry_timestamp_seconds",
+		"When a certificate that the gateway shows expires.", []string{"listener", "name"}, nil)})
+}
+
+type certificates struct {
+	list func(yield func(listener, name string, expires time.Time))
+	desc *prometheus.Desc
+}
+
+func (c *certificates) Describe(out chan<- *prometheus.Desc) { out <- c.desc }
+
+func (c *certificates) Collect(out chan<- prometheus.Metric) {
+	c.list(func(listener, name string, expires time.Time) {
+		out <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(expires.Unix()), listener, name)
+	})
+}
+
 // Memo is what has been counted about remembered decisions.
 type Memo struct {
 	Hits, Misses, Bypassed, Evictions, Audits, Mismatches uint64

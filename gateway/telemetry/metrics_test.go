@@ -80,6 +80,7 @@ func used(t *testing.T) *Metrics {
 		yield("hr", "http://127.0.0.1:2", false)
 	})
 	m.WatchTracing(func() int64 { return 0 })
+	m.WatchCertificates(func(yield func(string, string, time.Time)) { yield("public", "localhost", time.Unix(1e9, 0)) })
 	m.WatchMemo(func() Memo { return Memo{Hits: 9, Misses: 2, Bypassed: 1, Evictions: 3, Audits: 4} })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
