@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
+	"github.com/gatehouse-dev/gatehouse/certs/acme"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
@@ -32,6 +33,8 @@ type Plan struct {
 	strip     *strip
 	tls       map[string]*certs.Server // of the listeners that speak TLS
 	adminTLS  *certs.Server
+	acme      []*acme.Client      // accounts with authorities, each once
+	issued    []*acme.Certificate // what they are asked for
 	decider   policies.Decider
 	bundle    *bundle.Source // nil where the policies come from folders
 	stale     error          // why the last good bundle decides, nil where the source's does
@@ -170,6 +173,7 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		out = append(out, c)
 	}
 	out = append(out, p.expiring(time.Now())...)
+	out = append(out, p.issuing(time.Now())...)
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }

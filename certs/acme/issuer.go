@@ -45,7 +45,7 @@ func issuerKey(directory string) string {
 	if err != nil {
 		return directory
 	}
-	return strings.Trim(u.Host+"-"+strings.ReplaceAll(strings.Trim(u.Path, "/"), "/", "-"), "-")
+	return strings.Trim(strings.NewReplacer("/", "-", ":", "-").Replace(u.Host+u.Path), "-")
 }
 
 // IssuerKey tells the authority's certificates in the storage from those of others.
