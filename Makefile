@@ -23,7 +23,7 @@ build:
 
 # The race detector is slow: what counts by the number of tries runs without it
 # once more.
-test: packages lint build
+test: packages bin/pebble lint build
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -timeout 5m ./policies/opa/...
 	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
@@ -42,6 +42,11 @@ packages:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); \
 	else echo "install what is missing with: sudo apt-get install $(PACKAGES)" >&2; fi
+
+# An ACME authority to test against. Without it, and without a network to get it,
+# those tests are skipped loudly, and fail in CI.
+bin/pebble:
+	-GOBIN=$(CURDIR)/bin $(GO) install github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
 
 lint:
 	@out="$$($(GOFUMPT) -l .)"; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi

@@ -143,9 +143,6 @@ func (r *reader) wrong(field, file string, err error) {
 }
 
 func (r *reader) pairs(pairs []config.KeyPair, now time.Time) []*tls.Certificate {
-	if len(pairs) == 0 {
-		r.wrong("certificates", "", fmt.Errorf("at least one is needed"))
-	}
 	var out []*tls.Certificate
 	for i, p := range pairs {
 		pair, err := load(p, now)

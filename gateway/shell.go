@@ -78,6 +78,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 		return refuse(refusal)
 	}
 	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
+		if h := p.challenge(s, r); h != nil {
+			return middleware.Chain(h, p.bare...)
+		}
 		return middleware.Chain(p.redirect(head), p.bare...)
 	}
 	m, refusal := p.router.match(s.x.Host, s.x.Path, r, cors.Preflight(r))

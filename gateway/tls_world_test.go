@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -178,11 +177,6 @@ func (l *link) ended() bool {
 			return !isTimeout(err)
 		}
 	}
-}
-
-func isTimeout(err error) bool {
-	n, ok := err.(net.Error)
-	return ok && n.Timeout()
 }
 
 // once connects and asks for / on a host.
