@@ -1,6 +1,7 @@
 # make demo   a gateway in front of a sample company, to try
 # make test   everything that must hold before a change goes in
 # make classes  the ways in which gateways have failed, tried on this one, as a table
+# make h2spec conformance to HTTP/2, beside net/http
 # make bench  benchmarks
 # make soak   the long runs
 # make lint   formatting and static checks only
@@ -12,7 +13,7 @@ GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
 # The tests need a C compiler (race detector) and a Redis server.
 PACKAGES     = gcc libc6-dev redis-server
 
-.PHONY: demo test classes packages lint vuln bench soak build
+.PHONY: demo test classes h2spec packages lint vuln bench soak build
 
 demo:
 	$(GO) run ./cmd/gatehouse demo
@@ -22,7 +23,7 @@ build:
 
 # The race detector is slow: what counts by the number of tries runs without it
 # once more.
-test: packages lint build
+test: packages bin/pebble lint build
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -timeout 5m ./policies/opa/...
 	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
@@ -31,6 +32,9 @@ test: packages lint build
 classes:
 	@$(GO) test -count 1 -v -run '^TestClasses$$' ./gateway | grep -v '^ *\(=== \|--- PASS\)'
 
+h2spec:
+	GATEHOUSE_H2SPEC=1 $(GO) test -count 1 -v -run '^TestH2spec$$' ./gateway
+
 # Debian packages are installed where that is possible; elsewhere the command is
 # printed. Tests that lack a component are skipped loudly, and fail in CI.
 packages:
@@ -38,6 +42,11 @@ packages:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); \
 	else echo "install what is missing with: sudo apt-get install $(PACKAGES)" >&2; fi
+
+# An ACME authority to test against. Without it, and without a network to get it,
+# those tests are skipped loudly, and fail in CI.
+bin/pebble:
+	-GOBIN=$(CURDIR)/bin $(GO) install github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
 
 lint:
 	@out="$$($(GOFUMPT) -l .)"; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi

@@ -57,7 +57,7 @@ func (p *Plan) served(host string) bool {
 		return false
 	}
 	for _, t := range p.tls {
-		if certified(t, host) {
+		if certified(t.Config(), host) {
 			return true
 		}
 	}

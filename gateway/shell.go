@@ -35,18 +35,25 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	s := &passage{g: g, p: p, in: r, control: http.NewResponseController(w)}
 	s.x = &middleware.Exchange{
 		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
-		Listener: listener, TLS: tlsVersion(r.TLS), Certificate: clientCertificate(r.TLS), Request: r, Memory: p.memory,
+		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Certificate: clientCertificate(r.TLS), Request: r, Memory: p.memory,
 	}
 	defer s.x.Release()
 	s.handler = p.handlerFor(s, r, listener)
 	g.deps.Metrics.Enter()
 	defer g.deps.Metrics.Leave()
-	_ = s.control.SetWriteDeadline(time.Time{}) // what the last answer on this connection left behind
+	s.bound()
 	proxy := httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: s, BufferPool: &g.buffers, ModifyResponse: s.finish,
 		ErrorHandler: s.broken, ErrorLog: p.errorLog,
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// balanced reports whether a plain listener stands behind a load balancer that
+// speaks TLS with clients.
+func (p *Plan) balanced(listener string) bool {
+	l := p.config.Listeners[listener]
+	return l != nil && l.Insecure
 }
 
 // handlerFor finds what a request is answered by: its route's pipeline, or the
@@ -55,13 +62,25 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	refuse := func(f *middleware.Refusal) middleware.Handler {
 		return middleware.Chain(func(*middleware.Exchange) (*http.Response, error) { return nil, f }, p.bare...)
 	}
+	if err := checkLength(r); err != nil {
+		return refuse(middleware.Refuse("router", middleware.HeaderInvalid, err.Error()))
+	}
+	if f := crowded(r.Header, p.config.Limits); f != nil {
+		return refuse(f)
+	}
 	head, err := p.door.Read(r)
 	s.x.Host, s.x.Path, r.Host = head.Host, head.Path, head.Authority
 	if err != nil {
 		return refuse(p.atDoor(err, head))
 	}
 	s.x.Forward, s.escaped = head.Path, head.Escaped
+	if refusal := p.admit(s.x, r.TLS); refusal != nil {
+		return refuse(refusal)
+	}
 	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
+		if h := p.challenge(s, r); h != nil {
+			return middleware.Chain(h, p.bare...)
+		}
 		return middleware.Chain(p.redirect(head), p.bare...)
 	}
 	m, refusal := p.router.match(s.x.Host, s.x.Path, r, cors.Preflight(r))
@@ -103,9 +122,7 @@ func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	// The upstream must see the query the client sent, not a cleaned copy.
 	out.URL.RawQuery = s.in.URL.RawQuery
 	if out.Body != nil && out.Body != http.NoBody {
-		deadline := s.timeouts().Body.D()
-		_ = s.control.SetReadDeadline(time.Now().Add(deadline))
-		out.Body = &timedBody{ReadCloser: out.Body, control: s.control}
+		out.Body = &timedBody{ReadCloser: out.Body, control: s.control, begin: s.invite}
 	}
 }
 
@@ -121,9 +138,14 @@ func (s *passage) timeouts() config.Timeouts {
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	begin   func() // before the first read; nil after it
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
+	if b.begin != nil {
+		b.begin()
+		b.begin = nil
+	}
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
 		_ = b.control.SetReadDeadline(time.Time{})
@@ -198,14 +220,16 @@ func (b *pacedBody) extend() {
 	_ = b.control.SetWriteDeadline(now.Add(2 * b.idle))
 }
 
-// finish closes the connection after refusals that ask for it; the shell has
-// removed all Connection headers by now. Over HTTP/2 the rest of a request body
+// finish closes the connection after refusals that ask for it, and after
+// requests that somebody in front of the gateway may have framed otherwise; the
+// shell has removed all Connection headers by now. Over HTTP/2 the rest of a request body
 // is stopped by ending its stream: closing the connection as well would make
 // clients that are still sending drop the answer. After a fault of our own it is
-// closed there too.
+// closed there too, and so is a connection that is no longer good for anything.
 func (s *passage) finish(res *http.Response) error {
 	r := s.x.Refusal
-	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError) {
+	closes := r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError || r.Status == http.StatusMisdirectedRequest)
+	if closes || twofold(s.in) {
 		res.Header.Set("Connection", "close")
 	}
 	return nil
@@ -220,11 +244,13 @@ func (s *passage) broken(w http.ResponseWriter, _ *http.Request, err error) {
 	r := middleware.Refuse("shell", middleware.InternalError, "the gateway met a fault of its own").With(err)
 	res := problem.Response(s.x, r)
 	defer res.Body.Close()
+	s.pace()
 	res.Header.Set("X-Request-Id", s.x.ID)
 	res.Header.Set("X-Content-Type-Options", "nosniff")
 	if s.x.TLS != "" {
 		res.Header.Set("Strict-Transport-Security", headers.HSTS)
 	}
+	_ = s.finish(res)
 	for k, v := range res.Header {
 		w.Header()[k] = v
 	}
