@@ -61,7 +61,7 @@ func withheld(name string) bool {
 	// What the backend is made of, and which of its machines answered: a list
 	// of what to attack it with.
 	case "Server", "Via", "X-Powered-By", "X-Aspnet-Version", "X-Aspnetmvc-Version", "X-Runtime",
-		"X-Generator", "X-Server", "X-Backend", "X-Backend-Server", "X-Served-By":
+		"X-Generator", "X-Backend-Server", "X-Served-By":
 		return true
 	// Where else it can be reached: browsers would go there from now on, past
 	// the gateway (RFC 7838).
