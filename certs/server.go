@@ -47,12 +47,12 @@ func OpenAsking(c *config.TLS) (*Server, error) {
 func open(c *config.TLS, demand tls.ClientAuthType, now time.Time) (*Server, error) {
 	r := &reader{demand: demand}
 	s := &Server{exact: map[string]*options{}, wild: map[string]*options{}}
-	s.own = r.options("", c.MinVersion, c.ClientCA, tls.VersionTLS12, nil)
+	s.own = r.options("", c.MinVersion, c.ClientCA, &options{version: tls.VersionTLS12})
 	pairs := r.pairs(c.Certificates, now)
 	s.certificates = newChooser(pairs, len(c.Names) > 0)
 	for _, name := range slices.Sorted(maps.Keys(c.Names)) {
 		n := c.Names[name]
-		o := r.options("names."+name+".", n.MinVersion, n.ClientCA, s.own.version, s.own.clients)
+		o := r.options("names."+name+".", n.MinVersion, n.ClientCA, s.own)
 		if parent, ok := strings.CutPrefix(canonical(name), "*."); ok {
 			s.wild[parent] = o
 		} else {
