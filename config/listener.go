@@ -44,8 +44,9 @@ type ACL struct {
 type Connections struct {
 	// Total of the listener. Default: 0, as many as the system lets in.
 	Total int `yaml:"total"`
-	// PerAddress is how many one client address may have (IPv6: one /64).
-	// Behind a load balancer it needs proxy_protocol, or all clients are one.
+	// PerAddress is how many one client address may have (IPv6: one /64). A
+	// browser opens up to six, and an office may share one address. Behind a
+	// load balancer it needs proxy_protocol, or all clients are one.
 	// Default: 0, no bound.
 	PerAddress int `yaml:"per_address"`
 }
