@@ -33,7 +33,7 @@ listeners:
 admin: {address: "127.0.0.1:0"}
 log: {output: access.log}
 upstreams: {echo: {endpoints: ["{ECHO}"]}}
-routes: [{name: all, match: {path: /}, upstream: echo, public: true, policy: off}]
+routes: [{name: all, match: {path: /, hosts: [api.example]}, upstream: echo, public: true, policy: off}]
 `
 
 // issuance is a gateway in front of an authority that looks at its listeners.
@@ -191,7 +191,7 @@ func TestACMEChallengePathIsExact(t *testing.T) {
 		{"GET", "api.example", challengePath + "t0ken?x", 308},
 		{"GET", "api.example", challengePath + "%740ken", 308},
 		{"GET", "api.example", "/x/.." + challengePath + "t0ken", 400},
-		{"GET", "other.example", challengePath + "t0ken", 308},
+		{"GET", "other.example", challengePath + "t0ken", 421},
 		{"HEAD", "api.example", challengePath + "t0ken", 308},
 		{"POST", "api.example", challengePath + "t0ken", 308},
 	} {
