@@ -50,7 +50,7 @@ func OpenAsking(c *config.TLS) (*Server, error) {
 func open(c *config.TLS, demand tls.ClientAuthType, now time.Time, issued ...Issued) (*Server, error) {
 	r := &reader{demand: demand}
 	s := &Server{exact: map[string]*options{}, wild: map[string]*options{}}
-	s.own = r.options("", c.MinVersion, c.ClientCA, tls.VersionTLS12, nil)
+	s.own = r.options("", c.MinVersion, c.ClientCA, &options{version: tls.VersionTLS12})
 	if len(c.Certificates) == 0 && len(issued) == 0 {
 		r.wrong("certificates", "", errors.New("at least one is needed"))
 	}
@@ -58,7 +58,7 @@ func open(c *config.TLS, demand tls.ClientAuthType, now time.Time, issued ...Iss
 	s.certificates = newChooser(pairs, issued, len(c.Names) > 0)
 	for _, name := range slices.Sorted(maps.Keys(c.Names)) {
 		n := c.Names[name]
-		o := r.options("names."+name+".", n.MinVersion, n.ClientCA, s.own.version, s.own.clients)
+		o := r.options("names."+name+".", n.MinVersion, n.ClientCA, s.own)
 		if parent, ok := strings.CutPrefix(canonical(name), "*."); ok {
 			s.wild[parent] = o
 		} else {

@@ -65,9 +65,10 @@ type TLS struct {
 	// are required and accepted (mutual TLS). Default: none is asked for.
 	ClientCA string `yaml:"client_ca" is:"file"`
 	// Names sets other options for single server names, exact or with *. for
-	// one label. With names, a client that asks for a server name that neither
-	// these nor a certificate know is refused in the handshake; a request
-	// whose Host has other options than the connection gets 421 host_unknown.
+	// one label; a certificate must be for each. With names, a client that
+	// asks for a server name that no certificate knows is refused in the
+	// handshake; a request whose Host has other options than the connection
+	// gets 421 host_unknown.
 	// Default: none, all names have the options above.
 	Names map[string]*TLSOptions `yaml:"names"`
 	// ACME has certificates obtained and renewed. Default: none are.

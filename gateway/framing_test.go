@@ -40,7 +40,7 @@ func postTo(fields, body string) string {
 func tryFraming(t *testing.T, p proto, cases []framed) int {
 	t.Helper()
 	w := open(t)
-	b := w.record()
+	b := w.record(nil)
 	w.vars["HR"] = b.url
 	w.start(plain, "")
 	for i, f := range cases {

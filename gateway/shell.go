@@ -42,6 +42,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	g.deps.Metrics.Enter()
 	defer g.deps.Metrics.Leave()
 	s.bound()
+	w.Header()["Content-Type"] = nil // net/http would guess one, and browsers believe it
 	proxy := httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: s, BufferPool: &g.buffers, ModifyResponse: s.finish,
 		ErrorHandler: s.broken, ErrorLog: p.errorLog,
