@@ -10,7 +10,9 @@ type Listener struct {
 	// unless `insecure` or `redirect_to_https` is set.
 	TLS *TLS `yaml:"tls"`
 	// RedirectToHTTPS answers every request of a plain listener with 308 to
-	// the same host and path over https, and does nothing else.
+	// the same host and path over https, and does nothing else. Hosts are those
+	// that routes name, and where routes are for any host, those that a
+	// certificate of a listener is for; any other is 421 host_unknown.
 	RedirectToHTTPS bool `yaml:"redirect_to_https"`
 	// Insecure allows plain HTTP beyond loopback, for use behind a load
 	// balancer that terminates TLS.

@@ -65,7 +65,7 @@ func Codes() []CodeInfo {
 		{UploadRejected, http.StatusUnprocessableEntity, "a file's extension, declared type and content do not agree, or it is not allowed"},
 		{CSRFFailed, http.StatusForbidden, "a cross-site request tried to change something, or one with its token in a cookie does not repeat the value of the session"},
 		{RowDenied, http.StatusNotFound, "the record is outside of what the caller may see"},
-		{PathInvalid, http.StatusBadRequest, "the path or query can be read in more than one way"},
+		{PathInvalid, http.StatusBadRequest, "the path, query or host can be read in more than one way"},
 		{HostUnknown, http.StatusMisdirectedRequest, "no route serves this host, or the connection is not for it; over another it may be served"},
 		{RouteUnknown, http.StatusNotFound, "no route serves this path"},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "the path is served, but not for this method; Allow lists the others"},

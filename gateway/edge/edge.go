@@ -1,5 +1,5 @@
 // Package edge is the one reading of what a request says about itself: its
-// method, its host, its path, its query and its headers.
+// method, its host, its path, its query, its headers and where it comes from.
 //
 // A gateway judges a request and another program serves it. Wherever the two
 // read it differently, what was judged is not what is done. So a request is
