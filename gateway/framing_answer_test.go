@@ -163,10 +163,3 @@ func secured(t *testing.T, name string, p proto, h http.Header) {
 		t.Errorf("%s: X-Request-Id is %q", name, id)
 	}
 }
-
-// What an upstream sends is one answer to one request, or none.
-func TestFramingOfAnswers(t *testing.T) {
-	for _, p := range []proto{plainH1, tlsH1, tlsH2} {
-		t.Run(string(p), func(t *testing.T) { tryAnswers(t, p) })
-	}
-}

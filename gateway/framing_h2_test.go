@@ -204,6 +204,3 @@ func tryTranslation(t *testing.T) int {
 	}
 	return len(cases)
 }
-
-// What HTTP/2 can carry and HTTP/1.1 cannot never leaves the gateway.
-func TestFramingHTTP2(t *testing.T) { tryTranslation(t) }

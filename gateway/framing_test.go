@@ -110,14 +110,3 @@ func isTimeout(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()
 }
-
-// What can be framed in more than one way is refused or read in one, the same
-// for everybody behind; nothing that a client writes becomes a request but what
-// it means as one.
-func TestFraming(t *testing.T) {
-	for name, cases := range map[string][]framed{"encodings": encodings(), "lengths": lengths(), "chunks": chunks(), "heads": heads()} {
-		for _, p := range []proto{plainH1, tlsH1} {
-			t.Run(name+"/"+string(p), func(t *testing.T) { tryFraming(t, p, cases) })
-		}
-	}
-}
