@@ -101,7 +101,7 @@ func listenPlain(what string) (string, func(context.Context) error, error) {
 		return "", nil, err
 	}
 	// The same TLS as the gateway's.
-	t, err := certs.TLS(&config.TLS{MinVersion: "1.2", Certificates: []config.KeyPair{
+	t, err := certs.Open(&config.TLS{MinVersion: "1.2", Certificates: []config.KeyPair{
 		{Cert: filepath.Join(dir, certs.DevServer), Key: filepath.Join(dir, certs.DevServerKey)},
 	}})
 	if err != nil {
@@ -113,7 +113,7 @@ func listenPlain(what string) (string, func(context.Context) error, error) {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 2 * clients, DisableCompression: true}
 	srv := &http.Server{
-		TLSConfig: t, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
+		TLSConfig: t.Config(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
 		Handler: &httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() }, Transport: transport, BufferPool: &buffers{},
 		},

@@ -77,7 +77,7 @@ func weakRSA(t *testing.T) crypto.Signer {
 	return k
 }
 
-func TestTLSNamesWhatIsWrong(t *testing.T) {
+func TestOpenNamesWhatIsWrong(t *testing.T) {
 	good := self(t, "localhost", ec(t, elliptic.P256()), nil)
 	other := self(t, "localhost", ec(t, elliptic.P256()), nil)
 	empty := file(t, t.TempDir(), "empty.pem", []byte("# nothing\n"))
@@ -119,7 +119,7 @@ func TestTLSNamesWhatIsWrong(t *testing.T) {
 		"key as client CA":  {config.TLS{Certificates: []config.KeyPair{good}, ClientCA: good.Key}, "client_ca", good.Key, "no PEM certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := TLS(&tt.c)
+			_, err := Open(&tt.c)
 			var all FileErrors
 			if !errors.As(err, &all) || len(all) != 1 {
 				t.Fatalf("got %v, want one FileError", err)
@@ -136,17 +136,17 @@ func of(cert, key string) config.TLS {
 	return config.TLS{Certificates: []config.KeyPair{{Cert: cert, Key: key}}}
 }
 
-func TestTLSRefusesAWeakRSAKey(t *testing.T) {
+func TestOpenRefusesAWeakRSAKey(t *testing.T) {
 	p := self(t, "localhost", weakRSA(t), nil)
 	c := of(p.Cert, p.Key)
-	_, err := TLS(&c)
+	_, err := Open(&c)
 	if err == nil || !strings.Contains(err.Error(), "1024 bits is too weak") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestTLSReportsAllMistakesAtOnce(t *testing.T) {
-	_, err := TLS(&config.TLS{
+func TestOpenReportsAllMistakesAtOnce(t *testing.T) {
+	_, err := Open(&config.TLS{
 		MinVersion: "1.0", ClientCA: "/ca.pem",
 		Certificates: []config.KeyPair{{Cert: "/a.pem", Key: "/b.pem"}, {Cert: "/c.pem", Key: "/d.pem"}},
 	})
@@ -158,7 +158,7 @@ func TestTLSReportsAllMistakesAtOnce(t *testing.T) {
 	for _, e := range all {
 		fields = append(fields, e.Field)
 	}
-	want := []string{"min_version", "certificates[0].cert", "certificates[1].cert", "client_ca"}
+	want := []string{"min_version", "client_ca", "certificates[0].cert", "certificates[1].cert"}
 	if d := cmp.Diff(want, fields); d != "" {
 		t.Error(d)
 	}

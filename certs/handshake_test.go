@@ -79,7 +79,12 @@ func dev(t *testing.T, hosts ...string) (dir string, roots *x509.CertPool, alice
 
 func server(t *testing.T, c *config.TLS) *tls.Config {
 	t.Helper()
-	s, err := TLS(c)
+	return opened(t, c).Config()
+}
+
+func opened(t *testing.T, c *config.TLS, issued ...Issued) *Server {
+	t.Helper()
+	s, err := Open(c, issued...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,12 +206,13 @@ func TestCertificateIsChosenByName(t *testing.T) {
 func TestResumptionMindsTheClientAuthorities(t *testing.T) {
 	dir, roots, alice := dev(t)
 	other, _, _ := dev(t)
-	old := server(t, &config.TLS{Certificates: []config.KeyPair{pairIn(dir)}, ClientCA: filepath.Join(dir, DevCA)})
-	changed := server(t, &config.TLS{Certificates: []config.KeyPair{pairIn(dir)}, ClientCA: filepath.Join(other, DevCA)})
+	old := opened(t, &config.TLS{Certificates: []config.KeyPair{pairIn(dir)}, ClientCA: filepath.Join(dir, DevCA)})
+	renewed := opened(t, &config.TLS{Certificates: []config.KeyPair{pairIn(dir)}, ClientCA: filepath.Join(dir, DevCA)})
+	changed := opened(t, &config.TLS{Certificates: []config.KeyPair{pairIn(dir)}, ClientCA: filepath.Join(other, DevCA)})
 
-	var current atomic.Pointer[tls.Config]
+	var current atomic.Pointer[Server]
 	current.Store(old)
-	listener := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.Load(), nil }}
+	listener := Listener(current.Load)
 	client := &tls.Config{
 		RootCAs: roots, ServerName: "localhost", Certificates: []tls.Certificate{alice},
 		ClientSessionCache: tls.NewLRUClientSessionCache(4),
@@ -217,6 +223,10 @@ func TestResumptionMindsTheClientAuthorities(t *testing.T) {
 	state, err := shake(t, listener, client)
 	if err != nil || !state.DidResume {
 		t.Fatalf("resumed %v, error %v; want a resumed session", state.DidResume, err)
+	}
+	current.Store(renewed)
+	if state, err = shake(t, listener, client); err != nil || !state.DidResume {
+		t.Fatalf("after a reload that changes nothing: resumed %v, error %v; want a resumed session", state.DidResume, err)
 	}
 	current.Store(changed)
 	if _, err := shake(t, listener, client); err == nil {

@@ -18,10 +18,11 @@ func (k *checker) config() {
 	if v := k.c.Version; v != 0 && v != 1 {
 		k.mistake("version", "unknown version %d; the only one is 1", v)
 	}
+	k.limits()
 	k.listeners()
 	k.admin()
 	k.telemetry()
-	k.trustedProxies()
+	k.believed("trusted_proxies", k.c.TrustedProxies)
 	k.headerNames("identity_headers", k.c.IdentityHeaders, true)
 	k.issuers()
 	k.upstreams()
@@ -30,17 +31,8 @@ func (k *checker) config() {
 	k.policies()
 	k.decisions()
 	k.masking()
+	k.csrf()
 	k.routes()
-}
-
-// trustedProxies refuses to trust everybody: any client could then say what
-// its address is.
-func (k *checker) trustedProxies() {
-	for i, p := range k.c.TrustedProxies {
-		if p.IsValid() && p.Bits() == 0 {
-			k.mistake(index("trusted_proxies", i), "%q trusts every client to say its own address", p)
-		}
-	}
 }
 
 // names checks the keys of a mapping of named things.
@@ -134,6 +126,7 @@ func (c *Config) Warnings() Mistakes {
 	for i, route := range c.Routes {
 		path := index("routes", i)
 		p := route.Policy
+		r.originWarnings(c, route, path)
 		if route.Authn != nil && p.Masks != "required" && p.Rows != "required" {
 			r.mistake(join(path, "policy"),
 				"route %q lets callers in by token but requires neither masks nor rows; "+

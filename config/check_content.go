@@ -4,47 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"mime"
-	"net/url"
 	"slices"
 	"strings"
 )
-
-func (k *checker) cors(c *CORS, path string) {
-	if c == nil {
-		return
-	}
-	origins := join(path, "origins")
-	k.unique(origins, c.Origins)
-	for i, o := range c.Origins {
-		switch {
-		case o == "*" && c.Credentials:
-			k.mistake(index(origins, i), `"*" cannot be combined with credentials; name the origins`)
-		case o != "*" && !isOrigin(o):
-			k.mistake(index(origins, i), "%q is not an origin as browsers send it; write it like https://app.example.com", o)
-		}
-	}
-	k.unique(join(path, "methods"), c.Methods)
-	k.headerNames(join(path, "headers"), c.Headers, false)
-	k.headerNames(join(path, "expose_headers"), c.ExposeHeaders, false)
-}
-
-// isOrigin accepts the serialization of a tuple origin (Fetch standard): a
-// lower case scheme and host, and a port that is not the scheme's own.
-func isOrigin(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil || s != u.Scheme+"://"+u.Host || s != strings.ToLower(s) || !isHost(u.Hostname()) {
-		return false
-	}
-	switch u.Port() {
-	case "":
-		return !strings.HasSuffix(u.Host, ":")
-	case "80":
-		return u.Scheme != "http"
-	case "443":
-		return u.Scheme != "https"
-	}
-	return isPort(u.Port())
-}
 
 func (k *checker) sanitize(s *Sanitize, path string) {
 	if s == nil {

@@ -1,12 +1,24 @@
 package config
 
-import "strings"
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
 
 func (k *checker) listeners() {
 	taken := map[string]string{k.c.Admin.Address: "admin"}
 	for _, name := range names(k, "listeners", k.c.Listeners) {
 		l, path := k.c.Listeners[name], join("listeners", name)
 		at := join(path, "address")
+		if l.TLS != nil {
+			k.certificates(join(path, "tls"), l.TLS)
+			k.serverNames(join(path, "tls.names"), l.TLS)
+		}
+		k.acl(l.ACL, join(path, "acl"))
+		k.connections(l.Connections, join(path, "connections"))
+		k.believed(join(path, "proxy_protocol"), l.ProxyProtocol)
 		if l.Address == "" {
 			continue // reported as missing
 		}
@@ -24,6 +36,28 @@ func (k *checker) listeners() {
 			k.mistake(join(path, "redirect_to_https"), "redirect_to_https is for plain listeners; this one has tls")
 		case l.TLS == nil && !loopback && !l.RedirectToHTTPS && !l.Insecure:
 			k.mistake(at, "plain HTTP beyond loopback; give this listener tls, redirect_to_https: true or insecure: true")
+		}
+	}
+}
+
+// serverNames checks the names that have TLS options of their own, as the
+// listener compares them: lower case, with *. for one label.
+func (k *checker) serverNames(path string, t *TLS) {
+	for _, name := range slices.Sorted(maps.Keys(t.Names)) {
+		at := join(path, name)
+		host := strings.TrimPrefix(name, "*.")
+		_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		switch {
+		case err == nil:
+			k.mistake(at, "%q is an address; clients that call one ask for no server name", name)
+		case strings.Contains(host, "*"):
+			k.mistake(at, "%q: *. at the beginning stands for one label, and * for nothing else", name)
+		case strings.HasSuffix(host, "."):
+			k.mistake(at, "%q must be written without the dot at the end: %q", name, strings.TrimSuffix(name, "."))
+		case !isHost(host):
+			k.mistake(at, "%q is not a server name; write it without scheme and port", name)
+		case name != strings.ToLower(name):
+			k.mistake(at, "%q must be lower case: %q", name, strings.ToLower(name))
 		}
 	}
 }

@@ -20,6 +20,7 @@ func (k *checker) routes() {
 		k.entry(r, path)
 		k.match(r.Match, join(path, "match"))
 		k.rewrite(r, path)
+		k.acl(r.ACL, join(path, "acl"))
 		k.cors(r.CORS, join(path, "cors"))
 		k.sanitize(r.Sanitize, join(path, "sanitize"))
 		k.upload(r.Upload, join(path, "upload"))
@@ -49,6 +50,7 @@ func (k *checker) entry(r *Route, path string) {
 	if r.Authn != nil {
 		references(k, join(authn, "issuers"), "issuers", "issuer", r.Authn.Issuers, k.c.Issuers)
 	}
+	k.cookieToken(r, path)
 	if r.Session != nil && r.Authn == nil && r.Public {
 		k.mistake(join(path, "session"), "session needs authn")
 	}

@@ -1,6 +1,11 @@
 package config
 
-import "net"
+import (
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+)
 
 func (k *checker) upstreams() {
 	for _, name := range names(k, "upstreams", k.c.Upstreams) {
@@ -9,10 +14,58 @@ func (k *checker) upstreams() {
 		for i, e := range u.Endpoints {
 			k.endpoint(index(join(path, "endpoints"), i), e, u.Insecure)
 		}
+		k.clientTLS(path, u)
 		if u.Health != nil && u.Health.Path != "" && u.Health.Path[0] != '/' {
 			k.mistake(join(path, "health.path"), "%q does not begin with /", u.Health.Path)
 		}
 	}
+}
+
+// clientTLS checks how the gateway speaks TLS to an upstream. What is written
+// for https would do nothing where no endpoint is: whoever wrote it thinks that
+// it does.
+func (k *checker) clientTLS(path string, u *Upstream) {
+	if u.ServerName != "" && !isHost(u.ServerName) {
+		k.mistake(join(path, "server_name"), "%q is not a host name; write it without scheme and port", u.ServerName)
+	}
+	k.unique(join(path, "san"), u.SAN)
+	for i, name := range u.SAN {
+		if why := wrongSAN(name); why != "" {
+			k.mistake(index(join(path, "san"), i), "%q %s", name, why)
+		}
+	}
+	secure := func(e string) bool { return len(e) >= 6 && strings.EqualFold(e[:6], "https:") }
+	if len(u.Endpoints) == 0 || k.unread(join(path, "endpoints")) || slices.ContainsFunc(u.Endpoints, secure) {
+		return
+	}
+	for _, key := range []struct {
+		name    string
+		written bool
+	}{{"ca", u.CA != ""}, {"client_certificate", u.ClientCertificate != nil}, {"server_name", u.ServerName != ""}, {"san", len(u.SAN) > 0}} {
+		if key.written {
+			k.mistake(join(path, key.name), "%s is for https endpoints, and there are none", key.name)
+		}
+	}
+}
+
+// wrongSAN says what is wrong with a subject alternative name, or "". It is
+// compared as it is written.
+func wrongSAN(name string) string {
+	if !strings.Contains(name, "://") {
+		host := strings.TrimPrefix(name, "*.")
+		switch {
+		case !isHost(host) || strings.HasSuffix(host, "."):
+			return "is neither a DNS name, an IP address nor a URI such as spiffe://example.org/hr"
+		case name != strings.ToLower(name):
+			return "must be lower case"
+		}
+		return ""
+	}
+	u, err := url.Parse(name)
+	if err != nil || u.Host == "" || u.String() != name {
+		return "is not a URI as certificates carry them, such as spiffe://example.org/hr"
+	}
+	return ""
 }
 
 func (k *checker) endpoint(path, text string, insecure bool) {

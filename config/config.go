@@ -37,7 +37,9 @@ type Config struct {
 	Tracing Tracing `yaml:"tracing"`
 	// TrustedProxies are the networks whose X-Forwarded-For is believed. The
 	// header is read from right to left and the first address outside these
-	// networks is the client. Default: none, the header is ignored.
+	// networks is the client; where a proxy names no address there, the client
+	// is not known, which no acl serves. Forwarded (RFC 7239) is never read.
+	// Default: none, the header is ignored.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// IdentityHeaders are request headers that clients may never send, on any
 	// route, in addition to those that policies set. A trailing * stands for

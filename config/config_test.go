@@ -158,7 +158,10 @@ func TestWarnings(t *testing.T) {
 		`14:5: route "neither" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
 		`22:13: route "off" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
 		`33:19: rate limit "per-user" counts by subject.id, and a public route has no subject`,
-		"35:21: the log goes there as well; `gatehouse policy replay` takes only what holds nothing but decisions",
+		"40:5: a cookie carries the token and csrf is off: any site can make changes in the name of its visitors",
+		`41:22: "http://app.example.com" comes in plain text: whoever is on the way can write its pages, and read with its users' credentials`,
+		"47:5: pages of other origins can change nothing by cookie unless headers and expose_headers list X-CSRF-Token",
+		"48:21: the log goes there as well; `gatehouse policy replay` takes only what holds nothing but decisions",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

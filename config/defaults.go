@@ -37,6 +37,7 @@ func defaults(t reflect.Type) reflect.Value {
 	for _, v := range []any{
 		defaultRoute(),
 		TLS{MinVersion: "1.2"},
+		ACME{Directory: "https://acme-v02.api.letsencrypt.org/directory", Challenges: []string{"tls-alpn-01"}},
 		Issuer{
 			Leeway: Duration(30 * time.Second),
 			Claims: Claims{

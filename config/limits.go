@@ -2,14 +2,16 @@ package config
 
 // Timeouts bound an exchange.
 type Timeouts struct {
-	// Header is the time a client has to send the head of a request.
-	// Default: 10s. It cannot be set per route.
+	// Header is the time a client has for the TLS handshake, and again to send
+	// the head of a request. Over HTTP/2 a head that never ends counts as
+	// `idle`. Default: 10s. It cannot be set per route.
 	Header Duration `yaml:"header" is:"positive"`
 	// Body is the time a client has to send the whole request body.
 	// Default: 60s.
 	Body Duration `yaml:"body" is:"positive"`
 	// Idle is how long a connection may be idle between requests, and a
-	// response body between two reads. Default: 60s.
+	// response body between two reads; a client has twice as long to take each
+	// piece of an answer. Default: 60s.
 	Idle Duration `yaml:"idle" is:"positive"`
 	// Upstream is the time an upstream has to answer with its response
 	// headers. Default: 30s.
@@ -21,17 +23,18 @@ type Timeouts struct {
 
 // Limits bound sizes.
 type Limits struct {
-	// HeaderBytes is the largest request head. Default: 32KiB. It cannot be
-	// set per route.
+	// HeaderBytes is the largest request head, over HTTP/2 as it is unpacked.
+	// At most 1MiB. Default: 32KiB. It cannot be set per route.
 	HeaderBytes Size `yaml:"header_bytes" is:"positive"`
 	// HeaderFields is how many header fields a request may have, each value
-	// counted. Default: 100. It cannot be set per route.
+	// counted, Host not; more are refused with 431 header_too_large. At most
+	// 10000. Default: 100. It cannot be set per route.
 	HeaderFields int `yaml:"header_fields" is:"positive"`
-	// Cookies is how many cookies a request may have. Default: 100. It cannot
-	// be set per route.
+	// Cookies is how many cookies a request may have; more are refused with 431
+	// header_too_large. At most 3000. Default: 100. It cannot be set per route.
 	Cookies int `yaml:"cookies" is:"positive"`
-	// Streams is how many requests one HTTP/2 connection may have open.
-	// Default: 250. It cannot be set per route.
+	// Streams is how many requests one HTTP/2 connection may have open. At most
+	// 10000. Default: 250. It cannot be set per route.
 	Streams int `yaml:"streams" is:"positive"`
 	// BodyBytes is the largest request body. Default: 10MiB.
 	BodyBytes Size `yaml:"body_bytes" is:"positive"`

@@ -10,7 +10,9 @@ type Listener struct {
 	// unless `insecure` or `redirect_to_https` is set.
 	TLS *TLS `yaml:"tls"`
 	// RedirectToHTTPS answers every request of a plain listener with 308 to
-	// the same host and path over https, and does nothing else.
+	// the same host and path over https, and does nothing else. Hosts are those
+	// that routes name, and where routes are for any host, those that a
+	// certificate of a listener is for; any other is 421 host_unknown.
 	RedirectToHTTPS bool `yaml:"redirect_to_https"`
 	// Insecure allows plain HTTP beyond loopback, for use behind a load
 	// balancer that terminates TLS.
@@ -22,26 +24,31 @@ type Listener struct {
 	Connections Connections `yaml:"connections"`
 	// ProxyProtocol are the networks of load balancers: every connection from
 	// there must begin with a PROXY protocol v2 header, which says who the
-	// client is. A connection from elsewhere must not. Default: none.
+	// client is; without one, or with another version, it is closed. A
+	// connection from elsewhere must not begin so. Default: none.
 	ProxyProtocol []netip.Prefix `yaml:"proxy_protocol"`
 }
 
-// ACL says which client addresses are served; others get 403 address_blocked.
-// An IPv4 address that comes as an IPv6 one counts as IPv4.
+// ACL says which client addresses are served; others get 403 address_blocked,
+// preflights included. An IPv4 address that comes as an IPv6 one counts as IPv4.
+// An address that is not known, because a trusted proxy does not tell it, is
+// not served.
 type ACL struct {
-	// Allow are the networks that are served. Empty: every one.
+	// Allow are the networks that are served. Absent: every one.
 	Allow []netip.Prefix `yaml:"allow"`
 	// Deny are networks that are not served, though allow may hold them.
 	Deny []netip.Prefix `yaml:"deny"`
 }
 
 // Connections bounds how many connections a listener has open at once. One that
-// is too many is closed before anything is read of it.
+// is too many is closed before anything is read of it, but for a PROXY protocol
+// header. A lower bound closes no connection that is open.
 type Connections struct {
 	// Total of the listener. Default: 0, as many as the system lets in.
 	Total int `yaml:"total"`
-	// PerAddress is how many one client address may have (IPv6: one /64).
-	// Behind a load balancer it needs proxy_protocol, or all clients are one.
+	// PerAddress is how many one client address may have (IPv6: one /64). A
+	// browser opens up to six, and an office may share one address. Behind a
+	// load balancer it needs proxy_protocol, or all clients are one.
 	// Default: 0, no bound.
 	PerAddress int `yaml:"per_address"`
 }
@@ -52,17 +59,20 @@ type TLS struct {
 	// MinVersion is "1.2" or "1.3". Default: "1.2".
 	MinVersion string `yaml:"min_version" oneof:"1.2 1.3"`
 	// Certificates are chosen by the server name the client asks for; the
-	// first is used where no other matches. At least one is required.
-	Certificates []KeyPair `yaml:"certificates" is:"required"`
+	// first is used where no other matches. At least one is required, or acme.
+	Certificates []KeyPair `yaml:"certificates"`
 	// ClientCA is a PEM file with the authorities whose client certificates
 	// are required and accepted (mutual TLS). Default: none is asked for.
 	ClientCA string `yaml:"client_ca" is:"file"`
 	// Names sets other options for single server names, exact or with *. for
-	// one label. With names, a client that asks for a server name that neither
-	// these nor a certificate know is refused in the handshake; a request
-	// whose Host has other options than the connection gets 421 host_unknown.
+	// one label; a certificate must be for each. With names, a client that
+	// asks for a server name that no certificate knows is refused in the
+	// handshake; a request whose Host has other options than the connection
+	// gets 421 host_unknown.
 	// Default: none, all names have the options above.
 	Names map[string]*TLSOptions `yaml:"names"`
+	// ACME has certificates obtained and renewed. Default: none are.
+	ACME *ACME `yaml:"acme"`
 }
 
 // TLSOptions are the options of one server name. What is not written is as it

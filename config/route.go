@@ -52,7 +52,9 @@ type Route struct {
 // then, segment by segment, a literal before {id} before a prefix; then a route
 // with methods before one without.
 type Match struct {
-	// Hosts that match exactly; empty matches any.
+	// Hosts that match exactly, as requests come to name them: in lower case,
+	// without port or final dot, names in other scripts as A-labels (xn--…).
+	// Empty matches any.
 	Hosts []string `yaml:"hosts"`
 	// Path: one that ends in / is a prefix; {id} names one segment. Case and a
 	// final slash count: where the upstream takes /pay and /pay/ for one, a
@@ -66,13 +68,18 @@ type Match struct {
 type Authn struct {
 	// Issuers are names of issuers. At least one is required.
 	Issuers []string `yaml:"issuers" is:"required"`
-	// ForwardToken lets the Authorization header through to the upstream.
+	// ForwardToken lets the token through to the upstream: the Authorization
+	// header, and the cookie that the route names.
 	// Default: true.
 	ForwardToken bool `yaml:"forward_token"`
 	// Cookie is the name of a cookie that may carry the token instead of the
 	// Authorization header; it begins with __Host-. Changes are then protected
-	// against other sites (see csrf), for which csrf.secret is needed. The
-	// cookie goes to the upstream where forward_token lets it.
+	// against other sites (see csrf), for which csrf.secret is needed. A request
+	// that has both, and not the same token in both, is refused, and so is one
+	// with the cookie twice. It is taken from listeners with TLS, and from plain
+	// ones that say `insecure`: there a load balancer has to speak TLS. The
+	// cookie goes to the upstream where forward_token lets it; routes that do
+	// not name it forward it as any other.
 	// Default: none, tokens come in the header only.
 	Cookie string `yaml:"cookie"`
 }
@@ -84,28 +91,35 @@ type Session struct {
 }
 
 // CORS lets browsers of other origins in (Fetch standard). The gateway answers
-// preflights itself and removes the upstream's Access-Control-* headers.
+// preflights itself and removes the upstream's Access-Control-* headers and
+// Timing-Allow-Origin, on every route. Access to private networks is never
+// granted.
 type CORS struct {
-	// Origins that are let in, exactly as browsers send them; "*" is any and
-	// cannot be combined with credentials. Required.
+	// Origins that are let in, exactly as browsers send them: scheme, host and a
+	// port that is not the scheme's own, such as https://app.example.com. "*" is
+	// any and cannot be combined with credentials. Required.
 	Origins []string `yaml:"origins" is:"required"`
 	// Credentials lets cookies and Authorization be used. Default: false.
 	Credentials bool `yaml:"credentials"`
 	// Methods that are allowed. Default: GET, HEAD, POST.
 	Methods []string `yaml:"methods" oneof:"GET HEAD POST PUT PATCH DELETE OPTIONS"`
-	// Headers that requests may carry. Default: none but the safe ones.
+	// Headers that requests may carry, by name. Default: none but the safe ones.
 	Headers []string `yaml:"headers"`
 	// ExposeHeaders are response headers that scripts may read.
 	ExposeHeaders []string `yaml:"expose_headers"`
-	// MaxAge is how long a browser may keep a preflight's answer.
+	// MaxAge is how long a browser may keep a preflight's answer; 0s is not at
+	// all.
 	// Default: 10m.
 	MaxAge Duration `yaml:"max_age"`
 }
 
 // CSRF refuses cross-site requests that change something.
 type CSRF struct {
-	// Mode is auto (on where authn.cookie carries the token), on or off.
-	// Default: auto.
+	// Mode is auto (on where authn.cookie carries the token, and for requests
+	// in which it does), on or off. On is for upstreams that know their users by
+	// a cookie of their own, and for a login that other sites must not be able
+	// to submit. Other origins may make changes where cors lists them, with
+	// credentials. Default: auto.
 	Mode string `yaml:"mode" oneof:"auto on off"`
 }
 

@@ -113,13 +113,22 @@ func assign(v reflect.Value, text string) error {
 	return nil
 }
 
+// assignNetwork reads a network, or an address as the network of it alone. Each
+// has one spelling, in which clients are compared with it: a network that no
+// client could ever be in would be a rule that does nothing.
 func assignNetwork(p *netip.Prefix, text string) error {
 	v, err := netip.ParsePrefix(text)
+	if a, lone := netip.ParseAddr(text); err != nil && lone == nil && a.Zone() == "" {
+		v, err = netip.PrefixFrom(a, a.BitLen()), nil
+	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("%q is not a network; write it like 10.0.0.0/8 or 2001:db8::/32", text)
+		return fmt.Errorf("%q is not a network; write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32", text)
 	case v != v.Masked():
 		return fmt.Errorf("%q is an address in a network; the network is %q", text, v.Masked())
+	case v.Addr().Is4In6():
+		plain := netip.PrefixFrom(v.Addr().Unmap(), v.Bits()-96)
+		return fmt.Errorf("%q is IPv4 written as IPv6; the network is %q", text, plain)
 	}
 	*p = v
 	return nil

@@ -75,6 +75,11 @@ routes:
     public: true
     policy: off
     rewrite: {strip_prefix: /v1}
+  - name: named
+    match: {hosts: [api.example, "::1"], path: /named/}
+    upstream: hr
+    public: true
+    policy: off
 `
 
 // attackPolicy masks by role and filters by tenant; nobody writes a salary.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -75,10 +75,12 @@ func (b *builder) build() {
 	if b.decider != nil {
 		settable = b.decider.HeaderNames()
 	}
-	p.strip = newStrip(b.config.IdentityHeaders, settable)
+	p.door = edge.NewDoor(b.config.IdentityHeaders, settable, b.config.Policies.Headers)
 	p.httpsPort = redirectPort(b.config)
 	p.bare = b.observed(b.bare())
+	b.checkRedirects()
 	for _, r := range b.config.Routes {
+		b.checkHosts(r)
 		p.pipelines = append(p.pipelines, b.pipeline(r))
 	}
 	p.router = newRouter(p.pipelines)
@@ -141,16 +143,20 @@ func (b *builder) openTracing() {
 }
 
 func (b *builder) openListeners() {
+	issued := b.openACME()
 	for name, l := range b.config.Listeners {
 		if l.TLS == nil {
 			continue
 		}
-		t, err := certs.TLS(l.TLS)
+		if l.TLS.ACME != nil && len(issued[name]) == 0 && len(l.TLS.Certificates) == 0 {
+			continue // what is wrong with acme is told already
+		}
+		s, err := certs.Open(l.TLS, issued[name]...)
 		if err != nil {
 			b.tlsMistakes("listeners."+name+".tls", err)
 			continue
 		}
-		b.plan.tls[name] = t
+		b.plan.tls[name] = s
 	}
 }
 
@@ -162,27 +168,24 @@ func (b *builder) openAdmin() {
 	if len(c.Certificates) == 0 {
 		return
 	}
-	t, err := certs.TLS(&config.TLS{MinVersion: "1.2", Certificates: c.Certificates})
+	s, err := certs.OpenAsking(&config.TLS{Certificates: c.Certificates, ClientCA: c.ClientCA})
 	if err != nil {
 		b.tlsMistakes("admin", err)
 		return
 	}
-	if c.ClientCA != "" {
-		if t.ClientCAs, err = certs.Pool(c.ClientCA); err != nil {
-			b.mistake("admin.client_ca", err)
-			return
-		}
-		t.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	b.plan.adminTLS = t
+	b.plan.adminTLS = s
 }
 
 // tlsMistakes reports each file that is wrong where it is configured.
 func (b *builder) tlsMistakes(path string, err error) {
 	var list certs.FileErrors
-	if !errors.As(err, &list) {
+	var one *certs.FileError
+	switch {
+	case errors.As(err, &list):
+	case errors.As(err, &one):
+		list = certs.FileErrors{one}
+	default:
 		b.mistake(path, err)
-		return
 	}
 	for _, f := range list {
 		at := path
@@ -222,11 +225,14 @@ func (b *builder) openUpstreams() {
 			Upstream config.Upstream
 			Content  string
 		}{name, *c, fileDigest(c.CA)}
+		if pair := c.ClientCertificate; pair != nil {
+			settings.Content += fileDigest(pair.Cert) + fileDigest(pair.Key)
+		}
 		u, err := hold(b.plan.lease, "upstream", settings, func() (*upstream.Upstream, error) {
 			return upstream.Open(c)
 		})
 		if err != nil {
-			b.mistake("upstreams."+name, err)
+			b.tlsMistakes("upstreams."+name, err)
 			continue
 		}
 		b.plan.upstreams[name] = u

@@ -23,7 +23,7 @@ type failure struct {
 // classes lists them all.
 func classes() []failure {
 	return slices.Concat(
-		bodyClasses(), pathClasses(), headerClasses(), originClasses(), tlsClasses(), floodClasses(), controlClasses(),
+		bodyClasses(), pathClasses(), headerClasses(), originClasses(), tlsClasses(), floodClasses(), controlClasses(), framingClasses(),
 	)
 }
 

@@ -7,43 +7,14 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/netip"
-	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 )
 
-// clientAddress gives the address of the caller: the peer, or, where the peer
-// is a trusted proxy, the first address of X-Forwarded-For from the right that
-// is not. A header that cannot be read there ends the search at the last
-// trusted address: what a client wrote further left is never believed.
+// clientAddress gives the canonical address of the caller, trusted proxies
+// peeled off. It is the one that lists, limits, blocks, logs and policies see.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	if !contains(trusted, addr) {
-		return addr
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			return addr
-		}
-		addr = hop.Unmap().WithZone("")
-		if !contains(trusted, addr) {
-			return addr
-		}
-	}
-	return addr
-}
-
-func contains(nets []netip.Prefix, a netip.Addr) bool {
-	for _, n := range nets {
-		if n.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return edge.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), trusted)
 }
 
 // newID makes a request id that cannot be guessed. A client's own id is not

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/authz"
@@ -66,31 +67,33 @@ func (p *Plan) Explain(method, target string, claims map[string]any, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	r := &http.Request{
-		Method: method, URL: u, Host: u.Host, RequestURI: u.RequestURI(), Header: http.Header{}, Body: http.NoBody, RemoteAddr: "127.0.0.1:0",
-	}
-	c, err := canonicalTarget(r)
 	e := &Explanation{}
+	head, err := edge.Parse(method, target)
 	if err != nil {
-		e.Refused = explainRefusal(middleware.Refuse("router", middleware.PathInvalid, err.Error()))
+		e.Refused = explainRefusal(p.atDoor(err, head))
 		return e, nil
 	}
-	m, refusal := p.router.match(canonicalHost(u.Host), c.path, r, false)
+	r := &http.Request{
+		Method: method, URL: u, Host: head.Authority, Header: http.Header{}, Body: http.NoBody, RemoteAddr: "127.0.0.1:0",
+	}
+	m, refusal := p.router.match(head.Host, head.Path, r, false)
 	if refusal != nil {
 		e.Refused = explainRefusal(refusal)
 		return e, nil
 	}
 	route := m.pipeline.route
-	e.Route, e.Upstream, e.Forward = route.Name, route.Upstream, c.path
-	if route.Rewrite.StripPrefix != "" {
-		e.Forward, _ = stripPrefix(c, route.Rewrite.StripPrefix)
+	e.Route, e.Upstream = route.Name, route.Upstream
+	forward, err := head.Without(route.Rewrite.StripPrefix)
+	if err != nil {
+		return &Explanation{Refused: explainRefusal(p.atDoor(err, head))}, nil
 	}
+	e.Forward = forward.Path
 	for _, s := range m.pipeline.stages {
 		e.Stages = append(e.Stages, describe(s))
 	}
 	x := &middleware.Exchange{
 		ID: "explain", Start: now, Client: clientAddress(r, nil), Listener: p.someListener(), TLS: "1.3", Route: route, Params: m.params,
-		Host: canonicalHost(u.Host), Path: c.path, Request: r, Memory: p.memory,
+		Host: head.Host, Path: head.Path, Request: r, Memory: p.memory,
 	}
 	if err := p.decide(e, x, claims); err != nil {
 		var f *middleware.Refusal

@@ -32,6 +32,7 @@ func TestRequestHeaders(t *testing.T) {
 		"\nTe: trailers\nTrailer: X-User-Id, X-Other\nProxy-Authorization: Basic x\nUpgrade: websocket\nTransfer-Encoding: chunked" + raw.String() +
 		"\n\n1\nx\n0\nX-User-Id: root\nX-Other: trailed\n\n")
 	plainAnswer := c.receive("POST")
+	c = w.dial() // a chunked body is the last thing on a connection
 	c.send("GET /api/employees/7 HTTP/1.1\nHost: localhost\nConnection: X-User-Id\n" + w.as("e2", "staff") + raw.String() + "\n\n")
 	masked := c.receive("GET")
 	if plainAnswer.StatusCode != 200 || masked.StatusCode != 200 {
@@ -48,7 +49,7 @@ func TestRequestHeaders(t *testing.T) {
 	for i, want := range [][]string{
 		{
 			"POST /plain/a%3Bb?x=1&y=%20\n", "X-Note: yes\r\n", "X-Request-Id: " + plainAnswer.Header.Get("X-Request-Id") + "\r\n", "X-Forwarded-For: 127.0.0.1\r\n",
-			"X-Forwarded-Proto: https\r\n", "X-Forwarded-Host: LocalHost:443\r\n", "Traceparent: 00-",
+			"X-Forwarded-Proto: https\r\n", "X-Forwarded-Host: localhost:443\r\n", "Traceparent: 00-",
 		},
 		{"X-User-Id: e2\r\n", "X-Clearance: low\r\n", "X-Request-Id: " + masked.Header.Get("X-Request-Id") + "\r\n", "X-Forwarded-Proto: https\r\n"},
 	} {
@@ -264,39 +265,53 @@ func TestEventStream(t *testing.T) {
 	})
 }
 
-// A plain listener that redirects does nothing else, whatever it is asked.
+// A plain listener that redirects does nothing else, whatever it is asked, and
+// leads nowhere but to hosts that are served: those that routes name, and where
+// routes are for any host, those that a certificate is for.
 func TestRedirect(t *testing.T) {
-	w := open(t)
-	hr := &witness{}
-	w.backend("HR", hr.ServeHTTP)
-	w.start(redirecting+plain, "")
-	port := w.g.Plan().httpsPort
-	c := w.client(false)
-	for _, tt := range []struct{ method, host, path, want string }{
-		{"GET", "api.example.com", "/plain/a%3bb?x=%2F", "https://api.example.com" + port + "/plain/a%3Bb?x=%2F"},
-		{"POST", "API.example.com.:8080", "/nowhere", "https://api.example.com" + port + "/nowhere"},
-		{"GET", "[2001:db8::1]:8080", "/plain/1", "https://[2001:db8::1]" + port + "/plain/1"},
-		{"GET", "[2001:db8::1]", "/plain/1", "https://[2001:db8::1]" + port + "/plain/1"},
-		{"GET", "api.example.com", "/a/../b", ""},
-		{"TRACE", "api.example.com", "/", "https://api.example.com" + port + "/"},
+	for _, tt := range []struct {
+		name, hosts               string
+		method, host, path, where string // or a code
+	}{
+		{"path and query stay", named, "GET", "api.example.com", "/plain/a%3bb?x=%2F", "https://api.example.com{PORT}/plain/a%3Bb?x=%2F"},
+		{"no route is looked for", named, "POST", "API.example.com.:8080", "/nowhere", "https://api.example.com{PORT}/nowhere"},
+		{"an address", named, "GET", "[2001:db8::1]:8080", "/plain/1", "https://[2001:db8::1]{PORT}/plain/1"},
+		{"an address without a port", named, "GET", "[2001:DB8::1]", "/plain/1", "https://[2001:db8::1]{PORT}/plain/1"},
+		{"a path that cannot be read", named, "GET", "api.example.com", "/a/../b", "path_invalid"},
+		{"TRACE", named, "TRACE", "api.example.com", "/plain/1", "method_not_allowed"},
+		{"a method that nobody knows", named, "BREW", "api.example.com", "/plain/1", "method_unknown"},
+		{"a host of somebody else", named, "GET", "evil.example", "/plain/1", "host_unknown"},
+		{"a name in front of a host", named, "GET", "evil.example.api.example.com", "/", "host_unknown"},
+		{"a host that is none", named, "GET", "127.1", "/plain/1", "path_invalid"},
+		{"one that a certificate is for, and no route", named, "GET", "localhost", "/plain/1", "host_unknown"},
+		{"one that a certificate is for", "", "GET", "LOCALHOST:80", "/plain/1", "https://localhost{PORT}/plain/1"},
+		{"an address that a certificate is for", "", "GET", "127.0.0.1:80", "/plain/1", "https://127.0.0.1{PORT}/plain/1"},
+		{"a v6 address that a certificate is for", "", "GET", "[::1]", "/plain/1", "https://[::1]{PORT}/plain/1"},
+		{"one that no certificate is for", "", "GET", "api.example.com", "/plain/1", "host_unknown"},
+		{"an address that no certificate is for", "", "GET", "192.0.2.1", "/plain/1", "host_unknown"},
 	} {
-		r := w.request(tt.method, w.plain+tt.path, nil)
-		r.Host = tt.host
-		a := do(t, c, r)
-		if tt.want == "" {
-			if a.StatusCode != 400 || a.Header.Get("Strict-Transport-Security") != "" || a.Header.Get("Location") != "" {
-				t.Errorf("%s: %s %v", tt.path, a.Status, a.Header)
+		t.Run(tt.name, func(t *testing.T) {
+			w := open(t)
+			hr := &witness{}
+			w.backend("HR", hr.ServeHTTP)
+			w.start(redirecting+strings.Replace(plain, "match: {", "match: {"+tt.hosts, 1), "")
+			r := w.request(tt.method, w.plain+tt.path, nil)
+			r.Host = tt.host
+			a := do(t, w.client(false), r)
+			where := strings.Replace(tt.where, "{PORT}", w.g.Plan().httpsPort, 1)
+			if got := a.Header.Get("Location"); strings.Contains(where, "://") && (a.StatusCode != 308 || got != where || a.body != "") {
+				t.Errorf("%s to %q, want %q", a.Status, got, where)
+			} else if !strings.Contains(where, "://") && (got != "" || !strings.Contains(a.body, `"code":"`+where+`"`)) {
+				t.Errorf("%s to %q: %s", a.Status, got, a.body)
 			}
-			continue
-		}
-		if got := a.Header.Get("Location"); a.StatusCode != 308 || got != tt.want || a.body != "" || a.Header.Get("X-Request-Id") == "" {
-			t.Errorf("%s http://%s%s: %s to %q, want %q", tt.method, tt.host, tt.path, a.Status, got, tt.want)
-		}
-	}
-	if len(hr.requests()) > 0 {
-		t.Errorf("the backend saw %q", hr.requests())
+			if a.Header.Get("X-Request-Id") == "" || a.Header.Get("Strict-Transport-Security") != "" || len(hr.requests()) > 0 {
+				t.Errorf("%v; the backend saw %q", a.Header, hr.requests())
+			}
+		})
 	}
 }
+
+const named = `hosts: [api.example.com, "2001:db8::1"], `
 
 func TestRedirectPort(t *testing.T) {
 	for _, tt := range []struct {

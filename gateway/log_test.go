@@ -76,8 +76,8 @@ func TestAccessLog(t *testing.T) {
 			_ = res.Body.Close() // ends the connection
 		}, "GET /plain/cut plain 200 <nil> <nil> /plain/cut true"},
 		{"unrouted", func() { send("GET", "/nowhere?q=private-query", "", hidden...) }, "GET /nowhere  404 router route_unknown <nil> <nil>"},
-		{"a path that cannot be read", func() { send("GET", "/a/%2e%2e/private-path", "", hidden...) }, "GET   400 router path_invalid <nil> <nil>"},
-		{"TRACE", func() { send("TRACE", "/plain/1", "", hidden...) }, "TRACE /plain/1  405 router method_not_allowed <nil> <nil>"},
+		{"a path that cannot be read", func() { send("GET", "/a/%2e%2e/private-path", "", hidden...) }, "GET   400 edge path_invalid <nil> <nil>"},
+		{"TRACE", func() { send("TRACE", "/plain/1", "", hidden...) }, "TRACE /plain/1  405 edge method_not_allowed <nil> <nil>"},
 		{"redirect", func() { send("GET", w.plain+"/plain/1?q=private-query", "", hidden...) }, "GET /plain/1  308 <nil> <nil> <nil> <nil>"},
 		{"panic", func() {
 			w.g.Plan().decideBy(w, panicking{w.g.Plan().decider, "itself"})

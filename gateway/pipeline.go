@@ -3,6 +3,7 @@ package gateway
 import (
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/acl"
 	"github.com/gatehouse-dev/gatehouse/middleware/audit"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/cors"
@@ -23,15 +24,16 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 	return []middleware.Stage{
 		audit.New(r.Audit, b.record),                      // everything below is on record
 		headers.New(r),                                    // HSTS and friends, on refusals too
+		acl.New(b.problem(), b.config.Listeners, r),       // who is not served learns nothing, not even by a preflight
 		cors.New(r.CORS),                                  // preflights end here
-		problem.New(b.panicked),                           // errors and panics become answers
+		b.problem(),                                       // errors and panics become answers
 		guard.New(r, b.guard),                             // blocked callers; watches failed logins
 		ratelimit.New(ratelimit.ByAddress, r, b.rules(r)), // before any work is done for a stranger
 		limits.New(r.Limits),                              // the size of the body
 		authn.New(r, b.issuers),                           // JWT -> Subject
 		session.New(r.Session, b.sessions),                // idle, revoked
 		ratelimit.New(ratelimit.BySubject, r, b.rules(r)), // by subject, tenant, role, claim
-		csrf.New(r.CSRF, r.CORS),                          // cross-site changes
+		csrf.New(r, b.config.CSRF),                        // cross-site changes
 		b.sanitize(r),                                     // markup in what clients send
 		b.upload(r),                                       // files are what they say they are
 		b.authz(r),                                        // Rego -> Decision
@@ -44,6 +46,9 @@ func (b *builder) bare() []middleware.Stage {
 	return []middleware.Stage{
 		audit.New("metadata", b.record),
 		headers.New(nil),
-		problem.New(b.panicked),
+		acl.New(b.problem(), b.config.Listeners, nil), // the listener's lists hold here too
+		b.problem(),
 	}
 }
+
+func (b *builder) problem() middleware.Stage { return problem.New(b.panicked) }

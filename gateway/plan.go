@@ -3,14 +3,17 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"log"
 	"net"
 	"slices"
 	"sort"
 	"sync/atomic"
+	"time"
 
+	"github.com/gatehouse-dev/gatehouse/certs"
+	"github.com/gatehouse-dev/gatehouse/certs/acme"
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -28,9 +31,11 @@ type Plan struct {
 	router    *router
 	pipelines []*pipeline
 	bare      []middleware.Stage
-	strip     *strip
-	tls       map[string]*tls.Config
-	adminTLS  *tls.Config
+	door      *edge.Door
+	tls       map[string]*certs.Server // of the listeners that speak TLS
+	adminTLS  *certs.Server
+	acme      []*acme.Client      // accounts with authorities, each once
+	issued    []*acme.Certificate // what they are asked for
 	decider   policies.Decider
 	bundle    *bundle.Source // nil where the policies come from folders
 	stale     error          // why the last good bundle decides, nil where the source's does
@@ -63,7 +68,7 @@ type pipeline struct {
 // config.Mistakes. The caller owns the plan until it hands it to a [Gateway].
 func Compile(ctx context.Context, c *config.Config, d *Deps) (*Plan, error) {
 	p := &Plan{
-		config: c, sources: sources(c), tls: map[string]*tls.Config{}, issuers: map[string]*authn.Issuer{}, upstreams: map[string]*upstream.Upstream{},
+		config: c, sources: sources(c), tls: map[string]*certs.Server{}, issuers: map[string]*authn.Issuer{}, upstreams: map[string]*upstream.Upstream{},
 		lease: &lease{from: &d.Shared}, memory: middleware.NewBudget(int64(c.Limits.BodyMemory)),
 	}
 	p.refs.Store(1)
@@ -88,11 +93,8 @@ func (p *Plan) Config() *config.Config { return p.config }
 // Logger is the log that the plan writes to.
 func (p *Plan) Logger() *Log { return p.log }
 
-// TLS gives the TLS settings of a listener, nil for a plain one.
-func (p *Plan) TLS(listener string) *tls.Config { return p.tls[listener] }
-
 // AdminTLS gives the TLS settings of the admin listener, nil for a plain one.
-func (p *Plan) AdminTLS() *tls.Config { return p.adminTLS }
+func (p *Plan) AdminTLS() *certs.Server { return p.adminTLS }
 
 // Revision identifies the policies that decide; "" without any.
 func (p *Plan) Revision() string {
@@ -171,6 +173,8 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		}
 		out = append(out, c)
 	}
+	out = append(out, p.expiring(time.Now())...)
+	out = append(out, p.issuing(time.Now())...)
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }

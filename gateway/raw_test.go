@@ -35,7 +35,7 @@ type raw struct {
 }
 
 // outcome is what came back: an answer, or an error where there is none. Over
-// HTTP/2 that may be an http2.StreamError or an http2.GoAwayError.
+// HTTP/2 that may be an http2.StreamError.
 type outcome struct {
 	status int
 	header http.Header
@@ -148,21 +148,28 @@ type frames struct {
 // frames opens a connection for HTTP/2, with the preface sent.
 func (w *world) frames() *frames {
 	w.t.Helper()
-	c := w.tls("h2")
-	if p := c.ConnectionState().NegotiatedProtocol; p != "h2" {
-		w.t.Fatalf("the listener speaks %q", p)
+	f, err := framesOn(w.t, w.tls("h2"))
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	f := &frames{t: w.t, Conn: c, Framer: http2.NewFramer(c, c), block: &bytes.Buffer{}}
+	return f
+}
+
+// framesOn sends the preface on a connection. The error may be that the other
+// side has not let the connection come about.
+func framesOn(t testing.TB, c *tls.Conn) (*frames, error) {
+	t.Helper()
+	if p := c.ConnectionState().NegotiatedProtocol; p != "h2" {
+		t.Fatalf("the listener speaks %q", p)
+	}
+	f := &frames{t: t, Conn: c, Framer: http2.NewFramer(c, c), block: &bytes.Buffer{}}
 	f.Framer.AllowIllegalWrites = true
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	f.enc = hpack.NewEncoder(f.block)
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
-		w.t.Fatal(err)
+		return nil, err
 	}
-	if err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 24}); err != nil {
-		w.t.Fatal(err)
-	}
-	return f
+	return f, f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 24})
 }
 
 // head encodes header fields, pseudo fields first.
@@ -203,17 +210,22 @@ func (f *frames) open(stream uint32, block []byte, end bool) error {
 
 func askH2(f *frames, r raw) outcome {
 	defer f.Close()
-	if err := f.open(1, f.head(r.fields()...), r.body == ""); err != nil {
+	return f.ask(1, r)
+}
+
+// ask sends one request as a stream and reads its answer.
+func (f *frames) ask(stream uint32, r raw) outcome {
+	if err := f.open(stream, f.head(r.fields()...), r.body == ""); err != nil {
 		return outcome{err: err}
 	}
 	for b := r.body; b != ""; {
 		part := b[:min(len(b), frameSize)]
 		b = b[len(part):]
-		if err := f.WriteData(1, b == "", []byte(part)); err != nil {
+		if err := f.WriteData(stream, b == "", []byte(part)); err != nil {
 			return outcome{err: err}
 		}
 	}
-	return f.answer(1)
+	return f.answer(stream)
 }
 
 // answer reads frames until the stream is over. An answer that is reset after
@@ -234,7 +246,7 @@ func (f *frames) answer(stream uint32) outcome {
 			}
 		case *http2.GoAwayFrame:
 			if x.ErrCode != http2.ErrCodeNo {
-				o.err = http2.GoAwayError{LastStreamID: x.LastStreamID, ErrCode: x.ErrCode}
+				o.err = fmt.Errorf("the gateway ends the connection: %v", x.ErrCode)
 				return o
 			}
 		case *http2.RSTStreamFrame:

@@ -41,7 +41,6 @@ func newRouter(pipelines []*pipeline) *router {
 			r.any.add(p)
 		}
 		for _, h := range p.route.Match.Hosts {
-			h = canonicalHost(h)
 			if r.hosts[h] == nil {
 				r.hosts[h] = &node{}
 			}
@@ -99,9 +98,6 @@ func paramName(segment string) string {
 
 // match finds the pipeline for a request, or says why there is none.
 func (r *router) match(host, path string, req *http.Request, preflight bool) (matched, *middleware.Refusal) {
-	if req.Method == http.MethodConnect || req.Method == http.MethodTrace {
-		return matched{}, middleware.Refuse("router", middleware.MethodNotAllowed, "this method is not served")
-	}
 	segments := strings.Split(path[1:], "/")
 	found := r.find(host, segments)
 	if found == nil {
@@ -110,8 +106,8 @@ func (r *router) match(host, path string, req *http.Request, preflight bool) (ma
 		}
 		return matched{}, middleware.Refuse("router", middleware.RouteUnknown, "no route serves this path")
 	}
-	if strings.Contains(path, ";") && !slices.Equal(found, r.find(host, withoutParameters(segments))) {
-		return matched{}, middleware.Refuse("router", middleware.PathInvalid, "what stands behind a semicolon hides where the path leads")
+	if other, differs := shorter(segments); differs && !slices.Equal(found, r.find(host, other)) {
+		return matched{}, middleware.Refuse("router", middleware.PathInvalid, "the end of a segment hides where the path leads")
 	}
 	p := byMethod(found, req, preflight)
 	if p == nil {
@@ -131,16 +127,40 @@ func (r *router) find(host string, segments []string) []*pipeline {
 	return r.any.find(segments)
 }
 
-// withoutParameters gives the segments as servers see them that take what
-// stands behind a semicolon for a parameter: to them /pay;v=1/ is /pay/, which
-// may be another route here, with a stricter list of stages.
-func withoutParameters(segments []string) []string {
-	out := make([]string, len(segments))
+// shorter gives the segments as servers see them that drop the end of a name,
+// and whether that makes a difference. To many, what stands behind a semicolon
+// is a parameter; to those that decode twice, a question mark or a number sign
+// ends the path; to Windows, dots and blanks at the end are none. To them
+// /pay;v=1/ is /pay/, which may be another route here, with a stricter list of
+// stages.
+func shorter(segments []string) (out []string, differs bool) {
 	for i, s := range segments {
-		out[i], _, _ = strings.Cut(s, ";")
+		short := s
+		if end := strings.IndexAny(s, ";?#"); end >= 0 {
+			short = s[:end]
+		}
+		short = strings.TrimRight(short, " .")
+		if short == s {
+			continue
+		}
+		if out == nil {
+			out = slices.Clone(segments)
+		}
+		out[i] = short
 	}
-	return out
+	return out, out != nil
 }
+
+// methods lists what the routes of a path serve, "" where there are none.
+func (r *router) methods(host, path string) string {
+	if path == "" {
+		return ""
+	}
+	return strings.Join(allowed(r.find(host, strings.Split(path[1:], "/"))), ", ")
+}
+
+// names reports whether a route names the host.
+func (r *router) names(host string) bool { return r.hosts[host] != nil }
 
 func (n *node) empty() bool {
 	return n.literal == nil && n.param == nil && n.prefix == nil && n.exact == nil
@@ -202,10 +222,17 @@ func naming(found []*pipeline, method string) *pipeline {
 	return nil
 }
 
+// allowed lists the methods that routes serve. GET brings HEAD with it.
 func allowed(found []*pipeline) []string {
 	var out []string
 	for _, p := range found {
+		if len(p.route.Match.Methods) == 0 {
+			return []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+		}
 		out = append(out, p.route.Match.Methods...)
+	}
+	if slices.Contains(out, http.MethodGet) {
+		out = append(out, http.MethodHead)
 	}
 	sort.Strings(out)
 	return slices.Compact(out)

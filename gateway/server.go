@@ -13,11 +13,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 )
-
-// maxStreams is how many requests one HTTP/2 connection may have open.
-const maxStreams = 250
 
 // Server is a gateway with its listeners open.
 type Server struct {
@@ -44,7 +42,7 @@ func Listen(g *Gateway) (*Server, error) {
 			s.Close()
 			return nil, p.config.Mistake("listeners."+name+".address", "%v", err)
 		}
-		s.names, s.open = append(s.names, name), append(s.open, l)
+		s.names, s.open = append(s.names, name), append(s.open, g.listen(name, l))
 		s.servers = append(s.servers, g.server(p, name))
 	}
 	return s, nil
@@ -56,24 +54,65 @@ func (g *Gateway) server(p *Plan, name string) *http.Server {
 	c := p.config
 	srv := &http.Server{
 		Handler: g.Handler(name), ReadHeaderTimeout: c.Timeouts.Header.D(), IdleTimeout: c.Timeouts.Idle.D(),
+		// For what net/http writes by itself. Everything else moves it: see
+		// passage.bound and pacedBody.
+		WriteTimeout:   2 * c.Timeouts.Idle.D(),
 		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: p.errorLog,
-		// Frames of 16 KiB are what clients send unless they are told of more.
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10},
+		HTTP2: http2Bounds(c),
 		// OPTIONS * is answered and recorded as everything else is.
 		DisableGeneralOptionsHandler: true,
 	}
 	if c.Listeners[name].TLS != nil {
-		srv.TLSConfig = &tls.Config{
-			MinVersion: tls.VersionTLS12,
-			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				if t := g.Plan().TLS(name); t != nil {
-					return t, nil
-				}
-				return nil, errors.New("the listener has no TLS settings")
-			},
-		}
+		srv.TLSConfig = g.tls(name)
 	}
 	return srv
+}
+
+// tls gives the TLS settings of a listener. A handshake by which an authority
+// looks whether a name is served here is answered before they are asked: it
+// needs no certificate of the client, and gets no further than the handshake.
+func (g *Gateway) tls(name string) *tls.Config {
+	t := certs.Listener(func() *certs.Server { return g.Plan().tls[name] })
+	usual := t.GetConfigForClient
+	t.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if proof := g.Plan().proof(hello); proof != nil {
+			return proof, nil
+		}
+		return usual(hello)
+	}
+	return t
+}
+
+// What one HTTP/2 connection may make the gateway hold of request bodies that
+// nobody has read yet: all of its streams together, and one of them, so that
+// one that stalls leaves room for others. Memory is taken as bytes arrive.
+const (
+	connectionBuffer = 1 << 20
+	streamBuffer     = 512 << 10
+)
+
+// http2Bounds is what one HTTP/2 connection may cost. Beyond it the standard
+// library ends the connection by itself: over heads (header_bytes, decoded),
+// over CONTINUATION frames past them, over 10,000 answers to control frames that
+// nobody reads, and over four times as many requests in wait as may be open,
+// which is what is left of resetting them in turn.
+func http2Bounds(c *config.Config) *http.HTTP2Config {
+	idle := c.Timeouts.Idle.D()
+	return &http.HTTP2Config{
+		MaxConcurrentStreams: c.Limits.Streams,
+		// The least that RFC 9113 allows. The buffer of the largest frame seen
+		// stays with a connection for as long as it is open.
+		MaxReadFrameSize:              16 << 10,
+		MaxReceiveBufferPerConnection: connectionBuffer,
+		MaxReceiveBufferPerStream:     streamBuffer,
+		MaxDecoderHeaderTableSize:     4 << 10,
+		MaxEncoderHeaderTableSize:     4 << 10,
+		// A client that has vanished with streams open, and one that does not
+		// take what is sent to it. The deadline of a stream does not help there:
+		// its end would have to be written to the same connection.
+		SendPingTimeout: idle, PingTimeout: idle,
+		WriteByteTimeout: 2 * idle,
+	}
 }
 
 // Addresses tells where each listener listens, by its name.
@@ -88,6 +127,7 @@ func (s *Server) Addresses() map[string]net.Addr {
 // Serve answers requests until ctx is done, then stops accepting and gives
 // running requests the drain time to finish.
 func (s *Server) Serve(ctx context.Context) error {
+	s.g.Plan().begin()
 	var wg sync.WaitGroup
 	failed := make(chan error, len(s.servers))
 	for i, srv := range s.servers {
@@ -161,6 +201,9 @@ func fixed(old, next *config.Config) config.Mistakes {
 	}
 	if old.Limits.HeaderBytes != next.Limits.HeaderBytes {
 		add("limits.header_bytes")
+	}
+	if old.Limits.Streams != next.Limits.Streams {
+		add("limits.streams")
 	}
 	if old.Admin.Address != next.Admin.Address || (len(old.Admin.Certificates) == 0) != (len(next.Admin.Certificates) == 0) {
 		add("admin.address")

@@ -31,10 +31,14 @@ func home() map[string][]string {
 		"github.com/vektah/gqlparser":            {"middleware/mask/graphql"},
 		"github.com/hashicorp/golang-lru":        {"middleware/mask", "middleware/authz"},
 		"go.yaml.in/yaml":                        {"config"},
-		"go.uber.org/zap":                        {"gateway", "cmd/gatehouse"},
+		"go.uber.org/zap":                        {"gateway", "cmd/gatehouse", "certs/acme"}, // certmagic logs to it
+		"github.com/caddyserver/certmagic":       {"certs/acme"},
+		"github.com/mholt/acmez":                 {"certs/acme"},
 		"github.com/prometheus/client_golang":    {"gateway/telemetry"},
 		"go.opentelemetry.io/otel":               {"gateway/telemetry"},
+		"github.com/pires/go-proxyproto":         {"gateway/listen"},
 		"golang.org/x/crypto/x509roots/fallback": {"cmd/gatehouse"},
+		"golang.org/x/net/idna":                  {"gateway/edge"},
 	}
 }
 
@@ -53,6 +57,8 @@ func mayImport() map[string][]string {
 		"policies/opa/*":            {"policies", "policies/opa", "policies/opa/*"},
 		"policies/opa/memo":         {"policies"},
 		"certs":                     {"config"},
+		"certs/acme":                {"certs", "config"},
+		"certs/acme/acmetest":       {"certs"},
 		"middleware":                {"middleware/internal/formdata", "config", "policies"},
 		"middleware/internal/*":     {},
 		"middleware/mask/redact":    {},
@@ -62,8 +68,10 @@ func mayImport() map[string][]string {
 		"middleware/authz":          append([]string{"middleware/mask/redact"}, stage...),
 		"middleware/mask":           append([]string{"middleware/mask/*"}, stage...),
 		"gateway/telemetry":         {"middleware", "config"},
+		"gateway/edge":              {},
+		"gateway/listen":            {"gateway/edge"},
 		"gateway/upstream":          {"middleware", "config", "certs"},
-		"gateway":                   {"gateway/telemetry", "gateway/upstream", "middleware", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs"},
+		"gateway":                   {"gateway/telemetry", "gateway/upstream", "gateway/edge", "gateway/listen", "middleware", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs", "certs/acme"},
 		"gateway/admin":             {"gateway", "middleware/authn", "config", "certs"},
 		"cmd/gatehouse/demo":        {"certs", "policies"},
 		"cmd/gatehouse":             {"cmd/gatehouse/demo", "gateway", "gateway/admin", "gateway/telemetry", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs"},

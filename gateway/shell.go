@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/netip"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -38,18 +35,26 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	s := &passage{g: g, p: p, in: r, control: http.NewResponseController(w)}
 	s.x = &middleware.Exchange{
 		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
-		Listener: listener, TLS: tlsVersion(r.TLS), Certificate: clientCertificate(r.TLS), Host: canonicalHost(r.Host), Request: r, Memory: p.memory,
+		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Certificate: clientCertificate(r.TLS), Request: r, Memory: p.memory,
 	}
 	defer s.x.Release()
 	s.handler = p.handlerFor(s, r, listener)
 	g.deps.Metrics.Enter()
 	defer g.deps.Metrics.Leave()
-	_ = s.control.SetWriteDeadline(time.Time{}) // what the last answer on this connection left behind
+	s.bound()
+	w.Header()["Content-Type"] = nil // net/http would guess one, and browsers believe it
 	proxy := httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: s, BufferPool: &g.buffers, ModifyResponse: s.finish,
 		ErrorHandler: s.broken, ErrorLog: p.errorLog,
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// balanced reports whether a plain listener stands behind a load balancer that
+// speaks TLS with clients.
+func (p *Plan) balanced(listener string) bool {
+	l := p.config.Listeners[listener]
+	return l != nil && l.Insecure
 }
 
 // handlerFor finds what a request is answered by: its route's pipeline, or the
@@ -58,13 +63,26 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	refuse := func(f *middleware.Refusal) middleware.Handler {
 		return middleware.Chain(func(*middleware.Exchange) (*http.Response, error) { return nil, f }, p.bare...)
 	}
-	target, err := canonicalTarget(r)
-	if err != nil {
-		return refuse(middleware.Refuse("router", middleware.PathInvalid, err.Error()))
+	if err := checkLength(r); err != nil {
+		return refuse(middleware.Refuse("router", middleware.HeaderInvalid, err.Error()))
 	}
-	s.x.Path, s.x.Forward, s.escaped = target.path, target.path, target.escaped
+	if f := crowded(r.Header, p.config.Limits); f != nil {
+		return refuse(f)
+	}
+	head, err := p.door.Read(r)
+	s.x.Host, s.x.Path, r.Host = head.Host, head.Path, head.Authority
+	if err != nil {
+		return refuse(p.atDoor(err, head))
+	}
+	s.x.Forward, s.escaped = head.Path, head.Escaped
+	if refusal := p.admit(s.x, r.TLS); refusal != nil {
+		return refuse(refusal)
+	}
 	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
-		return middleware.Chain(p.redirect(s, r), p.bare...)
+		if h := p.challenge(s, r); h != nil {
+			return middleware.Chain(h, p.bare...)
+		}
+		return middleware.Chain(p.redirect(head), p.bare...)
 	}
 	m, refusal := p.router.match(s.x.Host, s.x.Path, r, cors.Preflight(r))
 	if refusal != nil {
@@ -72,70 +90,13 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	}
 	s.x.Route, s.x.Params = m.pipeline.route, m.params
 	if prefix := s.x.Route.Rewrite.StripPrefix; prefix != "" {
-		s.x.Forward, s.escaped = stripPrefix(target, prefix)
+		t, err := head.Without(prefix)
+		if err != nil {
+			return refuse(p.atDoor(err, head))
+		}
+		s.x.Forward, s.escaped = t.Path, t.Escaped
 	}
 	return m.pipeline.handler
-}
-
-// canonicalTarget reads the request target as it came over the wire; net/http
-// has already told authority and path of an absolute target apart.
-func canonicalTarget(r *http.Request) (canonical, error) {
-	raw, _, _ := strings.Cut(r.RequestURI, "?")
-	if i := strings.Index(raw, "://"); i > 0 && !strings.HasPrefix(raw, "/") {
-		// Not r.URL.EscapedPath, which escapes what is refused in a path.
-		_, path, _ := strings.Cut(raw[i+len("://"):], "/")
-		raw = "/" + path
-	}
-	if err := checkQuery(r.URL.RawQuery); err != nil {
-		return canonical{}, err
-	}
-	return canonicalPath(raw)
-}
-
-// stripPrefix takes a prefix of whole segments off both forms of a path.
-func stripPrefix(c canonical, prefix string) (path, escaped string) {
-	path, escaped = c.path, c.escaped
-	prefix = "/" + strings.Trim(prefix, "/")
-	want, err := canonicalPath(prefix)
-	if err != nil || prefix == "/" || path != want.path && !strings.HasPrefix(path, want.path+"/") {
-		return path, escaped
-	}
-	// The encoded form has as many slashes as the decoded one: an encoded
-	// slash is refused.
-	for range strings.Count(prefix, "/") {
-		escaped = escaped[1:]
-		if i := strings.IndexByte(escaped, '/'); i >= 0 {
-			escaped = escaped[i:]
-		} else {
-			escaped = ""
-		}
-	}
-	path = strings.TrimPrefix(path, want.path)
-	if path == "" {
-		return "/", "/"
-	}
-	return path, escaped
-}
-
-// redirect answers with the same address over https.
-func (p *Plan) redirect(s *passage, r *http.Request) middleware.Handler {
-	return func(x *middleware.Exchange) (*http.Response, error) {
-		host := x.Host
-		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
-			host = "[" + host + "]"
-		}
-		if _, port, err := net.SplitHostPort(host + ":443"); host == "" || err != nil || port != "443" {
-			return nil, middleware.Refuse("router", middleware.HostUnknown, "the request names no host")
-		}
-		location := "https://" + host + p.httpsPort + s.escaped
-		if r.URL.RawQuery != "" {
-			location += "?" + r.URL.RawQuery
-		}
-		return &http.Response{
-			StatusCode: http.StatusPermanentRedirect, Status: "308 Permanent Redirect", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: http.Header{"Location": {location}}, Body: http.NoBody, Request: x.Request,
-		}, nil
-	}
 }
 
 // rewrite makes the request that goes down the pipeline. The shell has removed
@@ -143,11 +104,11 @@ func (p *Plan) redirect(s *passage, r *http.Request) middleware.Handler {
 // client cannot make it drop what is set here.
 func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	out, x := pr.Out, s.x
-	s.p.strip.clean(out.Header)
-	out.Header.Del("Connection") // an upgrade that the shell has put back
-	out.Trailer = nil            // some servers take trailers for headers, which are judged here and now
+	out.Trailer = nil // some servers take trailers for headers, which are judged here and now
 	out.Header.Set("X-Request-Id", x.ID)
-	out.Header.Set("X-Forwarded-Host", s.in.Host)
+	if s.in.Host != "" {
+		out.Header.Set("X-Forwarded-Host", s.in.Host)
+	}
 	out.Header.Set("X-Forwarded-Proto", "https")
 	if x.TLS == "" {
 		out.Header.Set("X-Forwarded-Proto", "http")
@@ -162,9 +123,7 @@ func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	// The upstream must see the query the client sent, not a cleaned copy.
 	out.URL.RawQuery = s.in.URL.RawQuery
 	if out.Body != nil && out.Body != http.NoBody {
-		deadline := s.timeouts().Body.D()
-		_ = s.control.SetReadDeadline(time.Now().Add(deadline))
-		out.Body = &timedBody{ReadCloser: out.Body, control: s.control}
+		out.Body = &timedBody{ReadCloser: out.Body, control: s.control, begin: s.invite}
 	}
 }
 
@@ -180,9 +139,14 @@ func (s *passage) timeouts() config.Timeouts {
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	begin   func() // before the first read; nil after it
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
+	if b.begin != nil {
+		b.begin()
+		b.begin = nil
+	}
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
 		_ = b.control.SetReadDeadline(time.Time{})
@@ -257,14 +221,16 @@ func (b *pacedBody) extend() {
 	_ = b.control.SetWriteDeadline(now.Add(2 * b.idle))
 }
 
-// finish closes the connection after refusals that ask for it; the shell has
-// removed all Connection headers by now. Over HTTP/2 the rest of a request body
+// finish closes the connection after refusals that ask for it, and after
+// requests that somebody in front of the gateway may have framed otherwise; the
+// shell has removed all Connection headers by now. Over HTTP/2 the rest of a request body
 // is stopped by ending its stream: closing the connection as well would make
 // clients that are still sending drop the answer. After a fault of our own it is
-// closed there too.
+// closed there too, and so is a connection that is no longer good for anything.
 func (s *passage) finish(res *http.Response) error {
 	r := s.x.Refusal
-	if r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError) {
+	closes := r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError || r.Status == http.StatusMisdirectedRequest)
+	if closes || twofold(s.in) {
 		res.Header.Set("Connection", "close")
 	}
 	return nil
@@ -279,11 +245,13 @@ func (s *passage) broken(w http.ResponseWriter, _ *http.Request, err error) {
 	r := middleware.Refuse("shell", middleware.InternalError, "the gateway met a fault of its own").With(err)
 	res := problem.Response(s.x, r)
 	defer res.Body.Close()
+	s.pace()
 	res.Header.Set("X-Request-Id", s.x.ID)
 	res.Header.Set("X-Content-Type-Options", "nosniff")
 	if s.x.TLS != "" {
 		res.Header.Set("Strict-Transport-Security", headers.HSTS)
 	}
+	_ = s.finish(res)
 	for k, v := range res.Header {
 		w.Header()[k] = v
 	}

@@ -18,6 +18,7 @@ type Exchange struct {
 	Client   netip.Addr // gateway: the caller, trusted proxies peeled off
 	Listener string     // gateway: name of the listener it came in on
 	TLS      string     // gateway: "1.2", "1.3", or "" on a plain listener
+	Secure   bool       // gateway: it came over TLS, to us or to the load balancer that an insecure listener stands behind
 
 	// Certificate is the client's own, verified by the listener; nil without
 	// mutual TLS.
@@ -36,6 +37,7 @@ type Exchange struct {
 	Subject  *policies.Subject  // authn: who asks; nil on public routes
 	IssuedAt time.Time          // authn: when the token was issued; zero where unknown
 	Expires  time.Time          // authn: when the token expires
+	ByCookie bool               // authn: the token came in a cookie, which browsers send for any site
 	Input    *policies.Input    // authz: the question that was asked
 	Decision *policies.Decision // authz: the answer; nil where policy is off
 	Refusal  *Refusal           // problem: why it was refused, if it was

@@ -29,7 +29,7 @@ func TestCertsDevMakesWhatAServerTakes(t *testing.T) {
 			t.Errorf("%s is not mentioned in:\n%s", name, stdout)
 		}
 	}
-	if _, err := certs.TLS(&config.TLS{
+	if _, err := certs.Open(&config.TLS{
 		Certificates: []config.KeyPair{{Cert: filepath.Join(dir, "gateway.pem"), Key: filepath.Join(dir, "gateway-key.pem")}},
 		ClientCA:     filepath.Join(dir, "ca.pem"),
 	}); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"maps"
@@ -21,6 +22,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 )
 
@@ -53,9 +55,10 @@ func mediaTypes() map[string]string {
 
 func startBackend(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
-		ts.Fatalf("usage: backend NAME FILE [STATUS] [Header: value]… [after DURATION] [open]")
+		ts.Fatalf("usage: backend NAME FILE [STATUS] [Header: value]… [after DURATION] [open] [mutual]")
 	}
 	p := plannedAnswer{file: ts.MkAbs(args[1]), status: http.StatusOK, header: http.Header{"Content-Type": {mediaTypes()[filepath.Ext(args[1])]}}}
+	mutual := false
 	for rest := args[2:]; len(rest) > 0; rest = rest[1:] {
 		name, value, isHeader := strings.Cut(rest[0], ": ")
 		var err error
@@ -67,6 +70,8 @@ func startBackend(ts *testscript.TestScript, _ bool, args []string) {
 			p.after, err = time.ParseDuration(rest[0])
 		case rest[0] == "open":
 			p.open = true
+		case rest[0] == "mutual":
+			mutual = true
 		default:
 			p.status, err = strconv.Atoi(rest[0])
 		}
@@ -80,10 +85,25 @@ func startBackend(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	rec := &recorder{answer: p}
-	rec.srv = httptest.NewServer(rec)
+	rec.srv = httptest.NewUnstartedServer(rec)
+	if mutual {
+		rec.srv.TLS = mutualTLS(ts)
+		rec.srv.StartTLS()
+	} else {
+		rec.srv.Start()
+	}
 	w.backends[args[0]] = rec
 	w.closers = append(w.closers, rec.srv.Close)
 	w.set(ts, args[0], rec.srv.URL)
+}
+
+// mutualTLS is that of a backend that knows its clients.
+func mutualTLS(ts *testscript.TestScript) *tls.Config {
+	pair, err := tls.LoadX509KeyPair(ts.MkAbs("certs/gateway.pem"), ts.MkAbs("certs/gateway-key.pem"))
+	ts.Check(err)
+	pool, err := certs.Pool(ts.MkAbs("certs/ca.pem"))
+	ts.Check(err)
+	return &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
 }
 
 func unplug(ts *testscript.TestScript, _ bool, args []string) {

@@ -18,15 +18,17 @@ import (
 //
 // What there is (script_backend_test.go, script_issuer_test.go):
 //
-//	backend NAME FILE [STATUS] [Header: value]… [after DURATION] [open]
+//	backend NAME FILE [STATUS] [Header: value]… [after DURATION] [open] [mutual]
 //	                             a backend that answers everything with FILE; its address is $NAME.
 //	                             Said again, it changes what it answers. Content-Encoding: gzip, br or zstd
 //	                             packs it. An open answer does not end, as a feed does not.
+//	                             A mutual one speaks TLS with certs/gateway.pem, to clients of certs/ca.pem only.
 //	                             /healthz answers 200, or STATUS where that is above 499
 //	unplug NAME                  the backend is gone; nobody listens there any more
 //	issuer                       an issuer of tokens at $ISSUER, its key set in jwks.json too
 //	redis, redis kill            a redis-server at $REDIS, until killed; condition [redis]
 //	port NAME                    a free port as $NAME
+//	aged DIR DAYS [HOST]…        what `gatehouse certs dev` would have made that long ago
 //	fill FILE SIZE               a file of so many bytes
 //	join FILE PART[*N]…          a file of others, or of N times another
 //	form FILE FIELD=TEXT FIELD=@PATH[;name=NAME][;type=TYPE]…
@@ -45,7 +47,12 @@ import (
 //	as NAME CLAIM=VALUE…         from now on requests carry NAME's token; `as nobody`: none.
 //	                             age=2h is an older token, alg=HS256 secret=… another signature
 //	token TEXT                   or this one
-//	certificate NAME             the client shows certs/NAME.pem from now on
+//	carry COOKIE                 the token goes in a cookie of this name from now on; `carry header`: as before
+//	keep VAR HEADER              $VAR is that header of the last answer
+//	certificate NAME             the client shows certs/NAME.pem from now on; no NAME: none
+//	servername NAME              the client asks for this server name from now on
+//	proxied ADDRESS              a load balancer opens the client's connections from now on, and names it
+//	                             so by the PROXY protocol; `proxied` alone: none does
 //	handshake [VERSION] [SUITE] [NAME]
 //	                             a TLS handshake of this version and with this suite only, for that host;
 //	                             `! handshake` must fail
@@ -104,6 +111,7 @@ type world struct {
 	backends map[string]*recorder
 	issuer   *issuer
 	token    string
+	cookie   string // that carries the token, "" where the header does
 	closers  []func()
 	gateway  process
 	redis    *exec.Cmd
@@ -131,7 +139,7 @@ func scriptCommands() map[string]command {
 	cmds := map[string]command{
 		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "join": join, "form": form,
 		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "shutdown": stopGateway, "exits": exits,
-		"as": setToken, "token": rawToken, "certificate": setCertificate, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
+		"as": setToken, "token": rawToken, "carry": carry, "keep": keep, "certificate": setCertificate, "servername": setServerName, "aged": aged, "proxied": setProxied, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
 		"admin": askAdmin, "until": until,
 	}
 	for _, m := range methods() {

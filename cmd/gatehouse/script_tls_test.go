@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ func (c *client) open(ts *testscript.TestScript) *http.Client {
 		ts.Check(err)
 		c.tls = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	tr := &http.Transport{TLSClientConfig: c.tls.Clone(), ForceAttemptHTTP2: !c.old, DisableCompression: true}
+	tr := &http.Transport{TLSClientConfig: c.tls.Clone(), ForceAttemptHTTP2: !c.old, DisableCompression: true, DialContext: c.dial}
 	ts.Defer(tr.CloseIdleConnections)
 	c.http = &http.Client{Transport: tr, Timeout: 60 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c.http
@@ -48,10 +49,34 @@ func (c *client) forget() {
 func setCertificate(ts *testscript.TestScript, _ bool, args []string) {
 	c := &of(ts).client
 	c.open(ts)
+	c.forget()
+	if len(args) == 0 {
+		c.tls.Certificates = nil
+		return
+	}
 	pair, err := tls.LoadX509KeyPair(ts.MkAbs("certs/"+args[0]+".pem"), ts.MkAbs("certs/"+args[0]+"-key.pem"))
 	ts.Check(err)
 	c.tls.Certificates = []tls.Certificate{pair}
+}
+
+func setServerName(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: servername NAME")
+	}
+	c := &of(ts).client
+	c.open(ts)
 	c.forget()
+	c.tls.ServerName = args[0]
+}
+
+// aged makes certificates that have been there for a while.
+func aged(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: aged DIR DAYS [HOST]…")
+	}
+	days, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(certs.Dev(ts.MkAbs(args[0]), args[2:], time.Now().AddDate(0, 0, -days)))
 }
 
 // dial opens a connection of which every byte is the scenario's.

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
@@ -45,15 +46,7 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 	if len(c.Admin.Certificates) > 0 {
 		// Those of the plan that is current when an operator connects: an
 		// authority that a reload has taken out opens nothing any more.
-		a.server.TLSConfig = &tls.Config{
-			MinVersion: tls.VersionTLS12,
-			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				if t := g.Plan().AdminTLS(); t != nil {
-					return t, nil
-				}
-				return nil, errors.New("the admin listener has no TLS settings")
-			},
-		}
+		a.server.TLSConfig = certs.Listener(func() *certs.Server { return g.Plan().AdminTLS() })
 	}
 	l, err := net.Listen("tcp", c.Admin.Address)
 	if err != nil {
@@ -127,13 +120,24 @@ func (a *Admin) protected(inner http.Handler) http.Handler {
 		switch {
 		case c.Token == "" && c.ClientCA == "":
 			write(w, http.StatusNotFound, map[string]string{"error": "administration is off: neither admin.token nor admin.client_ca is configured"})
-		case c.ClientCA != "" && r.TLS != nil && len(r.TLS.VerifiedChains) > 0, c.Token != "" && bearer(r, c.Token.Reveal()):
+		case c.ClientCA != "" && a.operator(r.TLS), c.Token != "" && bearer(r, c.Token.Reveal()):
 			inner.ServeHTTP(w, r)
 		default:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`)
 			write(w, http.StatusUnauthorized, map[string]string{"error": "this needs the admin token or a client certificate"})
 		}
 	})
+}
+
+// operator reports whether the client has shown a certificate that the
+// authorities of the current plan vouch for: the connection may be older.
+func (a *Admin) operator(c *tls.ConnectionState) bool {
+	s := a.g.Plan().AdminTLS()
+	if c == nil || s == nil {
+		return false
+	}
+	client, err := s.Admit(c, "")
+	return err == nil && client != nil
 }
 
 // bearer compares digests, so that the time it takes tells nothing of the

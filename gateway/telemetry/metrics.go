@@ -50,8 +50,9 @@ type Metrics struct {
 	reloadTime      prometheus.Gauge
 	panics          prometheus.Counter
 
-	classes classes
-	drift   drift
+	connections connections
+	classes     classes
+	drift       drift
 }
 
 // New makes the metrics, with those of the Go runtime, the process and the
@@ -84,6 +85,7 @@ func New() *Metrics {
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
 	m.recordsLost = m.counters("decision_records_dropped_total", "Decisions that were to go on record and did not, by what had no room for them.", "reason")
 	m.shadow = m.counters("shadow_decisions_total", "Decisions handed to the policies in the shadow, by what came of it.", "route", "result")
+	m.connections = m.newConnections()
 	m.reloads = m.counters("config_reloads_total", "Attempts to load the configuration, the first included.", "result")
 	m.reloadOK = m.gauge("config_last_reload_success", "Whether the last attempt to load the configuration succeeded: 1 or 0.")
 	m.reloadTime = m.gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")
@@ -179,6 +181,26 @@ func (e *endpoints) Collect(out chan<- prometheus.Metric) {
 			value = 1
 		}
 		out <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, value, upstream, endpoint)
+	})
+}
+
+// WatchCertificates adds when each certificate expires, which list tells
+// whenever the metrics are read. It is called at most once.
+func (m *Metrics) WatchCertificates(list func(yield func(listener, name string, expires time.Time))) {
+	m.registry.MustRegister(&certificates{list, prometheus.NewDesc(namespace+"_certificate_expiry_timestamp_seconds",
+		"When a certificate that the gateway shows expires.", []string{"listener", "name"}, nil)})
+}
+
+type certificates struct {
+	list func(yield func(listener, name string, expires time.Time))
+	desc *prometheus.Desc
+}
+
+func (c *certificates) Describe(out chan<- *prometheus.Desc) { out <- c.desc }
+
+func (c *certificates) Collect(out chan<- prometheus.Metric) {
+	c.list(func(listener, name string, expires time.Time) {
+		out <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(expires.Unix()), listener, name)
 	})
 }
 

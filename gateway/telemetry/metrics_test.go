@@ -79,7 +79,13 @@ func used(t *testing.T) *Metrics {
 		yield("hr", "http://127.0.0.1:1", true)
 		yield("hr", "http://127.0.0.1:2", false)
 	})
+	c := m.Connections("public", "total", "per_address")
+	c.Opened()
+	c.Opened()
+	c.Closed()
+	c.Refused("per_address")
 	m.WatchTracing(func() int64 { return 0 })
+	m.WatchCertificates(func(yield func(string, string, time.Time)) { yield("public", "localhost", time.Unix(1e9, 0)) })
 	m.WatchMemo(func() Memo { return Memo{Hits: 9, Misses: 2, Bypassed: 1, Evictions: 3, Audits: 4} })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
@@ -110,6 +116,9 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_config_reloads_total{result="failure"} 1`,
 		`gatehouse_config_last_reload_success 0`,
 		`gatehouse_config_last_reload_success_timestamp_seconds 1.7e+09`,
+		`gatehouse_connections_open{listener="public"} 1`,
+		`gatehouse_connections_refused_total{listener="public",reason="per_address"} 1`,
+		`gatehouse_connections_refused_total{listener="public",reason="total"} 0`,
 		`gatehouse_panics_total 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:1",upstream="hr"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:2",upstream="hr"} 0`,

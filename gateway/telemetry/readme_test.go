@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -47,6 +48,7 @@ func ours() []metric {
 	m := New()
 	m.WatchTracing(func() int64 { return 0 })
 	m.WatchEndpoints(func(func(string, string, bool)) {})
+	m.WatchCertificates(func(func(string, string, time.Time)) {})
 	m.WatchMemo(func() Memo { return Memo{} })
 	descriptions := make(chan *prometheus.Desc)
 	go func() {

@@ -2,14 +2,17 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/textproto"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
@@ -21,6 +24,9 @@ const (
 	defaultAnswer = 30 * time.Second
 	defaultIdle   = 60 * time.Second
 )
+
+// errSent says that a request cannot be sent again.
+var errSent = errors.New("the body is on its way already")
 
 // Handle sends the exchange to an endpoint that is well and returns its answer.
 // It is a [middleware.Handler]. The body of the answer fails, which cuts the
@@ -49,7 +55,8 @@ func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
 	}
 	ctx, cancel := context.WithCancelCause(x.Request.Context())
 	w := newWatch(cancel, answer, idle)
-	out, sent := request(ctx, x.Request, e, w)
+	way := &lane{}
+	out, sent := request(way.watched(ctx), x.Request, e, w)
 	res, err := u.transport.RoundTrip(out)
 	w.answered()
 	if err != nil {
@@ -62,10 +69,10 @@ func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
 		_ = res.Body.Close()
 		return nil, refusal(ctx, x.Request.Context(), sent, late)
 	}
-	if res.StatusCode < http.StatusOK { // 101, or a number that is no status
+	if err := inspect(res, way.conn != nil); err != nil {
 		_ = res.Body.Close()
-		return nil, unavailable("the backend answered in a way that ends no request",
-			fmt.Errorf("status %d", res.StatusCode))
+		way.close()
+		return nil, unavailable("the backend answered in a way that can be read in more than one", err)
 	}
 	return res, nil
 }
@@ -92,6 +99,11 @@ func request(ctx context.Context, in *http.Request, e *endpoint, w *watch) (*htt
 	}
 	body := &requestBody{ReadCloser: in.Body, watch: w}
 	out.Body = body
+	if out.GetBody == nil {
+		// Says to net/http that a body which nobody has read can go out on
+		// another connection.
+		out.GetBody = func() (io.ReadCloser, error) { return nil, errSent }
+	}
 	return out, body
 }
 
@@ -109,6 +121,11 @@ func refusal(ctx, client context.Context, sent *requestBody, err error) error {
 	}
 	if failed := sent.failure(); failed != nil {
 		return middleware.BodyRefusal(stage, failed)
+	}
+	var certificate *tls.CertificateVerificationError
+	var names *certs.NameError
+	if errors.As(err, &certificate) || errors.As(err, &names) {
+		return unavailable("the backend cannot be reached", err) // why is for the record
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {

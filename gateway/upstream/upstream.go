@@ -2,9 +2,13 @@
 // of the pipeline.
 //
 // A request goes to one endpoint and its answer comes back as it is, or not at
-// all. Nothing is followed, unpacked or tried elsewhere: a request is sent
-// again only by net/http itself, on a new connection, where the kept one turned
-// out to be dead before the request could have had an effect.
+// all. Nothing is followed, unpacked or tried elsewhere. A request is sent again
+// only by net/http itself, on another connection, where the kept one turned out
+// to be dead: if nothing of the request was written, or if its method is safe
+// (or the client says by Idempotency-Key that twice is once) and not a byte of
+// an answer came. An answer is its own: what an upstream sends beyond one ends
+// the connection (see [conn]), and a head that is ambiguous is refused (see
+// [inspect]).
 //
 // The upstream is bounded by its own slowness and never by that of the client:
 // the clock runs while the gateway waits for the head of an answer or for the
@@ -18,7 +22,6 @@ package upstream
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -44,6 +47,7 @@ type Upstream struct {
 	endpoints []*endpoint
 	next      atomic.Uint64
 	transport *http.Transport
+	shown     certs.Certificate // zero where none is
 
 	stop   context.CancelFunc
 	checks sync.WaitGroup
@@ -84,6 +88,7 @@ func Open(c *config.Upstream) (*Upstream, error) {
 		return nil, err
 	}
 	u.transport = t
+	u.shown, _ = certs.Shown(t.TLSClientConfig)
 	ctx, stop := context.WithCancel(context.Background())
 	u.stop = stop
 	if c.Health != nil {
@@ -111,6 +116,12 @@ func (u *Upstream) Endpoints() []Endpoint {
 		out[i] = Endpoint{e.name, e.well.Load()}
 	}
 	return out
+}
+
+// Certificate tells of the certificate that the upstream is shown, if there is
+// one.
+func (u *Upstream) Certificate() (certs.Certificate, bool) {
+	return u.shown, !u.shown.NotAfter.IsZero()
 }
 
 // pick gives the next endpoint that is well, in turn; nil where none is.
@@ -147,23 +158,15 @@ func parse(text string) (*url.URL, error) {
 // a proxy must: bodies pass as they are encoded, the environment names no
 // proxy, many connections are kept, and the head of an answer is bounded.
 func transport(c *config.Upstream) (*http.Transport, error) {
-	settings := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CA != "" {
-		pool, err := certs.Pool(c.CA)
-		if err != nil {
-			var f *certs.FileError
-			if errors.As(err, &f) {
-				return nil, &certs.FileError{Field: "ca", File: f.File, Err: f.Err}
-			}
-			return nil, &certs.FileError{Field: "ca", File: c.CA, Err: err}
-		}
-		settings.RootCAs = pool
+	settings, err := certs.Client(c)
+	if err != nil {
+		return nil, err
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true) // over TLS only
 	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            dial(&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}),
 		TLSClientConfig:        settings,
 		TLSHandshakeTimeout:    dialTimeout,
 		Protocols:              &protocols,

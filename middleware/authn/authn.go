@@ -1,6 +1,9 @@
 // Package authn finds out who asks: it turns the bearer token of a request
 // (JWT, RFC 7519, as a compact JWS, RFC 7515) into a [policies.Subject].
 //
+// The token comes in the Authorization header or, where the route says so, in
+// a cookie (cookie.go).
+//
 // The order of a check is the point of the package. A token is first read by
 // rules stricter than the standards' (one spelling per token, no name twice,
 // no header that could bring a key along), then an issuer of the route is
@@ -9,6 +12,9 @@
 // algorithm that was fixed before the token arrived, and only then do its
 // claims mean anything. Nothing is tried twice: a token that could be read in
 // two ways is refused, not interpreted.
+//
+// A token that is bound to a client certificate (RFC 8705) is good only over a
+// connection whose client has proven to own that certificate.
 //
 // Keys come from a file, a secret, or over the network. Keys from the network
 // ([Issuer]) are refreshed in the background; requests read an immutable set
@@ -28,15 +34,17 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/internal/cookies"
 )
 
 const name = "authn"
 
-// Stage checks the bearer token and sets the exchange's Subject, IssuedAt and
-// Expires.
+// Stage checks the bearer token and sets the exchange's Subject, IssuedAt,
+// Expires and ByCookie.
 type Stage struct {
 	issuers []*Issuer
 	forward bool
+	cookie  string // "" where tokens come in the header only
 }
 
 // New makes the stage of a route, nil where the route has no authn. Issuers
@@ -47,7 +55,7 @@ func New(route *config.Route, issuers map[string]*Issuer) middleware.Stage {
 	if route.Authn == nil {
 		return nil
 	}
-	s := &Stage{forward: route.Authn.ForwardToken}
+	s := &Stage{forward: route.Authn.ForwardToken, cookie: route.Authn.Cookie}
 	for _, n := range route.Authn.Issuers {
 		if i := issuers[n]; i != nil {
 			s.issuers = append(s.issuers, i)
@@ -66,6 +74,9 @@ func (s *Stage) Describe() string {
 		texts[i] = issuer.describe()
 	}
 	text := "tokens of " + strings.Join(texts, ", or of ")
+	if s.cookie != "" {
+		text += "; in the cookie " + s.cookie + " too"
+	}
 	if !s.forward {
 		text += "; not forwarded"
 	}
@@ -75,13 +86,15 @@ func (s *Stage) Describe() string {
 // Handle refuses the request unless it carries one good token. The answer
 // never says which check failed; the record does.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
-	values := x.Request.Header.Values("Authorization")
-	if !s.forward {
-		x.Request.Header.Del("Authorization")
-	}
-	raw, err := bearer(values)
+	raw, err := s.token(x)
 	if err != nil {
 		return nil, refusal(err)
+	}
+	if !s.forward {
+		x.Request.Header.Del("Authorization")
+		if s.cookie != "" {
+			cookies.Remove(x.Request.Header, s.cookie)
+		}
 	}
 	if err := s.identify(x, raw); err != nil {
 		return nil, refusal(err)
@@ -101,6 +114,9 @@ func (s *Stage) identify(x *middleware.Exchange, raw string) error {
 	}
 	times, err := issuer.verify(x.Request.Context(), t, time.Now())
 	if err != nil {
+		return err
+	}
+	if err := checkBinding(t.claims, x); err != nil {
 		return err
 	}
 	subject, err := Subject(issuer.name, issuer.config, t.claims)

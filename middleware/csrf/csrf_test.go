@@ -10,23 +10,39 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
+// on gives the stage of a route whose upstream knows its users by a cookie.
+func on(cors *config.CORS) middleware.Stage {
+	return csrf.New(&config.Route{CSRF: config.CSRF{Mode: "on"}, CORS: cors}, config.CSRFToken{})
+}
+
 func TestAbsentUnlessOn(t *testing.T) {
-	for _, mode := range []string{"", "auto", "off"} {
-		if s := csrf.New(config.CSRF{Mode: mode}, nil); s != nil {
-			t.Errorf("mode %q gives a stage", mode)
-		}
-	}
-	// A mode that does not exist protects rather than not.
-	for _, mode := range []string{"on", "On", "true"} {
-		if csrf.New(config.CSRF{Mode: mode}, nil) == nil {
-			t.Errorf("mode %q gives no stage", mode)
+	header, cookie := &config.Authn{}, &config.Authn{Cookie: "__Host-session"}
+	for _, c := range []struct {
+		mode  string
+		authn *config.Authn
+		want  bool
+	}{
+		{"", nil, false},
+		{"auto", nil, false},
+		{"auto", header, false},
+		{"off", header, false},
+		{"off", cookie, false},
+		{"", cookie, true},
+		{"auto", cookie, true},
+		{"on", nil, true},
+		{"On", nil, true}, // a mode that does not exist protects rather than not
+		{"true", header, true},
+	} {
+		s := csrf.New(&config.Route{CSRF: config.CSRF{Mode: c.mode}, Authn: c.authn}, config.CSRFToken{Secret: secret})
+		if (s != nil) != c.want {
+			t.Errorf("mode %q with %+v: %v", c.mode, c.authn, s)
 		}
 	}
 }
 
 func TestHandle(t *testing.T) {
 	const target = "https://api.example.com/api/employees/7"
-	cors := &config.CORS{Origins: []string{"https://app.example.com", "*", "not an origin"}}
+	cors := &config.CORS{Credentials: true, Origins: []string{"https://app.example.com", "*", "not an origin"}}
 	type headers = map[string]string
 	for _, c := range []struct {
 		name    string
@@ -55,10 +71,13 @@ func TestHandle(t *testing.T) {
 		{"old browser, other host", "POST", target, headers{"Origin": "https://evil.test"}, true},
 		{"old browser, same port", "POST", "https://api.example.com:8443/x", headers{"Origin": "https://api.example.com:8443"}, false},
 		{"old browser, other port", "POST", "https://api.example.com:8443/x", headers{"Origin": "https://api.example.com:9443"}, true},
+		{"old browser, same host in plain text", "POST", target, headers{"Origin": "http://api.example.com"}, true},
+		{"the page that sent it is not what counts", "POST", target, headers{"Referer": "https://api.example.com/", "Origin": "https://evil.test"}, true},
+		{"cross site WebDAV", "PROPPATCH", target, headers{"Sec-Fetch-Site": "cross-site"}, true},
 		{"old browser, v6", "POST", "https://[::1]:8443/x", headers{"Origin": "https://[::1]:8443"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := csrf.New(config.CSRF{Mode: "on"}, cors)
+			s := on(cors)
 			up := middlewaretest.NewUpstream(t, 200, "text/plain", "done")
 			x := middlewaretest.Exchange(t, c.method, c.target, nil)
 			x.Host = x.Request.URL.Hostname() // as the gateway gives it: without port
@@ -80,6 +99,41 @@ func TestHandle(t *testing.T) {
 	}
 }
 
+// An origin that may not send credentials may not change anything with them.
+func TestTrustNeedsCredentials(t *testing.T) {
+	for _, credentials := range []bool{false, true} {
+		s := on(&config.CORS{Credentials: credentials, Origins: []string{"https://app.example.com"}})
+		x := middlewaretest.Exchange(t, "POST", "https://api.example.com/", nil, middlewaretest.Header("Origin", "https://app.example.com"))
+		_, _, err := middlewaretest.Run(t, s, x, middlewaretest.NewUpstream(t, 200, "", "").Handle)
+		if (err == nil) != credentials {
+			t.Errorf("credentials: %t: %v", credentials, err)
+		}
+	}
+}
+
+// A page that came in plain text is of another origin, unless nobody knows how
+// requests come here or its origin is trusted.
+func TestPlainTextPage(t *testing.T) {
+	const page = "http://api.example.com"
+	for _, c := range []struct {
+		name    string
+		secure  bool
+		cors    *config.CORS
+		refused bool
+	}{
+		{"to TLS", true, nil, true},
+		{"to a plain listener", false, nil, false},
+		{"trusted", true, &config.CORS{Credentials: true, Origins: []string{page}}, false},
+	} {
+		x := middlewaretest.Exchange(t, "POST", "https://api.example.com/", nil, middlewaretest.Header("Origin", page))
+		x.Secure = c.secure
+		_, _, err := middlewaretest.Run(t, on(c.cors), x, middlewaretest.NewUpstream(t, 200, "", "").Handle)
+		if (err != nil) != c.refused {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 // A header sent twice is judged by neither value: the gateway and the upstream
 // might each take another one.
 func TestRepeatedHeaders(t *testing.T) {
@@ -87,7 +141,7 @@ func TestRepeatedHeaders(t *testing.T) {
 		x := middlewaretest.Exchange(t, "POST", "https://api.example.com/", nil)
 		x.Request.Header[n] = []string{"same-origin", "https://api.example.com"}
 		up := middlewaretest.NewUpstream(t, 200, "", "")
-		_, _, err := middlewaretest.Run(t, csrf.New(config.CSRF{Mode: "on"}, nil), x, up.Handle)
+		_, _, err := middlewaretest.Run(t, on(nil), x, up.Handle)
 		if got := middlewaretest.Code(err); got != string(middleware.CSRFFailed) {
 			t.Errorf("%s twice: %q", n, got)
 		}
@@ -104,14 +158,14 @@ func TestOutboundHost(t *testing.T) {
 		x := middlewaretest.Exchange(t, http.MethodPost, "https://api.example.com/", nil, middlewaretest.Header("Origin", c.origin))
 		x.Request.Host = "10.0.0.9:9080"
 		up := middlewaretest.NewUpstream(t, 200, "", "")
-		_, _, err := middlewaretest.Run(t, csrf.New(config.CSRF{Mode: "on"}, nil), x, up.Handle)
+		_, _, err := middlewaretest.Run(t, on(nil), x, up.Handle)
 		if got := middlewaretest.Code(err); got != c.want {
 			t.Errorf("origin %s: %q, want %q", c.origin, got, c.want)
 		}
 	}
 	x := middlewaretest.Exchange(t, http.MethodPost, "https://api.example.com/", nil, middlewaretest.Header("Origin", "null"))
 	x.Request.Host, x.Host = "", ""
-	_, _, err := middlewaretest.Run(t, csrf.New(config.CSRF{Mode: "on"}, nil), x, middlewaretest.NewUpstream(t, 200, "", "").Handle)
+	_, _, err := middlewaretest.Run(t, on(nil), x, middlewaretest.NewUpstream(t, 200, "", "").Handle)
 	if middlewaretest.Code(err) != string(middleware.CSRFFailed) {
 		t.Error("an origin passes where there is no host to compare it with")
 	}

@@ -1,6 +1,7 @@
 // Package headers is the stage that gives every answer, refusals included, the
-// headers a browser needs to stay safe, and takes away what tells strangers
-// about the backend.
+// headers a browser needs to stay safe, and takes away what an upstream should
+// not say to strangers: what it is made of, where else it can be reached, and
+// what the proxies in front of it are to do.
 package headers
 
 import (
@@ -34,12 +35,14 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, err
 	}
 	h := res.Header
-	for _, reveals := range []string{"Server", "X-Powered-By", "Via", "X-Aspnet-Version", "X-Runtime"} {
-		h.Del(reveals)
+	for name := range h {
+		if withheld(name) || s.private && undoesPrivate(name) {
+			delete(h, name)
+		}
 	}
+	cleanTrailers(res)
 	h.Set("X-Request-Id", x.ID)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Del("Strict-Transport-Security")
 	if x.TLS != "" {
 		h.Set("Strict-Transport-Security", HSTS)
 	}
@@ -48,6 +51,44 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		middleware.AddVary(h, "Authorization", "Cookie")
 	}
 	return res, nil
+}
+
+// withheld reports whether a header of an upstream is not for clients. The name
+// is in canonical form. The list is short on purpose: what applications call
+// their own is theirs.
+func withheld(name string) bool {
+	switch name {
+	// What the backend is made of, and which of its machines answered: a list
+	// of what to attack it with.
+	case "Server", "Via", "X-Powered-By", "X-Aspnet-Version", "X-Aspnetmvc-Version", "X-Runtime",
+		"X-Generator", "X-Backend-Server", "X-Served-By":
+		return true
+	// Where else it can be reached: browsers would go there from now on, past
+	// the gateway (RFC 7838).
+	case "Alt-Svc", "Alternate-Protocol":
+		return true
+	// What browsers are to hold against this host: that is the gateway's word.
+	case "Strict-Transport-Security", "Public-Key-Pins", "Public-Key-Pins-Report-Only":
+		return true
+	// What a proxy is to do with the answer. The gateway does none of it, and a
+	// proxy in front of it would do it to its own files and addresses. Status
+	// is CGI's way to choose another status.
+	case "X-Sendfile", "X-Lighttpd-Send-File", "Status":
+		return true
+	}
+	switch name[:min(2, len(name))] {
+	case "X-":
+		return strings.HasPrefix(name, "X-Accel-") || strings.HasPrefix(name, "X-Reproxy-")
+	case "Pr":
+		return strings.HasPrefix(name, "Proxy-")
+	}
+	return false
+}
+
+// undoesPrivate reports whether a header speaks to shared caches alone, which
+// would follow it rather than Cache-Control (RFC 9213).
+func undoesPrivate(name string) bool {
+	return name == "Surrogate-Control" || name == "Edge-Control" || strings.HasSuffix(name, "-Cache-Control")
 }
 
 // Private rewrites Cache-Control values (RFC 9111) so that only the caller's

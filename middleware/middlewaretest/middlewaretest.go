@@ -28,7 +28,7 @@ func Exchange(t testing.TB, method, target string, body io.Reader, opts ...func(
 		r.Body = http.NoBody
 	}
 	x := &middleware.Exchange{
-		ID: "test-1", Start: time.Now(), Client: netip.MustParseAddr("192.0.2.1"), Listener: "public", TLS: "1.3",
+		ID: "test-1", Start: time.Now(), Client: netip.MustParseAddr("192.0.2.1"), Listener: "public", TLS: "1.3", Secure: true,
 		Route: &config.Route{Name: "test"}, Host: r.Host, Path: r.URL.Path, Request: r.WithContext(t.Context()),
 		Memory: middleware.NewBudget(64 << 20), Spool: middleware.NewSpool(t.TempDir(), 256<<20),
 	}

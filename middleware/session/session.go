@@ -17,15 +17,12 @@
 package session
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
-	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
 const name = "session"
@@ -66,43 +63,17 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 
 // session is what a token says about the session it belongs to.
 type session struct {
-	key key
-	// authenticated is when the user last proved who they are: auth_time, or
-	// the token's issue where the issuer does not tell. Zero where unknown.
-	authenticated time.Time
+	key           middleware.SessionID
+	authenticated time.Time // when the user last proved who they are
 	// fresh is the last moment the token itself vouches for: the later of
 	// auth_time and issue.
 	fresh time.Time
 }
 
-type key [sha256.Size]byte
-
 func sessionOf(x *middleware.Exchange) session {
-	s := session{authenticated: x.IssuedAt, fresh: x.IssuedAt}
-	if at := x.Subject.AuthTime; at != 0 {
-		s.authenticated = time.Unix(at, 0)
-		if s.authenticated.After(s.fresh) {
-			s.fresh = s.authenticated
-		}
+	s := session{key: x.Session(), authenticated: x.Authenticated(), fresh: x.IssuedAt}
+	if s.authenticated.After(s.fresh) {
+		s.fresh = s.authenticated
 	}
-	s.key = keyOf(x.Subject, s.authenticated)
 	return s
-}
-
-// keyOf hashes what tells sessions apart. Lengths keep parts from running
-// into one another.
-func keyOf(subject *policies.Subject, authenticated time.Time) key {
-	parts := []string{"sid", subject.Issuer}
-	if sid, ok := subject.Claims["sid"].(string); ok && sid != "" {
-		parts = append(parts, sid)
-	} else {
-		at := binary.BigEndian.AppendUint64(nil, uint64(authenticated.Unix()))
-		parts = []string{"login", subject.Issuer, subject.ID, string(at)}
-	}
-	var b []byte
-	for _, p := range parts {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(p)))
-		b = append(b, p...)
-	}
-	return sha256.Sum256(b)
 }

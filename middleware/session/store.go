@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // keep is how long a session is remembered after its last use. It must be
@@ -24,7 +26,7 @@ type Store struct{ shards [shards]shard }
 type shard struct {
 	mu      sync.Mutex
 	max     int
-	entries map[key]*list.Element
+	entries map[middleware.SessionID]*list.Element
 	recent  list.List // of *entry, last used first
 }
 
@@ -32,7 +34,7 @@ type shard struct {
 // route that allows longer pauses must not revive a session for a route that
 // does not.
 type entry struct {
-	key       key
+	key       middleware.SessionID
 	last      time.Time     // last use
 	pause     time.Duration // longest pause since the last authentication
 	pausedAt  time.Time     // when that pause began
@@ -44,7 +46,7 @@ func NewStore(n int) *Store {
 	s := &Store{}
 	for i := range s.shards {
 		s.shards[i].max = max(1, (n+shards-1)/shards)
-		s.shards[i].entries = map[key]*list.Element{}
+		s.shards[i].entries = map[middleware.SessionID]*list.Element{}
 	}
 	return s
 }

@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/edge"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+// atDoor is the refusal of a request that is not let in. One for its method
+// tells what the path serves, as far as it could be read.
+func (p *Plan) atDoor(err error, h edge.Head) *middleware.Refusal {
+	var e *edge.Error
+	if !errors.As(err, &e) {
+		return middleware.Refuse("edge", middleware.PathInvalid, "the request cannot be read").With(err)
+	}
+	r := middleware.Refuse("edge", middleware.Code(e.Code), e.Detail)
+	if allow := p.router.methods(h.Host, h.Path); e.Code == edge.MethodNotAllowed && allow != "" {
+		r.Set("Allow", allow)
+	}
+	return r
+}
+
+// redirect answers with the same address over https, if it is one that is
+// served there. Any other host would make of the gateway a signpost to wherever
+// the sender of a request wants others to go.
+func (p *Plan) redirect(h edge.Head) middleware.Handler {
+	return func(x *middleware.Exchange) (*http.Response, error) {
+		if !p.served(h.Host) {
+			return nil, middleware.Refuse("router", middleware.HostUnknown, "no route serves this host")
+		}
+		location := "https://" + bracketed(h.Host) + p.httpsPort + h.Escaped
+		if h.Query != "" {
+			location += "?" + h.Query
+		}
+		return &http.Response{
+			StatusCode: http.StatusPermanentRedirect, Status: "308 Permanent Redirect", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{"Location": {location}}, Body: http.NoBody, Request: x.Request,
+		}, nil
+	}
+}
+
+// served reports whether requests for a host are answered over TLS: a route
+// names it, or routes are for any host and a listener has a certificate for it.
+func (p *Plan) served(host string) bool {
+	switch {
+	case host == "":
+		return false
+	case p.router.names(host):
+		return true
+	case p.router.any.empty():
+		return false
+	}
+	for _, t := range p.tls {
+		if certified(t.Config(), host) {
+			return true
+		}
+	}
+	return false
+}
+
+// certified reports whether the certificate that a client of host is shown is
+// good for it. Clients send no server name where the host is an address.
+func certified(t *tls.Config, host string) bool {
+	hello := &tls.ClientHelloInfo{ServerName: host}
+	if _, err := netip.ParseAddr(host); err == nil {
+		hello.ServerName = ""
+	}
+	if t.GetConfigForClient != nil {
+		var err error
+		if t, err = t.GetConfigForClient(hello); err != nil || t == nil {
+			return false
+		}
+	}
+	c, err := t.GetCertificate(hello)
+	return err == nil && c != nil && c.Leaf != nil && c.Leaf.VerifyHostname(host) == nil
+}
+
+// bracketed writes a canonical host as URLs do.
+func bracketed(host string) string {
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// checkHosts reports hosts of routes that no request is ever for.
+func (b *builder) checkHosts(r *config.Route) {
+	for i, host := range r.Match.Hosts {
+		at := routePath(b.config, r) + ".match.hosts[" + strconv.Itoa(i) + "]"
+		switch canonical, err := edge.Name(host); {
+		case err != nil:
+			b.mistakes = append(b.mistakes, b.config.Mistake(at, "%q: %v", host, err))
+		case canonical != host:
+			b.mistakes = append(b.mistakes, b.config.Mistake(at, "%q must be written as %q", host, canonical))
+		}
+	}
+}
+
+// checkRedirects reports listeners that redirect where nothing could be
+// redirected to.
+func (b *builder) checkRedirects() {
+	for _, r := range b.config.Routes {
+		if len(r.Match.Hosts) > 0 {
+			return
+		}
+	}
+	for name, l := range b.config.Listeners {
+		if l.RedirectToHTTPS && len(b.plan.tls) == 0 {
+			b.mistake("listeners."+name+".redirect_to_https",
+				errors.New("there is nowhere to redirect to: no route names a host, and no listener has a certificate"))
+		}
+	}
+}
