@@ -49,6 +49,8 @@ type Config struct {
 	Timeouts Timeouts `yaml:"timeouts"`
 	// Limits bound sizes; a route may set its own.
 	Limits Limits `yaml:"limits"`
+	// Spool is where uploads are kept while they are judged.
+	Spool Spool `yaml:"spool"`
 	// Issuers are the parties whose tokens are accepted, by name.
 	Issuers map[string]*Issuer `yaml:"issuers"`
 	// Upstreams are the backend services, by name.

@@ -22,6 +22,7 @@ func Default() *Config {
 			Drain:    Duration(25 * time.Second),
 		},
 		Limits: Limits{HeaderBytes: 32 << 10, HeaderFields: 100, Cookies: 100, Streams: 250, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
+		Spool:  Spool{Bytes: 1 << 30},
 		Policies: Policies{
 			Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on",
 			Memo: PolicyMemo{Entries: 16384, AuditEvery: 1000}, ShadowSample: 0.1,

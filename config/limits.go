@@ -21,6 +21,17 @@ type Timeouts struct {
 	Drain Duration `yaml:"drain" is:"positive"`
 }
 
+// Spool is where files of requests are kept while they are judged. They have no
+// name there, nobody else can open them, and they are gone with the process,
+// however it ends. A file of up to 64 KiB stays in memory.
+type Spool struct {
+	// Folder for files. Default: empty, the system's for temporary files.
+	Folder string `yaml:"folder" is:"folder"`
+	// Bytes that all files may take together; beyond it requests are refused
+	// with 503 overloaded. Default: 1GiB.
+	Bytes Size `yaml:"bytes" is:"positive"`
+}
+
 // Limits bound sizes.
 type Limits struct {
 	// HeaderBytes is the largest request head, over HTTP/2 as it is unpacked.

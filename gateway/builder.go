@@ -66,6 +66,7 @@ func (b *builder) build() {
 	b.openIssuers()
 	b.openUpstreams()
 	b.openState()
+	b.openSpool()
 	if len(b.mistakes) > 0 {
 		return
 	}
@@ -279,6 +280,18 @@ func (b *builder) openState() {
 	if err != nil {
 		b.mistake("routes", err)
 	}
+}
+
+// openSpool takes the room that plans before have left: files of theirs may still
+// be on their way.
+func (b *builder) openSpool() {
+	s, err := hold(b.plan.lease, "spool", b.config.Spool, func() (*middleware.Spool, error) {
+		return middleware.NewSpool(b.config.Spool.Folder, int64(b.config.Spool.Bytes)), nil
+	})
+	if err != nil {
+		b.mistake("spool", err)
+	}
+	b.plan.spool = s
 }
 
 func (b *builder) rules(r *config.Route) []*ratelimit.Rule {

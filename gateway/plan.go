@@ -46,6 +46,7 @@ type Plan struct {
 	upstreams map[string]*upstream.Upstream
 	store     *ratelimit.Store
 	memory    *middleware.Budget
+	spool     *middleware.Spool
 	log       *Log
 	errorLog  *log.Logger
 	tracing   *telemetry.Tracing
