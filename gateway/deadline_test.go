@@ -164,8 +164,9 @@ func TestTricklingBodies(t *testing.T) {
 		_ = f.open(1, f.head(raw{method: "POST", host: "localhost", target: target, headers: [][2]string{{"content-type", "application/json"}}}.fields()...), false)
 		got := make(chan outcome, 1)
 		go func() { got <- f.answer(1) }()
+		data := http2.NewFramer(f.Conn, nil) // f has the other goroutine
 		for over := false; !over; {
-			_ = f.WriteData(1, false, []byte("1"))
+			_ = data.WriteData(1, false, []byte("1"))
 			select {
 			case o := <-got:
 				if o.status < 400 || o.err != nil {
