@@ -86,4 +86,5 @@ soak:
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
 	done
-	GATEHOUSE_SOAK=1 $(GO) test -race -count 20 -timeout 4h ./gateway/... ./middleware/...
+	GATEHOUSE_SOAK=1 $(GO) test -count 1 -timeout 30m -v -run '^TestFloodsOfEachKind$$' ./gateway
+	GATEHOUSE_SOAK=1 $(GO) test -race -count 20 -timeout 4h -skip '^TestFloodsOfEachKind$$' ./gateway/... ./middleware/...
