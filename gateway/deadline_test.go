@@ -214,7 +214,7 @@ func TestClientsThatDoNotRead(t *testing.T) {
 				eventually(t, "nothing in flight", func() bool { return w.metric("gatehouse_requests_in_flight") == "0" })
 				return
 			}
-			for resets := 0; resets < stalls; {
+			for resets := 0; resets < stuckStreams; {
 				frame, err := f.ReadFrame()
 				if err != nil {
 					t.Fatalf("%d streams were ended: %v", resets, err)
@@ -269,8 +269,8 @@ func overfill(t *testing.T, c net.Conn, target string) {
 	t.Error("a million requests were taken and no answer")
 }
 
-// stalls is how many requests stalledStreams has open.
-const stalls = 50
+// stuckStreams is how many requests stalledStreams has open.
+const stuckStreams = 50
 
 // stalledStreams asks often at once. With a large window the connection has
 // one, too.
@@ -281,7 +281,7 @@ func (w *world) stalledStreams(t *testing.T, window uint32, target string) *fram
 	if window > 1<<16 {
 		_ = f.WriteWindowUpdate(0, window)
 	}
-	for i := range stalls {
+	for i := range stuckStreams {
 		if err := f.open(uint32(2*i+1), f.head(raw{method: "GET", host: "localhost", target: target}.fields()...), true); err != nil {
 			t.Fatal(err)
 		}
