@@ -2,6 +2,7 @@
 # make test   everything that must hold before a change goes in
 # make classes  the ways in which gateways have failed, tried on this one, as a table
 # make h2spec conformance to HTTP/2, beside net/http
+# make tls-check  what testssl.sh thinks of the demo's TLS
 # make bench  benchmarks
 # make soak   the long runs
 # make lint   formatting and static checks only
@@ -13,7 +14,7 @@ GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
 # The tests need a C compiler (race detector) and a Redis server.
 PACKAGES     = gcc libc6-dev redis-server
 
-.PHONY: demo test classes h2spec packages lint vuln bench soak build
+.PHONY: demo test classes h2spec tls-check packages lint vuln bench soak build
 
 demo:
 	$(GO) run ./cmd/gatehouse demo
@@ -23,7 +24,7 @@ build:
 
 # The race detector is slow: what counts by the number of tries runs without it
 # once more.
-test: packages lint build
+test: packages bin/pebble lint build
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -timeout 5m ./policies/opa/...
 	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
@@ -35,6 +36,22 @@ classes:
 h2spec:
 	GATEHOUSE_H2SPEC=1 $(GO) test -count 1 -v -run '^TestH2spec$$' ./gateway
 
+# Prints every finding above LOW, and fails where there is one that is not about
+# the demo's own certificate, which nobody vouches for. It takes one minute, or several on a busy machine,
+# and needs testssl.sh (Debian: testssl.sh); the port must be free.
+TLS_PORT ?= 18443
+tls-check: build
+	@testssl=$$(command -v testssl || command -v testssl.sh) || { echo "install testssl.sh first" >&2; exit 1; }; \
+	out=$$(mktemp -d); \
+	bin/gatehouse demo --address 127.0.0.1:$(TLS_PORT) --admin 127.0.0.1:0 >$$out/demo 2>&1 & demo=$$!; \
+	trap 'kill $$demo; wait $$demo; rm -rf $$out' EXIT; \
+	for i in 1 2 3 4 5 6 7 8 9 10; do grep -q '^Gatehouse is ready' $$out/demo && break; sleep 1; done; \
+	kill -0 $$demo || { cat $$out/demo; exit 1; }; \
+	$$testssl --quiet --color 0 --warnings batch --ip one -p -s -f -P -S -h -U --csvfile $$out/findings.csv localhost:$(TLS_PORT) >$$out/log; \
+	grep -q ' Done ' $$out/log || { cat $$out/log; exit 1; }; \
+	awk -F'","' '{ n[$$4]++ } $$4 ~ /MEDIUM|HIGH|CRITICAL|FATAL/ { print $$4, substr($$1, 2) ": " $$5; if ($$1 !~ /^"cert_/) bad++ } \
+		END { print n["OK"] " good, " n["INFO"] " to know, " n["LOW"]+0 " low; " bad+0 " above that are not the certificate'"'"'s own"; exit bad > 0 }' $$out/findings.csv
+
 # Debian packages are installed where that is possible; elsewhere the command is
 # printed. Tests that lack a component are skipped loudly, and fail in CI.
 packages:
@@ -42,6 +59,11 @@ packages:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); \
 	else echo "install what is missing with: sudo apt-get install $(PACKAGES)" >&2; fi
+
+# An ACME authority to test against. Without it, and without a network to get it,
+# those tests are skipped loudly, and fail in CI.
+bin/pebble:
+	-GOBIN=$(CURDIR)/bin $(GO) install github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
 
 lint:
 	@out="$$($(GOFUMPT) -l .)"; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi

@@ -71,19 +71,31 @@ func (e FileErrors) Unwrap() []error {
 // by those it locks out, or lets in. The error is a [*FileError] without a
 // Field.
 func Pool(file string) (*x509.CertPool, error) {
+	list, err := authorities(file)
+	if err != nil {
+		return nil, err
+	}
+	return poolOf(list), nil
+}
+
+func authorities(file string) ([]*x509.Certificate, *FileError) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, &FileError{"", file, reason(err)}
 	}
-	certs, err := parse(data)
+	list, err := parse(data)
 	if err != nil {
 		return nil, &FileError{"", file, err}
 	}
+	return list, nil
+}
+
+func poolOf(list []*x509.Certificate) *x509.CertPool {
 	pool := x509.NewCertPool()
-	for _, c := range certs {
+	for _, c := range list {
 		pool.AddCert(c)
 	}
-	return pool, nil
+	return pool
 }
 
 // parse reads every certificate of a PEM file.
@@ -117,12 +129,4 @@ func reason(err error) error {
 		return p.Err
 	}
 	return err
-}
-
-func inField(field, file string, err error) *FileError {
-	var f *FileError
-	if errors.As(err, &f) {
-		return &FileError{field, f.File, f.Err}
-	}
-	return &FileError{field, file, err}
 }

@@ -20,11 +20,11 @@ import (
 func Client(c *config.Upstream) (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
 	if c.CA != "" {
-		pool, err := Pool(c.CA)
+		list, err := authorities(c.CA)
 		if err != nil {
-			return nil, inField("ca", c.CA, err)
+			return nil, &FileError{"ca", c.CA, err.Err}
 		}
-		t.RootCAs = pool
+		t.RootCAs = poolOf(list)
 	}
 	if c.ClientCertificate != nil {
 		pair, err := load(*c.ClientCertificate, time.Now())

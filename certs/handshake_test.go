@@ -82,9 +82,9 @@ func server(t *testing.T, c *config.TLS) *tls.Config {
 	return opened(t, c).Config()
 }
 
-func opened(t *testing.T, c *config.TLS) *Server {
+func opened(t *testing.T, c *config.TLS, issued ...Issued) *Server {
 	t.Helper()
-	s, err := Open(c)
+	s, err := Open(c, issued...)
 	if err != nil {
 		t.Fatal(err)
 	}

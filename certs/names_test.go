@@ -1,12 +1,17 @@
 package certs
 
 import (
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 )
@@ -215,4 +220,36 @@ func accepted(t *testing.T, s *Server, client *tls.Config) tls.ConnectionState {
 		t.Fatalf("%q: %v", client.ServerName, err)
 	}
 	return <-state
+}
+
+// An authority that was renewed has another certificate and the same key: whom
+// it has vouched for it vouches for still.
+func TestAdmitAfterAnAuthorityIsRenewed(t *testing.T) {
+	dir, roots, alice := dev(t, "api.example.com")
+	c := &config.TLS{Certificates: []config.KeyPair{pairIn(dir)}, ClientCA: filepath.Join(dir, DevCA)}
+	conn := accepted(t, opened(t, c), &tls.Config{RootCAs: roots, ServerName: "localhost", Certificates: []tls.Certificate{alice}})
+	ca, err := tls.LoadX509KeyPair(filepath.Join(dir, DevCA), filepath.Join(dir, DevCAKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		from, to time.Duration
+		ok       bool
+	}{
+		"renewed":           {-time.Minute, time.Hour, true},
+		"renewed, and over": {-time.Hour, -time.Minute, false},
+	} {
+		renewed := *ca.Leaf
+		renewed.SerialNumber, renewed.NotBefore, renewed.NotAfter = big.NewInt(2), time.Now().Add(tt.from), time.Now().Add(tt.to)
+		der, err := x509.CreateCertificate(rand.Reader, &renewed, &renewed, ca.Leaf.PublicKey, ca.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ClientCA = file(t, t.TempDir(), "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+		for range 2 {
+			if client, err := opened(t, c).Admit(&conn, "localhost"); (err == nil) != tt.ok || (client != nil) != tt.ok {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
 }

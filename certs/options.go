@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +21,10 @@ type options struct {
 	required bool           // it is asked for and demanded
 	config   *tls.Config
 
+	authorities []*x509.Certificate // that are in clients
+
 	mu    sync.Mutex
-	until map[string]time.Time // how long each root is vouched for by clients
+	until map[string]time.Time // how long clients vouch for a chain of another root
 }
 
 func (o *options) equal(p *options) bool {
@@ -87,39 +90,58 @@ func (s *Server) Admit(c *tls.ConnectionState, host string) (*x509.Certificate, 
 
 // vouches reports whether a chain that was verified once would be today. The
 // signatures in it stay what they are: what can change is the time, and whether
-// its root is believed. The latter is found out once for each root, of which
-// there are as many as past configurations have named.
+// its root is believed. It is where it is still among the authorities.
 func (o *options) vouches(chain []*x509.Certificate, now time.Time) bool {
 	for _, c := range chain {
 		if now.Before(c.NotBefore) || now.After(c.NotAfter) {
 			return false
 		}
 	}
-	root := chain[len(chain)-1]
+	if slices.ContainsFunc(o.authorities, chain[len(chain)-1].Equal) {
+		return true
+	}
+	return o.verified(chain, now)
+}
+
+// verified reports whether the authorities vouch for the chain in another way:
+// one that was renewed has another certificate and the same key. It is found
+// out once for each chain. Only connections that were made before a reload come
+// here, so there are no more of them than there were connections.
+func (o *options) verified(chain []*x509.Certificate, now time.Time) bool {
+	var key []byte
+	for _, c := range chain {
+		key = append(key, c.Raw...)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	until, known := o.until[string(root.Raw)]
+	until, known := o.until[string(key)]
 	if !known {
-		until = o.trusted(root)
+		until = o.verify(chain, now)
 		if o.until == nil {
 			o.until = map[string]time.Time{}
 		}
-		o.until[string(root.Raw)] = until
+		o.until[string(key)] = until
 	}
 	return now.Before(until)
 }
 
-// trusted tells how long the authorities vouch for a root: one of them is the
-// same or has the same key, as a renewed one has. The zero time: they do not.
-func (o *options) trusted(root *x509.Certificate) time.Time {
-	chains, err := root.Verify(x509.VerifyOptions{Roots: o.clients, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+// verify tells how long the authorities vouch for a chain; the zero time: they
+// do not.
+func (o *options) verify(chain []*x509.Certificate, now time.Time) time.Time {
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	found, err := chain[0].Verify(x509.VerifyOptions{
+		Roots: o.clients, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
 	if err != nil {
 		return time.Time{}
 	}
 	var until time.Time
-	for _, chain := range chains {
-		end := root.NotAfter
-		for _, c := range chain {
+	for _, other := range found {
+		end := other[0].NotAfter
+		for _, c := range other[1:] {
 			if c.NotAfter.Before(end) {
 				end = c.NotAfter
 			}
@@ -143,9 +165,6 @@ func (r *reader) wrong(field, file string, err error) {
 }
 
 func (r *reader) pairs(pairs []config.KeyPair, now time.Time) []*tls.Certificate {
-	if len(pairs) == 0 {
-		r.wrong("certificates", "", fmt.Errorf("at least one is needed"))
-	}
 	var out []*tls.Certificate
 	for i, p := range pairs {
 		pair, err := load(p, now)
@@ -159,8 +178,8 @@ func (r *reader) pairs(pairs []config.KeyPair, now time.Time) []*tls.Certificate
 }
 
 // options reads the options of a name; what is not written is as given.
-func (r *reader) options(at, version, ca string, usual uint16, clients *x509.CertPool) *options {
-	o := &options{version: usual, clients: clients, required: r.demand == tls.RequireAndVerifyClientCert}
+func (r *reader) options(at, version, ca string, usual *options) *options {
+	o := &options{version: usual.version, clients: usual.clients, authorities: usual.authorities, required: r.demand == tls.RequireAndVerifyClientCert}
 	switch version {
 	case "":
 	case "1.2":
@@ -171,12 +190,11 @@ func (r *reader) options(at, version, ca string, usual uint16, clients *x509.Cer
 		r.wrong(at+"min_version", "", fmt.Errorf("%q is neither 1.2 nor 1.3", version))
 	}
 	if ca != "" {
-		pool, err := Pool(ca)
-		if err != nil {
-			f := inField(at+"client_ca", ca, err)
-			r.wrong(f.Field, f.File, f.Err)
+		var err *FileError
+		if o.authorities, err = authorities(ca); err != nil {
+			r.wrong(at+"client_ca", err.File, err.Err)
 		}
-		o.clients = pool
+		o.clients = poolOf(o.authorities)
 	}
 	for _, other := range r.known {
 		if other.equal(o) {

@@ -20,7 +20,7 @@ type Server struct {
 	own          *options            // of every name that has none of its own
 	exact, wild  map[string]*options // by canonical name; wildcards without "*."
 	refusing     *tls.Config         // for names that are not known; nil where there is no such thing
-	shown        []Certificate
+	shown        []Certificate       // those of files
 }
 
 // Open reads the certificates and authorities of a listener. The certificate is
@@ -34,8 +34,11 @@ type Server struct {
 // A certificate that has expired or is not valid yet is an error, and so are a
 // key that is too weak to be accepted by clients and a name with options and no
 // certificate. The error is [FileErrors].
-func Open(c *config.TLS) (*Server, error) {
-	return open(c, tls.RequireAndVerifyClientCert, time.Now())
+//
+// A name that none of the files carries by itself is served by what is issued
+// for it. Until there is something, a file with a wildcard serves it, or nothing.
+func Open(c *config.TLS, issued ...Issued) (*Server, error) {
+	return open(c, tls.RequireAndVerifyClientCert, time.Now(), issued...)
 }
 
 // OpenAsking is [Open] for a listener that serves clients without a certificate
@@ -44,15 +47,18 @@ func OpenAsking(c *config.TLS) (*Server, error) {
 	return open(c, tls.VerifyClientCertIfGiven, time.Now())
 }
 
-func open(c *config.TLS, demand tls.ClientAuthType, now time.Time) (*Server, error) {
+func open(c *config.TLS, demand tls.ClientAuthType, now time.Time, issued ...Issued) (*Server, error) {
 	r := &reader{demand: demand}
 	s := &Server{exact: map[string]*options{}, wild: map[string]*options{}}
-	s.own = r.options("", c.MinVersion, c.ClientCA, tls.VersionTLS12, nil)
+	s.own = r.options("", c.MinVersion, c.ClientCA, &options{version: tls.VersionTLS12})
+	if len(c.Certificates) == 0 && len(issued) == 0 {
+		r.wrong("certificates", "", errors.New("at least one is needed"))
+	}
 	pairs := r.pairs(c.Certificates, now)
-	s.certificates = newChooser(pairs, len(c.Names) > 0)
+	s.certificates = newChooser(pairs, issued, len(c.Names) > 0)
 	for _, name := range slices.Sorted(maps.Keys(c.Names)) {
 		n := c.Names[name]
-		o := r.options("names."+name+".", n.MinVersion, n.ClientCA, s.own.version, s.own.clients)
+		o := r.options("names."+name+".", n.MinVersion, n.ClientCA, s.own)
 		if parent, ok := strings.CutPrefix(canonical(name), "*."); ok {
 			s.wild[parent] = o
 		} else {
@@ -96,8 +102,10 @@ func settings(c *chooser, o *options, demand tls.ClientAuthType) *tls.Config {
 // forClient gives the settings for a client's hello.
 func (s *Server) forClient(hello *tls.ClientHelloInfo) *tls.Config {
 	name := canonical(hello.ServerName)
-	if s.refusing != nil && name != "" && s.certificates.find(name) == nil {
-		return s.refusing
+	if s.refusing != nil && name != "" {
+		if _, known := s.certificates.find(name); !known {
+			return s.refusing
+		}
 	}
 	return s.of(name).config
 }
@@ -105,8 +113,19 @@ func (s *Server) forClient(hello *tls.ClientHelloInfo) *tls.Config {
 // Config gives settings that serve by s for as long as they are used.
 func (s *Server) Config() *tls.Config { return Listener(func() *Server { return s }) }
 
-// Certificates lists what the server shows, in the order of its configuration.
-func (s *Server) Certificates() []Certificate { return s.shown }
+// Certificates lists what the server shows, in the order of its configuration,
+// and what has been issued by now after the files.
+func (s *Server) Certificates() []Certificate {
+	out := slices.Clone(s.shown)
+	for _, i := range s.certificates.issued {
+		if p := i.TLS(); p != nil {
+			c := certificateOf(p.Leaf)
+			c.Issued = true
+			out = append(out, c)
+		}
+	}
+	return out
+}
 
 // Listener gives the settings of a listener that serves each new connection by
 // what is current then; nil refuses it. The keys of session tickets belong to
@@ -129,6 +148,7 @@ func Listener(current func() *Server) *tls.Config {
 type Certificate struct {
 	Name     string    // its first name
 	NotAfter time.Time // when it expires
+	Issued   bool      // by an authority that is asked for another one in time
 }
 
 func certificateOf(leaf *x509.Certificate) Certificate {

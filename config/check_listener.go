@@ -13,6 +13,7 @@ func (k *checker) listeners() {
 		l, path := k.c.Listeners[name], join("listeners", name)
 		at := join(path, "address")
 		if l.TLS != nil {
+			k.certificates(join(path, "tls"), l.TLS)
 			k.serverNames(join(path, "tls.names"), l.TLS)
 		}
 		k.acl(l.ACL, join(path, "acl"))
@@ -29,9 +30,6 @@ func (k *checker) listeners() {
 			k.mistake(at, "%q is the address of %s already", l.Address, first)
 		}
 		taken[l.Address] = path
-		if l.TLS != nil {
-			k.certificates(join(path, "tls"), l.TLS)
-		}
 		switch {
 		case k.unreadIn(path, "tls", "redirect_to_https", "insecure"):
 		case l.TLS != nil && l.RedirectToHTTPS:

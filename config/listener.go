@@ -10,7 +10,9 @@ type Listener struct {
 	// unless `insecure` or `redirect_to_https` is set.
 	TLS *TLS `yaml:"tls"`
 	// RedirectToHTTPS answers every request of a plain listener with 308 to
-	// the same host and path over https, and does nothing else.
+	// the same host and path over https, and does nothing else. Hosts are those
+	// that routes name, and where routes are for any host, those that a
+	// certificate of a listener is for; any other is 421 host_unknown.
 	RedirectToHTTPS bool `yaml:"redirect_to_https"`
 	// Insecure allows plain HTTP beyond loopback, for use behind a load
 	// balancer that terminates TLS.
@@ -44,8 +46,9 @@ type ACL struct {
 type Connections struct {
 	// Total of the listener. Default: 0, as many as the system lets in.
 	Total int `yaml:"total"`
-	// PerAddress is how many one client address may have (IPv6: one /64).
-	// Behind a load balancer it needs proxy_protocol, or all clients are one.
+	// PerAddress is how many one client address may have (IPv6: one /64). A
+	// browser opens up to six, and an office may share one address. Behind a
+	// load balancer it needs proxy_protocol, or all clients are one.
 	// Default: 0, no bound.
 	PerAddress int `yaml:"per_address"`
 }
@@ -62,9 +65,10 @@ type TLS struct {
 	// are required and accepted (mutual TLS). Default: none is asked for.
 	ClientCA string `yaml:"client_ca" is:"file"`
 	// Names sets other options for single server names, exact or with *. for
-	// one label. With names, a client that asks for a server name that neither
-	// these nor a certificate know is refused in the handshake; a request
-	// whose Host has other options than the connection gets 421 host_unknown.
+	// one label; a certificate must be for each. With names, a client that
+	// asks for a server name that no certificate knows is refused in the
+	// handshake; a request whose Host has other options than the connection
+	// gets 421 host_unknown.
 	// Default: none, all names have the options above.
 	Names map[string]*TLSOptions `yaml:"names"`
 	// ACME has certificates obtained and renewed. Default: none are.

@@ -52,7 +52,9 @@ type Route struct {
 // then, segment by segment, a literal before {id} before a prefix; then a route
 // with methods before one without.
 type Match struct {
-	// Hosts that match exactly; empty matches any.
+	// Hosts that match exactly, as requests come to name them: in lower case,
+	// without port or final dot, names in other scripts as A-labels (xn--…).
+	// Empty matches any.
 	Hosts []string `yaml:"hosts"`
 	// Path: one that ends in / is a prefix; {id} names one segment. Case and a
 	// final slash count: where the upstream takes /pay and /pay/ for one, a

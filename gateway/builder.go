@@ -143,11 +143,15 @@ func (b *builder) openTracing() {
 }
 
 func (b *builder) openListeners() {
+	issued := b.openACME()
 	for name, l := range b.config.Listeners {
 		if l.TLS == nil {
 			continue
 		}
-		s, err := certs.Open(l.TLS)
+		if l.TLS.ACME != nil && len(issued[name]) == 0 && len(l.TLS.Certificates) == 0 {
+			continue // what is wrong with acme is told already
+		}
+		s, err := certs.Open(l.TLS, issued[name]...)
 		if err != nil {
 			b.tlsMistakes("listeners."+name+".tls", err)
 			continue

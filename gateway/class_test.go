@@ -27,7 +27,7 @@ type failure struct {
 // arenas.
 func classes(s *arenas) []failure {
 	return slices.Concat(
-		bodyClasses(s), pathClasses(s), headerClasses(s), originClasses(), tlsClasses(), floodClasses(), controlClasses(s),
+		bodyClasses(s), pathClasses(s), headerClasses(s), framingClasses(), originClasses(), tlsClasses(), floodClasses(), controlClasses(s),
 	)
 }
 

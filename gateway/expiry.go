@@ -57,7 +57,9 @@ func (p *Plan) expiries(yield func(place, name string, at time.Time)) {
 // ended. One that ends while the gateway runs is shown on: a client that
 // verifies it says so better than a closed door would, and other names are
 // served. A listener is unready when all that it shows has ended, for then no
-// client that verifies can use it.
+// client that verifies can use it. Of certificates that are renewed by
+// themselves nothing is told before they end, and they make nothing unready:
+// see [Plan.issuing].
 func (p *Plan) expiring(now time.Time) []Condition {
 	var out []Condition
 	for _, s := range p.shown() {
@@ -65,13 +67,13 @@ func (p *Plan) expiring(now time.Time) []Condition {
 		good := 0
 		for _, c := range s.certificates {
 			left := c.NotAfter.Sub(now)
-			if left > 0 {
+			if left > 0 || c.Issued {
 				good++
 			}
 			switch on := c.NotAfter.UTC().Format(time.RFC3339); {
 			case left <= 0:
 				told = append(told, fmt.Sprintf("the certificate for %s expired on %s", c.Name, on))
-			case left <= expirySoon:
+			case left <= expirySoon && !c.Issued:
 				told = append(told, fmt.Sprintf("the certificate for %s expires on %s", c.Name, on))
 			}
 		}

@@ -18,19 +18,21 @@ import (
 type recorder struct {
 	url string
 
+	reply func(c io.Writer, r *http.Request, body []byte) bool
+
 	mu    sync.Mutex
 	conns []*bytes.Buffer
-	// reply writes the answer; false ends the connection. nil answers 200 "ok".
-	reply func(c io.Writer, r *http.Request, body []byte) bool
 }
 
-func (w *world) record() *recorder {
+// record starts a backend. reply writes an answer, and says false to end the
+// connection; nil answers 200 "ok".
+func (w *world) record(reply func(c io.Writer, r *http.Request, body []byte) bool) *recorder {
 	w.t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	b := &recorder{url: "http://" + ln.Addr().String()}
+	b := &recorder{url: "http://" + ln.Addr().String(), reply: reply}
 	var wg sync.WaitGroup
 	var open sync.Map
 	wg.Go(func() {
@@ -58,8 +60,8 @@ func (b *recorder) serve(c net.Conn) {
 	b.mu.Lock()
 	seen := &bytes.Buffer{}
 	b.conns = append(b.conns, seen)
-	reply := b.reply
 	b.mu.Unlock()
+	reply := b.reply
 	if reply == nil {
 		reply = func(c io.Writer, r *http.Request, _ []byte) bool {
 			text := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"

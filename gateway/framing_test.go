@@ -40,7 +40,7 @@ func postTo(fields, body string) string {
 func tryFraming(t *testing.T, p proto, cases []framed) int {
 	t.Helper()
 	w := open(t)
-	b := w.record()
+	b := w.record(nil)
 	w.vars["HR"] = b.url
 	w.start(plain, "")
 	for i, f := range cases {
@@ -109,15 +109,4 @@ func statuses(c net.Conn, head bool) string {
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()
-}
-
-// What can be framed in more than one way is refused or read in one, the same
-// for everybody behind; nothing that a client writes becomes a request but what
-// it means as one.
-func TestFraming(t *testing.T) {
-	for name, cases := range map[string][]framed{"encodings": encodings(), "lengths": lengths(), "chunks": chunks(), "heads": heads()} {
-		for _, p := range []proto{plainH1, tlsH1} {
-			t.Run(name+"/"+string(p), func(t *testing.T) { tryFraming(t, p, cases) })
-		}
-	}
 }

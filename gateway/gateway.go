@@ -60,7 +60,11 @@ func (g *Gateway) Plan() *Plan { return g.plan.Load() }
 
 // Swap makes p the plan of all requests that begin from now on. The one before
 // is closed when its last request is over.
-func (g *Gateway) Swap(p *Plan) { g.plan.Swap(p).leave() }
+func (g *Gateway) Swap(p *Plan) {
+	old := g.plan.Swap(p)
+	p.begin()
+	old.leave()
+}
 
 // Close gives up the current plan; the gateway must not be used afterwards.
 func (g *Gateway) Close() { g.plan.Load().leave() }

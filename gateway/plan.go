@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
+	"github.com/gatehouse-dev/gatehouse/certs/acme"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
@@ -33,6 +34,8 @@ type Plan struct {
 	door      *edge.Door
 	tls       map[string]*certs.Server // of the listeners that speak TLS
 	adminTLS  *certs.Server
+	acme      []*acme.Client      // accounts with authorities, each once
+	issued    []*acme.Certificate // what they are asked for
 	decider   policies.Decider
 	bundle    *bundle.Source // nil where the policies come from folders
 	stale     error          // why the last good bundle decides, nil where the source's does
@@ -171,6 +174,7 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		out = append(out, c)
 	}
 	out = append(out, p.expiring(time.Now())...)
+	out = append(out, p.issuing(time.Now())...)
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -62,9 +63,24 @@ func (g *Gateway) server(p *Plan, name string) *http.Server {
 		DisableGeneralOptionsHandler: true,
 	}
 	if c.Listeners[name].TLS != nil {
-		srv.TLSConfig = certs.Listener(func() *certs.Server { return g.Plan().tls[name] })
+		srv.TLSConfig = g.tls(name)
 	}
 	return srv
+}
+
+// tls gives the TLS settings of a listener. A handshake by which an authority
+// looks whether a name is served here is answered before they are asked: it
+// needs no certificate of the client, and gets no further than the handshake.
+func (g *Gateway) tls(name string) *tls.Config {
+	t := certs.Listener(func() *certs.Server { return g.Plan().tls[name] })
+	usual := t.GetConfigForClient
+	t.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if proof := g.Plan().proof(hello); proof != nil {
+			return proof, nil
+		}
+		return usual(hello)
+	}
+	return t
 }
 
 // What one HTTP/2 connection may make the gateway hold of request bodies that
@@ -111,6 +127,7 @@ func (s *Server) Addresses() map[string]net.Addr {
 // Serve answers requests until ctx is done, then stops accepting and gives
 // running requests the drain time to finish.
 func (s *Server) Serve(ctx context.Context) error {
+	s.g.Plan().begin()
 	var wg sync.WaitGroup
 	failed := make(chan error, len(s.servers))
 	for i, srv := range s.servers {

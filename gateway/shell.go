@@ -42,6 +42,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	g.deps.Metrics.Enter()
 	defer g.deps.Metrics.Leave()
 	s.bound()
+	w.Header()["Content-Type"] = nil // net/http would guess one, and browsers believe it
 	proxy := httputil.ReverseProxy{
 		Rewrite: s.rewrite, Transport: s, BufferPool: &g.buffers, ModifyResponse: s.finish,
 		ErrorHandler: s.broken, ErrorLog: p.errorLog,
@@ -78,6 +79,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 		return refuse(refusal)
 	}
 	if l := p.config.Listeners[listener]; l != nil && l.RedirectToHTTPS {
+		if h := p.challenge(s, r); h != nil {
+			return middleware.Chain(h, p.bare...)
+		}
 		return middleware.Chain(p.redirect(head), p.bare...)
 	}
 	m, refusal := p.router.match(s.x.Host, s.x.Path, r, cors.Preflight(r))

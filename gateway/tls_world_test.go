@@ -180,11 +180,6 @@ func (l *link) ended() bool {
 	}
 }
 
-func isTimeout(err error) bool {
-	n, ok := err.(net.Error)
-	return ok && n.Timeout()
-}
-
 // once connects and asks for / on a host.
 func (w *castle) once(p proto, c *tls.Config, host string) outcome {
 	w.t.Helper()

@@ -108,6 +108,23 @@ func segment(ts *testscript.TestScript, v any) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+// carry says how the token goes from now on: in a cookie, or in the header.
+func carry(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts).cookie = ""
+	if len(args) == 1 && args[0] != "header" {
+		of(ts).cookie = args[0]
+	}
+}
+
+// keep makes a header of the last answer a variable: `keep VAR HEADER`.
+func keep(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	if len(args) != 2 || w.res == nil || w.res.Header.Get(args[1]) == "" {
+		ts.Fatalf("usage: keep VAR HEADER, of an answer that has it")
+	}
+	w.set(ts, args[0], w.res.Header.Get(args[1]))
+}
+
 func rawToken(ts *testscript.TestScript, _ bool, args []string) {
 	of(ts).token = strings.Join(args, " ")
 }

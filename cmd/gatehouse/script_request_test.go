@@ -45,7 +45,7 @@ func newRequest(ts *testscript.TestScript, method string, args []string) *http.R
 	}
 	r, err := http.NewRequestWithContext(context.Background(), method, target, http.NoBody)
 	ts.Check(err)
-	if w.token != "" {
+	if w.token != "" && w.cookie == "" {
 		r.Header.Set("Authorization", "Bearer "+w.token)
 	}
 	for _, a := range args[1:] {
@@ -63,6 +63,9 @@ func newRequest(ts *testscript.TestScript, method string, args []string) *http.R
 			continue
 		}
 		r.Header.Set(k, v)
+	}
+	if w.token != "" && w.cookie != "" {
+		r.Header.Set("Cookie", strings.TrimSuffix(w.cookie+"="+w.token+"; "+r.Header.Get("Cookie"), "; "))
 	}
 	return r
 }

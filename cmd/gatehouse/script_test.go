@@ -47,6 +47,8 @@ import (
 //	as NAME CLAIM=VALUE…         from now on requests carry NAME's token; `as nobody`: none.
 //	                             age=2h is an older token, alg=HS256 secret=… another signature
 //	token TEXT                   or this one
+//	carry COOKIE                 the token goes in a cookie of this name from now on; `carry header`: as before
+//	keep VAR HEADER              $VAR is that header of the last answer
 //	certificate NAME             the client shows certs/NAME.pem from now on; no NAME: none
 //	servername NAME              the client asks for this server name from now on
 //	proxied ADDRESS              a load balancer opens the client's connections from now on, and names it
@@ -109,6 +111,7 @@ type world struct {
 	backends map[string]*recorder
 	issuer   *issuer
 	token    string
+	cookie   string // that carries the token, "" where the header does
 	closers  []func()
 	gateway  process
 	redis    *exec.Cmd
@@ -136,7 +139,7 @@ func scriptCommands() map[string]command {
 	cmds := map[string]command{
 		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "join": join, "form": form,
 		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "shutdown": stopGateway, "exits": exits,
-		"as": setToken, "token": rawToken, "certificate": setCertificate, "servername": setServerName, "aged": aged, "proxied": setProxied, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
+		"as": setToken, "token": rawToken, "carry": carry, "keep": keep, "certificate": setCertificate, "servername": setServerName, "aged": aged, "proxied": setProxied, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
 		"admin": askAdmin, "until": until,
 	}
 	for _, m := range methods() {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -90,6 +91,23 @@ routes:
 // trusting a server of another. A failed handshake gives 0.
 func (o *office) get(t *testing.T, client, server string) int {
 	t.Helper()
+	c := o.client(t, client, server)
+	defer c.CloseIdleConnections()
+	return o.ask(c)
+}
+
+func (o *office) ask(c *http.Client) int {
+	res, err := c.Get("https://" + o.admin.Address().String() + "/admin/reload")
+	if err != nil {
+		return 0
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
+func (o *office) client(t *testing.T, client, server string) *http.Client {
+	t.Helper()
 	in := func(authority, name string) string { return filepath.Join(o.dir, authority, name) }
 	pem, err := os.ReadFile(in(server, certs.DevCA))
 	if err != nil {
@@ -106,13 +124,31 @@ func (o *office) get(t *testing.T, client, server string) int {
 		// Shown whatever authorities the server names.
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil },
 	}}
-	defer transport.CloseIdleConnections()
-	res, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + o.admin.Address().String() + "/admin/reload")
-	if err != nil {
-		return 0
+	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+}
+
+// TestOpenConnectionsFollowTheReload: who was let in once is judged anew.
+func TestOpenConnectionsFollowTheReload(t *testing.T) {
+	o := openOffice(t)
+	c := o.client(t, "old", "old")
+	defer c.CloseIdleConnections()
+	if got := o.ask(c); got != http.StatusOK {
+		t.Fatalf("before the reload: status %d", got)
 	}
-	_ = res.Body.Close()
-	return res.StatusCode
+	if err := o.reloader.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.ask(c); got != http.StatusOK {
+		t.Errorf("after a reload that changes nothing: status %d", got)
+	}
+	o.configure(t, "new")
+	if err := o.reloader.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The client trusts nobody new, so this is the connection it had.
+	if got := o.ask(c); got != http.StatusUnauthorized {
+		t.Errorf("after its authority was taken out: status %d", got)
+	}
 }
 
 // TestCertificatesFollowTheReload: an authority that was taken out must not

@@ -1,5 +1,3 @@
-// Package edge holds, among what else is read of a request, the one reading of
-// client addresses.
 package edge
 
 import (

@@ -1,5 +1,5 @@
 // Package edge is the one reading of what a request says about itself: its
-// method, its host, its path, its query and its headers.
+// method, its host, its path, its query, its headers and where it comes from.
 //
 // A gateway judges a request and another program serves it. Wherever the two
 // read it differently, what was judged is not what is done. So a request is
@@ -91,7 +91,7 @@ func read(r *http.Request, hosts []string) (Head, error) {
 	host, authority, err := Host(r.Host)
 	if err == nil {
 		h.Host, h.Authority = host, authority
-		err = checkConnection(r, authority, hosts)
+		err = checkHosts(authority, hosts)
 	}
 	t, wrong := target(r.Method, r.RequestURI, r.ProtoMajor, r.TLS != nil)
 	if wrong == nil {
@@ -129,22 +129,12 @@ var (
 	errHosts  = &Error{PathInvalid, "the request names two hosts"}
 )
 
-// checkConnection refuses requests that say something else about where they
-// arrived than the connection does. A Host beside :authority must agree with it
-// (RFC 9113, section 8.3.1). One beside an absolute target is taken away by
-// net/http before anybody sees it (RFC 9112, section 3.2.2), so it is neither
-// judged nor sent on.
-func checkConnection(r *http.Request, authority string, hosts []string) error {
-	if r.ProtoMajor < 2 {
-		return nil
-	}
-	// net/http hides the TLS state where :scheme is http. HTTP/2 is spoken over
-	// TLS only, so this is a client that lies, and nothing of the connection
-	// could be verified: neither its server name nor its certificate.
-	if r.TLS == nil {
-		return errScheme
-	}
-	for _, other := range hosts {
+// checkHosts refuses a Host of HTTP/2 that does not agree with :authority
+// (RFC 9113, section 8.3.1). One of HTTP/1 beside an absolute target is taken
+// away by net/http before anybody sees it (RFC 9112, section 3.2.2), so it is
+// neither judged nor sent on.
+func checkHosts(authority string, others []string) error {
+	for _, other := range others {
 		if _, a, err := Host(other); err != nil || a != authority {
 			return errHosts
 		}

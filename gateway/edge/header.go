@@ -17,6 +17,13 @@ func once() []string {
 }
 
 func checkOnce(h http.Header, names []string) error {
+	repeated := false
+	for _, values := range h {
+		repeated = repeated || len(values) > 1
+	}
+	if !repeated { // as nearly always
+		return nil
+	}
 	for _, name := range names {
 		if len(h[name]) > 1 {
 			return &Error{HeaderInvalid, "the header " + name + " stands more than once"}

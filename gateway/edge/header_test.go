@@ -67,40 +67,35 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// A head of HTTP/2 as net/http brings it: what :authority and :scheme say must
-// be what the connection and Host say.
+// A head of HTTP/2 as net/http brings it: what :authority says must be what
+// Host says.
 func TestHTTP2(t *testing.T) {
 	for _, tt := range []struct {
 		path, authority string
 		hosts           []string
-		plain           bool
 		want            string
 	}{
-		{"/a?b", "h", nil, false, ""},
-		{"/a", "h:443", []string{"H.:443"}, false, ""},
-		{"/a", "h", []string{"g"}, false, PathInvalid},
-		{"/a", "h", []string{"h:443"}, false, PathInvalid},
-		{"/a", "h", []string{"h", "h"}, false, HeaderInvalid},
-		{"/a", "h", []string{""}, false, PathInvalid},
-		{"/a", "h", nil, true, PathInvalid}, // :scheme http: net/http then hides the connection
-		{"/a", "", nil, false, ""},
-		{"/a", "me@h", nil, false, PathInvalid},
-		{"/a", "h/x", nil, false, PathInvalid},
-		{"/a b", "h", nil, false, PathInvalid},
-		{"/a\rb", "h", nil, false, PathInvalid},
-		{"/a#b", "h", nil, false, PathInvalid},
-		{"a", "h", nil, false, PathInvalid},
-		{"", "h", nil, false, PathInvalid},
-		{"*", "h", nil, false, PathInvalid},
-		{"https://h/a", "h", nil, false, PathInvalid},
-		{"?a", "h", nil, false, PathInvalid},
+		{"/a?b", "h", nil, ""},
+		{"/a", "h:443", []string{"H.:443"}, ""},
+		{"/a", "h", []string{"g"}, PathInvalid},
+		{"/a", "h", []string{"h:443"}, PathInvalid},
+		{"/a", "h", []string{"h", "h"}, HeaderInvalid},
+		{"/a", "h", []string{""}, PathInvalid},
+		{"/a", "", nil, ""},
+		{"/a", "me@h", nil, PathInvalid},
+		{"/a", "h/x", nil, PathInvalid},
+		{"/a b", "h", nil, PathInvalid},
+		{"/a\rb", "h", nil, PathInvalid},
+		{"/a#b", "h", nil, PathInvalid},
+		{"a", "h", nil, PathInvalid},
+		{"", "h", nil, PathInvalid},
+		{"*", "h", nil, PathInvalid},
+		{"https://h/a", "h", nil, PathInvalid},
+		{"?a", "h", nil, PathInvalid},
 	} {
-		r := &http.Request{Method: "GET", RequestURI: tt.path, Host: tt.authority, Header: http.Header{}, ProtoMajor: 2}
+		r := &http.Request{Method: "GET", RequestURI: tt.path, Host: tt.authority, Header: http.Header{}, ProtoMajor: 2, TLS: &tls.ConnectionState{}}
 		if tt.hosts != nil {
 			r.Header["Host"] = tt.hosts
-		}
-		if !tt.plain {
-			r.TLS = &tls.ConnectionState{}
 		}
 		if _, err := NewDoor(nil, nil, nil).Read(r); code(err) != tt.want {
 			t.Errorf("%+v: %v", tt, err)

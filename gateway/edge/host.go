@@ -39,10 +39,14 @@ func Host(authority string) (host, canonical string, err error) {
 		}
 		return host, "[" + host + "]" + port, nil
 	}
-	if host, err = hostName(host); err != nil {
+	name, err := hostName(host)
+	if err != nil {
 		return "", "", err
 	}
-	return host, host + port, nil
+	if name == host { // as nearly always
+		return name, authority, nil
+	}
+	return name, name + port, nil
 }
 
 // Name gives the form in which requests for a host come to the router. It reads
@@ -72,10 +76,10 @@ func splitPort(authority string) (host, port string, err error) {
 		return authority, "", nil
 	}
 	host, port = authority[:i], authority[i+1:]
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
 		return "", "", errPort
 	}
-	return host, ":" + port, nil
+	return host, authority[i:], nil
 }
 
 // address6 reads an IPv6 address behind its opening bracket. A zone means

@@ -80,8 +80,11 @@ func (s *strip) removes(name string) bool {
 	if s.known(canonical) {
 		return true
 	}
-	twin := hyphens(canonical)
-	return twin != canonical && (strings.Contains(name, "_") || s.known(twin) || s.judged[twin])
+	if !odd(name) {
+		return false
+	}
+	twin := hyphens(name)
+	return strings.Contains(name, "_") || s.known(twin) || s.judged[twin]
 }
 
 func (s *strip) known(name string) bool {
@@ -96,18 +99,28 @@ func (s *strip) known(name string) bool {
 	return false
 }
 
-// hyphens gives the name with a hyphen for all that is neither letter nor digit.
-func hyphens(name string) string {
-	odd := func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-'
-	}
-	if strings.IndexFunc(name, odd) < 0 {
-		return name
-	}
-	return textproto.CanonicalMIMEHeaderKey(strings.Map(func(r rune) rune {
-		if odd(r) {
-			return '-'
+// odd reports whether a name has other characters than letters, digits and
+// hyphens.
+func odd(name string) bool {
+	for i := range len(name) {
+		if !usual(name[i]) {
+			return true
 		}
-		return r
-	}, name))
+	}
+	return false
+}
+
+func usual(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-'
+}
+
+// hyphens gives the canonical name with a hyphen for every odd character.
+func hyphens(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		if !usual(c) {
+			b[i] = '-'
+		}
+	}
+	return textproto.CanonicalMIMEHeaderKey(string(b))
 }

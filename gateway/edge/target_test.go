@@ -121,3 +121,32 @@ func TestTarget(t *testing.T) {
 		t.Errorf("a plain target over TLS: %v", err)
 	}
 }
+
+// What an operator asks about is read as what a client sends.
+func TestParse(t *testing.T) {
+	for _, tt := range []struct{ method, text, want string }{
+		{"GET", "https://API.example.com:8443/a/%7eb?c=d", "api.example.com api.example.com:8443 /a/~b /a/~b c=d"},
+		{"GET", "http://api.example.com", "api.example.com api.example.com / / "},
+		{"GET", "https://api.example.com?c", "api.example.com api.example.com / / c"},
+		{"GET", "/a", "  /a /a "},
+		{"GET", "/a?b=http://c/", "  /a /a b=http://c/"},
+		{"GET", "a", errNoSlash.Detail},
+		{"GET", "https://api.example.com/a#b", errFragment.Detail},
+		{"GET", "https://api.example.com#b", errAbsolute.Detail},
+		{"GET", "https://me@api.example.com/", errHost.Detail},
+		{"GET", "https://127.1/", errHost.Detail},
+		{"GET", "ftp://api.example.com/", errAbsolute.Detail},
+		{"GET", "https://api.example.com/../a", errDots.Detail},
+		{"get", "/a", errMethodUnknown.Detail},
+		{"TRACE", "/a", errMethodRefused.Detail},
+	} {
+		h, err := Parse(tt.method, tt.text)
+		got := strings.Join([]string{h.Host, h.Authority, h.Path, h.Escaped, h.Query}, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s %s: got %q, want %q", tt.method, tt.text, got, tt.want)
+		}
+	}
+}

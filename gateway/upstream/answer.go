@@ -17,7 +17,11 @@ const maxFields = 1000
 // inspect brings the head of an answer into a form that means one thing to
 // everybody, or says why there is none. net/http has refused most of what is
 // malformed over HTTP/1.1; what is left here it accepts, or accepts over HTTP/2.
-func inspect(res *http.Response) error {
+// h1 says that the answer was read as HTTP/1.1, whatever it calls itself.
+func inspect(res *http.Response, h1 bool) error {
+	if h1 && res.ProtoMajor != 1 {
+		return fmt.Errorf("the answer calls itself HTTP/%d.%d", res.ProtoMajor, res.ProtoMinor)
+	}
 	if res.StatusCode < http.StatusOK { // 101, or a number that is no status
 		return fmt.Errorf("status %d", res.StatusCode)
 	}

@@ -69,7 +69,7 @@ func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
 		_ = res.Body.Close()
 		return nil, refusal(ctx, x.Request.Context(), sent, late)
 	}
-	if err := inspect(res); err != nil {
+	if err := inspect(res, way.conn != nil); err != nil {
 		_ = res.Body.Close()
 		way.close()
 		return nil, unavailable("the backend answered in a way that can be read in more than one", err)

@@ -46,9 +46,9 @@ func TestSurplusAnswersNobody(t *testing.T) {
 func storm(t *testing.T, u *Upstream) (poisoned, failed int64) {
 	var bad, none atomic.Int64
 	var wg sync.WaitGroup
-	for range 64 {
+	for range 48 {
 		wg.Go(func() {
-			for i := range 40 {
+			for i := range 25 {
 				x := middlewaretest.Exchange(t, "GET", "/", nil)
 				if i%2 == 0 {
 					x = middlewaretest.Exchange(t, "POST", "/", io.MultiReader(strings.NewReader("")))

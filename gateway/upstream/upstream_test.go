@@ -26,7 +26,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // as the command does: net/http quotes there what nobody asked for
+	goleak.VerifyTestMain(m)
+}
 
 // open makes an upstream of endpoints for a test.
 func open(t *testing.T, c *config.Upstream, endpoints ...string) *Upstream {

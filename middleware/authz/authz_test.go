@@ -82,6 +82,36 @@ func TestHandle(t *testing.T) {
 		{name: "a header cannot be injected", subject: &policies.Subject{ID: "u7\r\nX-Role: admin"}, d: allow(func(d *policies.Decision) {
 			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
 		}), status: 403, code: "forbidden"},
+		{name: "a NUL cannot be passed on", subject: &policies.Subject{ID: "u7\x00"}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
+		}), status: 403, code: "forbidden"},
+		{name: "nor a bare line feed", subject: &policies.Subject{ID: "u7\nX-Role: admin"}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
+		}), status: 403, code: "forbidden"},
+		{name: "nor a bare carriage return", subject: &policies.Subject{ID: "u7\rX-Role: admin"}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
+		}), status: 403, code: "forbidden"},
+		{name: "nor a tab", subject: &policies.Subject{ID: "u7\tadmin"}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
+		}), status: 403, code: "forbidden"},
+		{name: "nor what is not ASCII, which one server takes for UTF-8 and another for Latin-1", subject: &policies.Subject{ID: "u\u00fc7"}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
+		}), status: 403, code: "forbidden"},
+		{name: "nor line ends beyond ASCII", subject: &policies.Subject{ID: "u7\u2028x"}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
+		}), status: 403, code: "forbidden"},
+		{name: "nor a blank that a server would take away", subject: &policies.Subject{ID: "u7 "}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
+		}), status: 403, code: "forbidden"},
+		{name: "nor DEL", subject: &policies.Subject{ID: "u7\x7f"}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Input: "subject.id"}}
+		}), status: 403, code: "forbidden"},
+		{name: "a policy's own text cannot inject a header", subject: &policies.Subject{ID: "u7"}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-User-Id": {Text: "a\r\nX-Role: admin"}}
+		}), status: 403, code: "forbidden"},
+		{name: "a member of a list cannot inject a header", subject: &policies.Subject{Branches: []string{"lagos", "abuja\r\nX-Role: admin"}}, d: allow(func(d *policies.Decision) {
+			d.Headers = map[string]policies.Value{"X-Branches": {Input: "subject.branches"}}
+		}), status: 403, code: "forbidden"},
 		{name: "step-up by method", subject: &policies.Subject{AMR: []string{"pwd"}}, d: allow(func(d *policies.Decision) {
 			d.Require = []policies.Require{{AMR: []string{"pwd", "otp"}}}
 		}), status: 401, code: "step_up_required", www: "insufficient_user_authentication"},

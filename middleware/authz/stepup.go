@@ -38,7 +38,11 @@ func stepUp(x *middleware.Exchange, require []policies.Require) error {
 	}
 	challenge := `Bearer error="insufficient_user_authentication", error_description="a stronger or fresher authentication is required"`
 	if len(acr) > 0 {
-		challenge += fmt.Sprintf(", acr_values=%q", strings.Join(acr, " "))
+		values, ok := quoted(strings.Join(acr, " "))
+		if !ok {
+			return middleware.Refuse("authz", middleware.PolicyError, "the policy demands an authentication that cannot be named")
+		}
+		challenge += ", acr_values=" + values
 	}
 	if maxAge > 0 {
 		challenge += fmt.Sprintf(", max_age=\"%d\"", maxAge)
@@ -51,6 +55,26 @@ func stepUp(x *middleware.Exchange, require []policies.Require) error {
 	r := middleware.Refuse("authz", middleware.StepUpRequired, detail)
 	r.Header = http.Header{"Www-Authenticate": {challenge}}
 	return r
+}
+
+// quoted makes a quoted string for a challenge (RFC 9110, section 5.6.4), unless
+// s holds what none can: a control character, or one beyond ASCII.
+func quoted(s string) (string, bool) {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~':
+			return "", false
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			fallthrough
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	b.WriteByte('"')
+	return b.String(), true
 }
 
 func stale(x *middleware.Exchange, maxAge int64) bool {

@@ -72,14 +72,15 @@ func (*Stage) Name() string { return name }
 // Describe lists the origins that may send what changes something, and what
 // they must repeat.
 func (s *Stage) Describe() string {
-	text := strings.Join(append([]string{"same origin"}, s.trusted...), ", ")
-	if s.tokens != nil {
-		text += "; with the token in a cookie " + s.tokens.header + " must repeat the cookie " + s.tokens.cookie
+	text := "from " + strings.Join(append([]string{"same origin"}, s.trusted...), ", ")
+	if s.tokens == nil {
+		return text
 	}
+	repeat := s.tokens.header + " repeats the cookie " + s.tokens.cookie
 	if s.byCookie {
-		text += "; else nothing is asked"
+		return "where a cookie carried the token: " + text + "; " + repeat
 	}
-	return text
+	return text + "; where a cookie carried the token: " + repeat
 }
 
 // Handle refuses with 403 csrf_failed.

@@ -233,6 +233,20 @@ func TestModeOn(t *testing.T) {
 	}
 }
 
+func TestDescribe(t *testing.T) {
+	for mode, want := range map[string]string{
+		"auto": "where a cookie carried the token: from same origin; X-CSRF-Token repeats the cookie __Host-csrf",
+		"on":   "from same origin; where a cookie carried the token: X-CSRF-Token repeats the cookie __Host-csrf",
+	} {
+		if got := carried(mode, settings(secret)).(middleware.Describer).Describe(); got != want {
+			t.Errorf("mode %s: %q", mode, got)
+		}
+	}
+	if got := on(nil).(middleware.Describer).Describe(); got != "from same origin" {
+		t.Errorf("without a cookie: %q", got)
+	}
+}
+
 // The upstream sees neither the cookie nor the header, and every other cookie.
 func TestHidden(t *testing.T) {
 	for _, mode := range []string{"auto", "on"} {

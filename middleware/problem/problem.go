@@ -54,7 +54,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (res *ht
 	if err == nil {
 		return res, nil
 	}
-	x.Refusal = refusal(err)
+	x.Refusal = writable(refusal(err))
 	return Response(x, x.Refusal), nil
 }
 
@@ -71,6 +71,20 @@ func refusal(err error) *middleware.Refusal {
 		r = middleware.Refuse("problem", middleware.InternalError, "the gateway met a fault of its own")
 	}
 	return r.With(err)
+}
+
+// writable gives r, or, where one of its headers cannot be written as it is,
+// another refusal: what net/http would leave of the header is nobody's word.
+func writable(r *middleware.Refusal) *middleware.Refusal {
+	for name, values := range r.Header {
+		for _, v := range values {
+			if !middleware.ValidName(name) || !middleware.ValidValue(v) {
+				bad := middleware.Refuse("problem", middleware.InternalError, "the gateway met a fault of its own")
+				return bad.With(fmt.Errorf("the refusal %s has a header %q that cannot be written: %v", r.Code, name, r))
+			}
+		}
+	}
+	return r
 }
 
 // details is the JSON form of a refusal (RFC 9457, section 3).

@@ -33,6 +33,12 @@ func TestHandle(t *testing.T) {
 		}, 403, "mfa_required", false},
 		{"any other error", func(*middleware.Exchange) (*http.Response, error) { return nil, secret }, 500, "internal_error", false},
 		{"cancelled", func(*middleware.Exchange) (*http.Response, error) { return nil, context.Canceled }, 502, "upstream_unavailable", false},
+		{"a header that would be two", func(*middleware.Exchange) (*http.Response, error) {
+			return nil, middleware.Refuse("a", middleware.TokenInvalid, "no").Set("WWW-Authenticate", "Bearer\r\nSet-Cookie: secret=1")
+		}, 500, "internal_error", false},
+		{"a header without a name", func(*middleware.Exchange) (*http.Response, error) {
+			return nil, middleware.Refuse("a", middleware.TokenInvalid, "no").Set("X: y\r\nZ", "v")
+		}, 500, "internal_error", false},
 		{"panic", func(*middleware.Exchange) (*http.Response, error) { panic(secret) }, 500, "internal_error", true},
 	}
 	for _, tt := range tests {
