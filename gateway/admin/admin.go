@@ -1,7 +1,8 @@
 // Package admin is the listener for operators: health, metrics and
 // administration. It is never the one that clients use.
 //
-// /livez, /readyz and /metrics are open to whoever reaches the address.
+// /livez, /readyz and /metrics are open to whoever reaches the address, but for
+// pages of other sites in a browser.
 // Everything under /admin/ and /debug/pprof/ needs the bearer token or a client
 // certificate; where neither is configured it does not exist.
 package admin
@@ -38,7 +39,11 @@ type Admin struct {
 // config.Mistakes.
 func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler) (*Admin, error) {
 	c := g.Plan().Config()
-	a := &Admin{g: g, reloader: reloader, metrics: metrics}
+	l, err := net.Listen("tcp", c.Admin.Address)
+	if err != nil {
+		return nil, config.Mistakes{c.Mistake("admin.address", "%v", err)}
+	}
+	a := &Admin{g: g, reloader: reloader, metrics: metrics, listener: l}
 	a.server = &http.Server{
 		Handler: a.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		DisableGeneralOptionsHandler: true,
@@ -48,11 +53,6 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 		// authority that a reload has taken out opens nothing any more.
 		a.server.TLSConfig = certs.Listener(func() *certs.Server { return g.Plan().AdminTLS() })
 	}
-	l, err := net.Listen("tcp", c.Admin.Address)
-	if err != nil {
-		return nil, config.Mistakes{c.Mistake("admin.address", "%v", err)}
-	}
-	a.listener = l
 	return a, nil
 }
 
@@ -104,10 +104,11 @@ func (a *Admin) routes() http.Handler {
 	inner.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	inner.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.Handle("/", a.protected(inner))
+	checked := a.sameSite(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		mux.ServeHTTP(w, r)
+		checked.ServeHTTP(w, r)
 	})
 }
 
