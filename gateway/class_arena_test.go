@@ -249,6 +249,11 @@ func (a *arena) line(listener string) *line {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return newLine(c)
+}
+
+// newLine is a connection for HTTP/1.1.
+func newLine(c net.Conn) *line {
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	return &line{Conn: c, in: bufio.NewReader(c)}
 }
