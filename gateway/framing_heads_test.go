@@ -64,7 +64,7 @@ func heads() []framed {
 		{"long target", line("GET /plain/" + strings.Repeat("x", 1<<20) + " HTTP/1.1"), "431", ""},
 		{"long line", get("Host: localhost\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n"), "431", ""},
 		{"many lines", get("Host: localhost\r\n" + strings.Repeat("X: y\r\n", 1<<17)), "431", ""},
-		bad("preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+		{"preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "501", ""},
 		{"h2c", get("Host: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"), "200 200", "GET /plain/1 "},
 		{"websocket", get("Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"), "200 200", "GET /plain/1 "},
 		{"Connection names framing", postTo("Connection: Content-Length, Transfer-Encoding, Host\r\nContent-Length: 5\r\n\r\n", "hello"), "200 200", "POST /plain/1 hello"},

@@ -3,6 +3,7 @@ package gateway
 import (
 	"io"
 	"log"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -91,7 +92,7 @@ func (l *Log) std() *log.Logger {
 func (l *Log) access(r *audit.Record, trace string) {
 	f := make([]zap.Field, 0, 28)
 	f = append(f,
-		zap.String("request_id", r.ID), zap.String("client", r.Client.String()), zap.String("listener", r.Listener),
+		zap.String("request_id", r.ID), zap.String("client", clientText(r.Client)), zap.String("listener", r.Listener),
 		zap.String("tls", r.TLS), zap.String("method", r.Method), zap.String("host", r.Host), zap.String("path", r.Path),
 		zap.String("route", r.Route), zap.Int("status", r.Status), zap.Int64("bytes", r.Bytes), zap.Duration("duration_ms", r.Duration),
 	)
@@ -137,4 +138,12 @@ func (b *builder) panicked(x *middleware.Exchange, value any, stack []byte) {
 
 func (l *Log) panicked(id string, value any, stack []byte) {
 	l.Error("panic", zap.String("request_id", id), zap.Any("value", value), zap.ByteString("stack", stack))
+}
+
+// clientText is empty where nobody knows who the client was.
+func clientText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }

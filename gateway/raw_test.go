@@ -35,7 +35,7 @@ type raw struct {
 }
 
 // outcome is what came back: an answer, or an error where there is none. Over
-// HTTP/2 that may be an http2.StreamError or an http2.GoAwayError.
+// HTTP/2 that may be an http2.StreamError.
 type outcome struct {
 	status int
 	header http.Header
@@ -246,7 +246,7 @@ func (f *frames) answer(stream uint32) outcome {
 			}
 		case *http2.GoAwayFrame:
 			if x.ErrCode != http2.ErrCodeNo {
-				o.err = http2.GoAwayError{LastStreamID: x.LastStreamID, ErrCode: x.ErrCode}
+				o.err = fmt.Errorf("the gateway ends the connection: %v", x.ErrCode)
 				return o
 			}
 		case *http2.RSTStreamFrame:

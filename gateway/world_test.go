@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +28,7 @@ import (
 // an issuer's refreshing, not a health check.
 func TestMain(m *testing.M) {
 	ratelimit.QuietClient()
+	log.SetOutput(io.Discard) // as the command does: net/http quotes there what nobody asked for
 	// certmagic watches a lock file by a goroutine that ends by itself, within five seconds.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
 }

@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -227,4 +228,15 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = decode(b) })
+}
+
+// A client whose address is not known has none to policies: what names it then
+// denies, and nothing can be compared with a text that looks like one.
+func TestUnknownClientHasNoAddress(t *testing.T) {
+	if got := address(netip.Addr{}); got != "" {
+		t.Errorf("%q", got)
+	}
+	if got := address(netip.MustParseAddr("2001:db8::1")); got != "2001:db8::1" {
+		t.Errorf("%q", got)
+	}
 }

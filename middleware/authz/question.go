@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 			Route: x.Route.Name, Host: x.Host, Path: x.Path, Segments: policies.Segments(x.Path), Params: x.Params, Query: query,
 		},
 		Context: policies.Context{
-			Time: policies.Moment(x.Start), ClientAddress: x.Client.String(), Listener: x.Listener, TLS: x.TLS,
+			Time: policies.Moment(x.Start), ClientAddress: address(x.Client), Listener: x.Listener, TLS: x.TLS,
 			Headers: s.readable(x), RequestID: x.ID,
 		},
 	}
@@ -50,4 +51,13 @@ func (s *Stage) readable(x *middleware.Exchange) map[string][]string {
 		}
 	}
 	return out
+}
+
+// address writes the client's address, and nothing where it is not known: what a
+// policy names of it is then missing, and denies.
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
