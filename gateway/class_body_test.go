@@ -420,7 +420,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // need not be is passed on as it is. Nothing is unpacked.
 func (s *arenas) compressedBodies(t *testing.T, p proto) int {
 	a, n := s.main(t), 0
-	const unpacked = 32 << 20
+	const unpacked = 8 << 20
 	once, twice := bomb(t, unpacked, 1), bomb(t, unpacked, 2)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

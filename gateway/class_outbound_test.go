@@ -60,7 +60,7 @@ func (f *flood) held(t *testing.T, name string, before runtime.MemStats) {
 	if n := f.sent.Load(); n > enough/4 {
 		t.Errorf("%s: %d bytes were read", name, n)
 	}
-	if used := after.TotalAlloc - before.TotalAlloc; used > 128<<20 {
+	if used := after.TotalAlloc - before.TotalAlloc; used > 128<<20 && !raceEnabled {
 		t.Errorf("%s: %d bytes of memory were taken", name, used)
 	}
 }
@@ -69,7 +69,7 @@ func (f *flood) held(t *testing.T, name string, before runtime.MemStats) {
 // routes that need them are closed.
 func endlessKeys(t *testing.T, p proto) int {
 	key := `{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},`
-	packed := bomb(t, 64<<20, 1)
+	packed := bomb(t, 8<<20, 1)
 	floods := map[string]func(http.ResponseWriter, func(string) bool){
 		"spaces": repeat("", " "), "keys": repeat(`{"keys":[`, key), "text": repeat(`{"keys":[],"x":"`, "x"), "nesting": repeat(`{"keys":`, "["), "names": repeat(`{"a":1,`, `"a":1,`), "zeros": repeat("", "\x00"),
 		"packed": func(w http.ResponseWriter, write func(string) bool) {
@@ -132,8 +132,9 @@ func endlessBundles(t *testing.T, _ proto) int {
 	one := func(text string) func(http.ResponseWriter, func(string) bool) {
 		return func(_ http.ResponseWriter, write func(string) bool) { write(text) }
 	}
+	zeros := bomb(t, 8<<20, 1)
 	var many []*tar.Header
-	for i := range 20_000 {
+	for i := range 5_000 {
 		many = append(many, &tar.Header{Name: fmt.Sprint(i, ".rego"), Mode: 0o600, Typeflag: tar.TypeReg})
 	}
 	cases := map[string]func(http.ResponseWriter, func(string) bool){
@@ -142,11 +143,11 @@ func endlessBundles(t *testing.T, _ proto) int {
 			w.Header().Set("Content-Length", fmt.Sprint(1<<30))
 			repeat("", "\x00")(w, write)
 		},
-		"zeros, packed": one(bomb(t, 64<<20, 1)), "zeros, packed twice": one(bomb(t, 64<<20, 2)), "a file of a gigabyte": one(packed(&tar.Header{Name: "data.json", Size: 1 << 30, Mode: 0o600})), "a file of an exabyte": one(packed(&tar.Header{Name: "data.json", Size: 1 << 60, Mode: 0o600})),
+		"zeros, packed": one(zeros), "zeros, packed twice": one(bomb(t, 8<<20, 2)), "a file of a gigabyte": one(packed(&tar.Header{Name: "data.json", Size: 1 << 30, Mode: 0o600})), "a file of an exabyte": one(packed(&tar.Header{Name: "data.json", Size: 1 << 60, Mode: 0o600})),
 		"a very long name": one(packed(&tar.Header{Name: strings.Repeat("x", 1<<19), Mode: 0o600})), "a very long header": one(packed(&tar.Header{Name: "data.json", PAXRecords: map[string]string{"comment": strings.Repeat("x", 1<<19)}})),
 		"very many files": one(packed(many...)), "nothing": one(""), "packed as the transfer": func(w http.ResponseWriter, write func(string) bool) {
 			w.Header().Set("Content-Encoding", "gzip")
-			write(bomb(t, 64<<20, 1))
+			write(zeros)
 		},
 	}
 	w := open(t)
