@@ -20,8 +20,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 )
 
-// A flood is a server that answers without end, or would.
-type flood struct {
+// A spate is a server that answers without end, or would.
+type spate struct {
 	*httptest.Server
 	sent atomic.Int64 // bytes it got rid of
 }
@@ -30,9 +30,9 @@ type flood struct {
 // programs hold.
 const enough = 256 << 20
 
-func newFlood(t *testing.T, answer func(w http.ResponseWriter, write func(piece string) bool)) *flood {
+func newSpate(t *testing.T, answer func(w http.ResponseWriter, write func(piece string) bool)) *spate {
 	t.Helper()
-	f := &flood{}
+	f := &spate{}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, func(piece string) bool {
 			n, err := w.Write([]byte(piece))
@@ -53,7 +53,7 @@ func repeat(begin, piece string) func(http.ResponseWriter, func(string) bool) {
 }
 
 // held fails where more was read, or more memory taken, than one answer is worth.
-func (f *flood) held(t *testing.T, name string, before runtime.MemStats) {
+func (f *spate) held(t *testing.T, name string, before runtime.MemStats) {
 	t.Helper()
 	var after runtime.MemStats
 	runtime.ReadMemStats(&after)
@@ -92,9 +92,9 @@ func endlessKeys(t *testing.T, p proto) int {
 	w.vars["HR"] = "http://" + backend.Addr().String()
 	settings := strings.Replace(preamble, "issuers:", "upstreams: {hr: {endpoints: [\"{HR}\"]}}\nissuers:", 1)
 	routes := "routes:\n"
-	servers := map[string]*flood{}
+	servers := map[string]*spate{}
 	for name, answer := range floods {
-		f := newFlood(t, answer)
+		f := newSpate(t, answer)
 		servers[name] = f
 		settings += fmt.Sprintf("  %s: {issuer: \"https://%s.example.com\", audiences: [erp], algorithms: [ES256], jwks_url: %q}\n", name, name, f.URL)
 		routes += fmt.Sprintf("  - {name: %s, match: {path: /%s/}, upstream: hr, authn: {issuers: [%s]}, policy: \"off\"}\n", name, name, name)
@@ -155,7 +155,7 @@ func endlessBundles(t *testing.T, _ proto) int {
 	w.write("key.pem", public)
 	w.write("cache/.keep", "")
 	for name, answer := range cases {
-		f := newFlood(t, answer)
+		f := newSpate(t, answer)
 		w.vars["SOURCE"] = f.URL
 		var before runtime.MemStats
 		runtime.ReadMemStats(&before)
