@@ -58,7 +58,7 @@ upstreams:
   other: {endpoints: ["{OTHER}"]}
 policies: {path: rego, budget: 5s, headers: [x-purpose], tests: "off"}
 routes:
-  - {name: open, match: {path: /open/}, upstream: hr, public: true, policy: "on"}
+  - {name: open, match: {path: /open/, semicolons: true}, upstream: hr, public: true, policy: "on"}
   - {name: bare, match: {path: /bare/}, upstream: hr, public: true, policy: "off"}
   - {name: admin, match: {path: /admin/}, upstream: hr, authn: {issuers: [auth]}, policy: "on"}
   - {name: reports, match: {path: /admin/reports/, methods: [GET]}, upstream: hr, authn: {issuers: [auth]}, policy: "on"}
@@ -68,7 +68,7 @@ routes:
   - {name: write, match: {path: /write/}, upstream: hr, authn: {issuers: [auth]}, policy: {body: true}}
   - {name: clean, match: {path: /clean/}, upstream: hr, public: true, policy: "off", sanitize: {html: reject, sql_injection: "off"}}
   - {name: files, match: {path: /files/}, upstream: hr, public: true, policy: "off", sanitize: {html: reject, sql_injection: "off"}, upload: {extensions: [txt, png], files: 3, file_bytes: 4KiB}}
-  - {name: versioned, match: {path: /v1/}, upstream: other, public: true, policy: "on", rewrite: {strip_prefix: /v1}}
+  - {name: versioned, match: {path: /v1/, semicolons: true}, upstream: other, public: true, policy: "on", rewrite: {strip_prefix: /v1}}
   - {name: any, match: {path: /any/, methods: [GET, POST]}, upstream: hr, public: true, policy: "on"}
 `
 

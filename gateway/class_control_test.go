@@ -14,7 +14,7 @@ func controlClasses(s *arenas) []failure {
 	return []failure{
 		{id: "I76", name: "a page in the operator's browser, or a stranger, administers the gateway (CVE-2026-27589, CVE-2026-54246, CVE-2025-24030)", over: h1, run: s.strangers},
 		{id: "I77", name: "another spelling of a path administers the gateway (GO-2026-5408, CVE-2026-45692)", over: h1, run: s.adminSpellings},
-		{id: "I76", name: "the address that clients use answers what is for operators", run: s.publicAdmin},
+		{id: "I76b", name: "the address that clients use answers what is for operators", run: s.publicAdmin},
 		{id: "I78", name: "a value is taken for a rule, a pattern or another setting (CVE-2026-23742, CVE-2026-24470, CVE-2026-22771, CVE-2026-29777)", over: h1, run: injectedRules},
 		{id: "I79", name: "a request says which backend it goes to (CVE-2022-38580)", run: s.chosenBackends},
 		{id: "I80", name: "a name that leads nowhere opens a route (CVE-2026-54762)", over: h1, run: unresolved},

@@ -23,7 +23,7 @@ func readings(target string, parameters bool) []string {
 	raw, _, _ := strings.Cut(target, "?")
 	var out []string
 	for i := range 1 << 7 {
-		if !parameters && i&(8|16|64) != 0 {
+		if !parameters && (i&(8|64) != 0 || i&16 != 0 && i&3 != 0) { // a bare semicolon is refused, an encoded one is text
 			continue
 		}
 		s := raw
