@@ -40,6 +40,7 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 	c := g.Plan().Config()
 	a := &Admin{g: g, reloader: reloader, metrics: metrics}
 	a.server = server(a.routes(), patience)
+	a.server.ErrorLog = g.ErrorLog()
 	if len(c.Admin.Certificates) > 0 {
 		// Those of the plan that is current when an operator connects: an
 		// authority that a reload has taken out opens nothing any more.
