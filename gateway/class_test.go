@@ -14,7 +14,8 @@ import (
 
 // A failure is one class: one way in which gateways have been walked around or brought down,
 // named after the advisories that told of it. The letters are the parts: A body,
-// B path and host, C headers and identity, E origins, F TLS, G floods, I control.
+// B path and host, C headers and identity, D cookies, E origins, F TLS, G floods,
+// I control.
 type failure struct {
 	id   string
 	name string  // what it is, and the advisories it is named after
@@ -29,6 +30,18 @@ func classes(s *arenas) []failure {
 	return slices.Concat(
 		bodyClasses(s), pathClasses(s), headerClasses(s), framingClasses(), originClasses(), tlsClasses(), floodClasses(), controlClasses(s),
 	)
+}
+
+// duplicate gives an id that two classes have.
+func duplicate(list []failure) string {
+	seen := map[string]bool{}
+	for _, c := range list {
+		if seen[c.id] {
+			return c.id
+		}
+		seen[c.id] = true
+	}
+	return ""
 }
 
 // Ops is the listener for operators, whose package imports this one.
@@ -47,6 +60,9 @@ func RunClasses(t *testing.T, ops OpenOps) {
 	rows := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(rows, "class\tcases\tresult\tover\twhat must not happen")
 	list := classes(&arenas{t: t, open: map[string]*arena{}, ops: ops})
+	if twice := duplicate(list); twice != "" {
+		t.Fatalf("class %s stands twice", twice)
+	}
 	slices.SortStableFunc(list, func(a, b failure) int { return byNumber(a.id, b.id) })
 	total := 0
 	for _, c := range list {

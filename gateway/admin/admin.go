@@ -44,10 +44,8 @@ func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler
 		return nil, config.Mistakes{c.Mistake("admin.address", "%v", err)}
 	}
 	a := &Admin{g: g, reloader: reloader, metrics: metrics, listener: l}
-	a.server = &http.Server{
-		Handler: a.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		DisableGeneralOptionsHandler: true,
-	}
+	a.server = server(a.routes(), patience)
+	a.server.ErrorLog = g.ErrorLog()
 	if len(c.Admin.Certificates) > 0 {
 		// Those of the plan that is current when an operator connects: an
 		// authority that a reload has taken out opens nothing any more.
@@ -84,6 +82,29 @@ func (a *Admin) Serve(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// patience is how long an operator may take to send a request, and again to take
+// the answer.
+const patience = 10 * time.Second
+
+// server makes the HTTP server of a handler. Some of what it answers is open to
+// whoever reaches it, so nobody may hold a connection, or one of the few
+// collections of metrics that may run at once.
+func server(h http.Handler, patience time.Duration) *http.Server {
+	bounded := func(w http.ResponseWriter, r *http.Request) {
+		// Nothing reads bodies, but net/http does before it answers. Others have
+		// no deadline: it would end the request of a profile.
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience))
+		}
+		h.ServeHTTP(w, r)
+	}
+	return &http.Server{
+		Handler: http.HandlerFunc(bounded), ReadHeaderTimeout: patience, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		WriteTimeout:                 2 * patience, // pprof adds what a profile takes
+		DisableGeneralOptionsHandler: true,
+	}
 }
 
 func (a *Admin) routes() http.Handler {
@@ -174,10 +195,13 @@ func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Admin) reload(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Time{}) // it takes what it takes
 	status := http.StatusOK
 	if err := a.reloader.Reload(r.Context()); err != nil {
 		status = http.StatusUnprocessableEntity
 	}
+	_ = control.SetWriteDeadline(time.Now().Add(patience))
 	write(w, status, a.reloader.Last())
 }
 
