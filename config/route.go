@@ -60,6 +60,12 @@ type Match struct {
 	// final slash count: where the upstream takes /pay and /pay/ for one, a
 	// route for /pay alone leaves /pay/ to a wider route. Required.
 	Path string `yaml:"path" is:"required"`
+	// Semicolons lets paths with a bare ; in. To some servers what stands
+	// behind it is no part of the name (RFC 3986, section 3.3), so a policy
+	// that compares segments would judge another name than is served. Where a
+	// policy decides, such paths are refused with 400 path_invalid.
+	// Default: false.
+	Semicolons bool `yaml:"semicolons"`
 	// Methods that match; empty matches any.
 	Methods []string `yaml:"methods" oneof:"GET HEAD POST PUT PATCH DELETE OPTIONS"`
 }

@@ -22,13 +22,13 @@ import (
 // TestFloodsOfEachKind; here each ends the way it must.
 func floodClasses() []failure {
 	return []failure{
-		{"8", "decompression bombs in requests", nil, classBombs},
-		{"9", "unbounded reads of helpers: CVE-2026-26998", []proto{plainH1}, classHelpers},
-		{"49", "cookie floods: CVE-2025-58186, CVE-2026-25899", nil, classCookies},
-		{"60", "handshakes that stall: CVE-2026-22045, CVE-2026-26999", []proto{tlsH1, tlsH2}, classHandshakes},
-		{"61", "frames: CVE-2023-39325, CVE-2023-45288, CVE-2022-41723, CVE-2025-8671", []proto{tlsH2}, classFrames},
-		{"62", "bodies and readers that are slow: CVE-2024-28869", nil, classSlow},
-		{"65", "inputs that cost more than they are long: GO-2026-6218, CVE-2024-45338, CVE-2025-47911", nil, classQuadratic},
+		{"A8b", "decompression bombs in requests", nil, classBombs},
+		{"A9b", "unbounded reads of helpers: CVE-2026-26998", []proto{plainH1}, classHelpers},
+		{"D49", "cookie floods: CVE-2025-58186, CVE-2026-25899", nil, classCookies},
+		{"F60b", "handshakes that stall: CVE-2026-22045, CVE-2026-26999", []proto{tlsH1, tlsH2}, classHandshakes},
+		{"G61", "frames: CVE-2023-39325, CVE-2023-45288, CVE-2022-41723, CVE-2025-8671", []proto{tlsH2}, classFrames},
+		{"G62", "bodies and readers that are slow: CVE-2024-28869", nil, classSlow},
+		{"G65", "inputs that cost more than they are long: GO-2026-6218, CVE-2024-45338, CVE-2025-47911", nil, classQuadratic},
 	}
 }
 

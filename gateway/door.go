@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/edge"
@@ -24,6 +25,15 @@ func (p *Plan) atDoor(err error, h edge.Head) *middleware.Refusal {
 		r.Set("Allow", allow)
 	}
 	return r
+}
+
+// hidesName refuses a path with a bare semicolon where a policy would judge its
+// segments: what stands behind one is no part of the name to some servers.
+func hidesName(r *config.Route, escaped string) *middleware.Refusal {
+	if r.Policy.Off || r.Match.Semicolons || !strings.Contains(escaped, ";") {
+		return nil
+	}
+	return middleware.Refuse("router", middleware.PathInvalid, "what stands behind a semicolon may be no part of the path to the backend")
 }
 
 // redirect answers with the same address over https, if it is one that is

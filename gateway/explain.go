@@ -82,6 +82,10 @@ func (p *Plan) Explain(method, target string, claims map[string]any, now time.Ti
 		return e, nil
 	}
 	route := m.pipeline.route
+	if refusal := hidesName(route, head.Escaped); refusal != nil {
+		e.Refused = explainRefusal(refusal)
+		return e, nil
+	}
 	e.Route, e.Upstream = route.Name, route.Upstream
 	forward, err := head.Without(route.Rewrite.StripPrefix)
 	if err != nil {

@@ -57,7 +57,7 @@ func (g *Gateway) server(p *Plan, name string) *http.Server {
 		// For what net/http writes by itself. Everything else moves it: see
 		// passage.bound and pacedBody.
 		WriteTimeout:   2 * c.Timeouts.Idle.D(),
-		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: p.errorLog,
+		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: g.ErrorLog(),
 		HTTP2: http2Bounds(c),
 		// OPTIONS * is answered and recorded as everything else is.
 		DisableGeneralOptionsHandler: true,

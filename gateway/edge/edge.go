@@ -72,8 +72,10 @@ func NewDoor(identity, set, shown []string) *Door {
 // could be read nevertheless; the headers are clean all the same.
 func (d *Door) Read(r *http.Request) (Head, error) {
 	hosts := r.Header["Host"]
-	err := checkOnce(r.Header, d.once)
-	d.strip.clean(r.Header)
+	var err error
+	if d.strip.clean(r.Header) || len(hosts) > 1 {
+		err = checkOnce(r.Header, hosts, d.once)
+	}
 	if err == nil {
 		err = checkShown(r.Header, d.shown)
 	}

@@ -16,16 +16,11 @@ func once() []string {
 	}
 }
 
-func checkOnce(h http.Header, names []string) error {
-	repeated := false
-	for _, values := range h {
-		repeated = repeated || len(values) > 1
-	}
-	if !repeated { // as nearly always
-		return nil
-	}
+// checkOnce looks at what is left of a head in which something stands more than
+// once, and at the fields named Host, which are never left.
+func checkOnce(h http.Header, hosts, names []string) error {
 	for _, name := range names {
-		if len(h[name]) > 1 {
+		if len(h[name]) > 1 || name == "Host" && len(hosts) > 1 {
 			return &Error{HeaderInvalid, "the header " + name + " stands more than once"}
 		}
 	}

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"net/textproto"
 	"testing"
 )
 
@@ -23,6 +24,25 @@ func TestStrip(t *testing.T) {
 		s.clean(h)
 		if _, kept := h[name]; kept != want {
 			t.Errorf("%s is kept: %v, want %v", name, kept, want)
+		}
+	}
+}
+
+// The short way for ordinary names must not take a name that the long way would
+// read as another one.
+func TestOrdinary(t *testing.T) {
+	const bytes = "aAzZ0-._\x80"
+	names := []string{""}
+	for range 4 {
+		for _, n := range names {
+			for i := range len(bytes) {
+				names = append(names, n+bytes[i:i+1])
+			}
+		}
+	}
+	for _, n := range names {
+		if want := n == textproto.CanonicalMIMEHeaderKey(n) && !odd(n); ordinary(n) != want {
+			t.Errorf("%q is ordinary: %v, want %v", n, !want, want)
 		}
 	}
 }
