@@ -3,11 +3,11 @@
 //
 // What a gateway looked at must be what the backend sees. Multipart is where
 // that fails most easily: preambles, bare line feeds, folded headers, repeated
-// parameters, filename beside filename*, escapes and transfer encodings are
-// each read differently by somebody. No browser and no common client library
-// needs any of them, so none is repaired here: a body that has one is an
-// error. Parts are offsets into the body; nothing is copied, and a body that
-// passes is forwarded as it came.
+// parameters and transfer encodings are each read differently by somebody. No
+// browser and no common client library needs any of them, so none is repaired
+// here: a body that has one is an error. What common clients do write in several
+// ways is how a name is quoted and encoded; that is read where it says one name
+// beyond doubt, and is only safe to send on when it is written anew.
 //
 // The package serves the stages that look into multipart bodies and has no
 // HTTP in it.
@@ -25,18 +25,21 @@ const (
 	maxParts       = 1000
 	maxHeaders     = 8
 	maxHeaderBytes = 4 << 10
-	maxBoundary    = 70 // RFC 2046, section 5.1.1
+	maxNames       = 800 // bytes of names and types in the headers of one part
+	maxBoundary    = 70  // RFC 2046, section 5.1.1
 )
 
 // Part is one part of a body.
 type Part struct {
-	Name    string            // field name
+	Name    string            // field name, a quote in it as %22
 	HasFile bool              // there is a filename parameter, be it empty
-	File    string            // its value, as sent
+	File    string            // its value, a quote in it as %22
 	Type    string            // declared media type in lower case, "" where none is
 	Params  map[string]string // parameters of the declared type
 	Start   int               // offset of the content in the body
 	End     int               // offset behind the content
+
+	rewrite bool // what it says is only safe to send on when it is written anew
 }
 
 // Empty reports whether the part stands for a file field in which no file was
@@ -115,10 +118,6 @@ func validBoundary(s string) bool {
 	}
 	return true
 }
-
-// Contains reports whether text holds the boundary, so that it must not be put
-// into a body that is split at it.
-func Contains(text, boundary string) bool { return strings.Contains(text, "--"+boundary) }
 
 func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'

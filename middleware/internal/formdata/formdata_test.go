@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // body writes lines with the line ends of multipart, the last without one.
@@ -35,7 +36,7 @@ func TestParse(t *testing.T) {
 		{Name: "f", HasFile: true, File: "Adé %22x%22.txt", Type: "text/plain", Params: map[string]string{"charset": "UTF-8"}},
 		{Name: "n", HasFile: true, Type: "application/octet-stream", Params: map[string]string{}},
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Part{})); d != "" {
 		t.Error(d)
 	}
 	if d := cmp.Diff([]string{"one\r\ntwo", "", ""}, content); d != "" {
