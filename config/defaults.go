@@ -58,7 +58,7 @@ func defaults(t reflect.Type) reflect.Value {
 				"application/x-www-form-urlencoded", "multipart/form-data",
 			},
 		},
-		Upload{FileBytes: 2 << 20, Files: 10},
+		Upload{FileBytes: 2 << 20, Files: 10, Pixels: 65_000_000, Active: "report", Trailing: "report"},
 		PolicyBundle{Poll: Duration(30 * time.Second), Size: 32 << 20},
 		GraphQL{Batch: 1, Depth: 20, Selections: 2000},
 	} {

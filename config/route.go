@@ -29,7 +29,7 @@ type Route struct {
 	CSRF CSRF `yaml:"csrf"`
 	// Sanitize looks for markup in what clients send.
 	Sanitize *Sanitize `yaml:"sanitize"`
-	// Upload checks the files in multipart requests. Absent: multipart
+	// Upload checks the files that clients send. Absent: multipart
 	// requests with files are refused on routes with `sanitize`.
 	Upload *Upload `yaml:"upload"`
 	// Policy says how policies are asked: on, off, or settings.

@@ -171,6 +171,9 @@ func (x *Exchange) Release() {
 	if x.form != nil {
 		x.form.close(x.Memory)
 	}
+	if x.file != nil {
+		x.file.Close()
+	}
 }
 
 // errCut is told where a body was closed before its end had been read.

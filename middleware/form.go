@@ -145,7 +145,8 @@ func (x *Exchange) readForm(stage string, f *Form, boundary string) error {
 	if err != nil {
 		return malformedForm(stage, err)
 	}
-	for files := 0; ; {
+	so := tally{in: map[string]int{}}
+	for {
 		head, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -164,22 +165,28 @@ func (x *Exchange) readForm(stage string, f *Form, boundary string) error {
 			}
 			continue
 		}
-		if p.File, err = x.readFile(r, head.File); err != nil {
+		if p.File, err = x.readFile(r, p.Name, head.File); err != nil {
 			return formRefusal(stage, err)
 		}
-		if p.File.Chosen() {
-			files++
-		}
-		if refusal := x.tooMuch(stage, p.File, files); refusal != nil {
+		if refusal := x.tooMuch(stage, p, &so); refusal != nil {
 			return refusal
 		}
 	}
 }
 
+// tally counts the files of a form while it is read.
+type tally struct {
+	files int
+	bytes int64
+	in    map[string]int // by field
+}
+
 // readFile reads a file, and of one that is too large no more than shows it.
-func (x *Exchange) readFile(r io.Reader, name string) (*File, error) {
-	if u := x.uploads(); u != nil && u.FileBytes > 0 {
-		r = io.LimitReader(r, int64(u.FileBytes)+1)
+func (x *Exchange) readFile(r io.Reader, field, name string) (*File, error) {
+	if u := x.uploads(); u != nil {
+		if most := u.In(field).FileBytes; most > 0 {
+			r = io.LimitReader(r, int64(most)+1)
+		}
 	}
 	b, err := x.Spool.take(r, x.Memory)
 	if err != nil {
@@ -196,23 +203,34 @@ func (x *Exchange) uploads() *config.Upload {
 }
 
 // tooMuch refuses a file that the route does not take, before the rest is read.
-func (x *Exchange) tooMuch(stage string, f *File, files int) *Refusal {
-	var refusal *Refusal
-	switch u := x.uploads(); {
-	case !f.Chosen():
-	case f.Name == "": // some parsers take it for a text
-		refusal = Refuse(stage, UploadRejected, fmt.Sprintf("file %d has no name", files))
-	case u == nil:
-		refusal = Refuse(stage, UploadRejected, "this route takes no files")
-	case u.Files > 0 && files > u.Files:
-		refusal = Refuse(stage, UploadRejected, fmt.Sprintf("there are more than %d files", u.Files))
-	case u.FileBytes > 0 && f.Blob.Size() > int64(u.FileBytes):
-		refusal = Refuse(stage, BodyTooLarge, fmt.Sprintf("file %d is larger than %s", files, u.FileBytes))
+func (x *Exchange) tooMuch(stage string, p *FormPart, so *tally) *Refusal {
+	if !p.File.Chosen() {
+		return nil
 	}
-	if refusal != nil {
-		refusal.Close = true // the rest of the body is not worth reading
+	u, size := x.uploads(), p.File.Blob.Size()
+	if u == nil {
+		return enough(Refuse(stage, UploadRejected, "this route takes no files"))
 	}
-	return refusal
+	so.files++
+	so.bytes += size
+	so.in[p.Name]++
+	switch in := u.In(p.Name); {
+	case u.Files > 0 && so.files > u.Files:
+		return enough(Refuse(stage, UploadRejected, fmt.Sprintf("there are more than %d files", u.Files)))
+	case in.Files > 0 && so.in[p.Name] > in.Files:
+		return enough(Refuse(stage, UploadRejected, fmt.Sprintf("file %d is one of more than %d in its field", so.files, in.Files)))
+	case in.FileBytes > 0 && size > int64(in.FileBytes):
+		return enough(Refuse(stage, BodyTooLarge, fmt.Sprintf("file %d is larger than %s", so.files, in.FileBytes)))
+	case u.TotalBytes > 0 && so.bytes > int64(u.TotalBytes):
+		return enough(Refuse(stage, BodyTooLarge, fmt.Sprintf("the files are larger than %s together", u.TotalBytes)))
+	}
+	return nil
+}
+
+// enough says that the rest of the body is not worth reading.
+func enough(r *Refusal) *Refusal {
+	r.Close = true
+	return r
 }
 
 func formRefusal(stage string, err error) *Refusal {
@@ -221,10 +239,9 @@ func formRefusal(stage string, err error) *Refusal {
 		return BodyRefusal(stage, cause)
 	case errors.Is(err, errNoMemory), errors.Is(err, errTooLarge):
 		return BodyRefusal(stage, err)
-	case errors.Is(err, errNoRoom):
-		return Refuse(stage, Overloaded, "too many large files at once").With(err).Set("Retry-After", "1")
-	case errors.As(err, new(*diskError)):
-		return Refuse(stage, InternalError, "a file could not be kept").With(err)
+	}
+	if refusal := spoolRefusal(stage, err); refusal != nil {
+		return refusal
 	}
 	return malformedForm(stage, err)
 }

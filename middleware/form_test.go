@@ -106,7 +106,6 @@ func TestFormIsGivenBack(t *testing.T) {
 	}{
 		"whole":          {strings.NewReader(formOf("name=a\r\n\r\nx", file, file)), nil, ""},
 		"no files taken": {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Route.Upload = nil }, "upload_rejected"},
-		"no name":        {strings.NewReader(formOf("name=f; filename=\"\"\r\n\r\n" + big)), nil, "upload_rejected"},
 		"a charset":      {strings.NewReader(formOf(file, "name=a\r\nContent-Type: text/plain; charset=utf-7\r\n\r\n+ADw-")), nil, "media_type_unsupported"},
 		"of the form":    {strings.NewReader(formOf(file)), middlewaretest.Header("Content-Type", formType+"; charset=utf-16"), "media_type_unsupported"},
 		"controls":       {strings.NewReader(formOf("name=a\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n\x9b")), nil, "body_malformed"},
@@ -207,5 +206,70 @@ func TestTextsAreUTF8(t *testing.T) {
 	want := "a||text/plain; charset=utf-8|Adé,b||text/plain; charset=utf-8|AT&T,c||text/plain; charset=utf-8|Adé"
 	if got := strings.Join(sent(t, x), ","); got != want {
 		t.Errorf("%q", got)
+	}
+}
+
+// A body that is one file arrives as it came, is read once and gives back what
+// it takes.
+func TestFileBody(t *testing.T) {
+	for name, tt := range map[string]struct {
+		size int
+		want middleware.Code
+	}{
+		"small": {10, ""}, "on disk": {200 << 10, ""}, "empty": {0, ""}, "as allowed": {8 << 20, ""}, "too large": {8<<20 + 1, middleware.BodyTooLarge},
+	} {
+		body := bytes.Repeat([]byte("x"), tt.size)
+		x := formExchange(t, bytes.NewReader(body), middlewaretest.Header("Content-Type", "application/pdf"))
+		b, err := x.FileBody("test")
+		if middlewaretest.Code(err) != string(tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if again, err2 := x.FileBody("test"); again != b && tt.size > 0 || !errors.Is(err2, err) {
+			t.Errorf("%s: the second time %v, %v", name, again, err2)
+		}
+		if err == nil {
+			got, rerr := io.ReadAll(x.Request.Body)
+			if rerr != nil || !bytes.Equal(got, body) || tt.size > 0 && x.Request.ContentLength != int64(tt.size) {
+				t.Errorf("%s: %d bytes, %v", name, len(got), rerr)
+			}
+		}
+		x.Release()
+		if !x.Memory.Take(64 << 20) {
+			t.Errorf("%s: memory was not given back", name)
+		}
+	}
+	broken := formExchange(t, io.MultiReader(strings.NewReader("x"), iotest.ErrReader(io.ErrUnexpectedEOF)), middlewaretest.Header("Content-Type", "application/pdf"))
+	if _, err := broken.FileBody("test"); middlewaretest.Code(err) != string(middleware.BodyMalformed) {
+		t.Errorf("broken off: %v", err)
+	}
+	none := middlewaretest.Exchange(t, "PUT", "http://api.example.com/x", nil)
+	if b, err := none.FileBody("test"); b != nil || err != nil {
+		t.Errorf("no body: %v, %v", b, err)
+	}
+}
+
+// What a field takes is known before its file is read.
+func TestFieldsTakeWhatIsTheirs(t *testing.T) {
+	file := func(field string, size int) string {
+		return `name="` + field + `"; filename="f"` + "\r\n\r\n" + strings.Repeat("x", size)
+	}
+	for name, tt := range map[string]struct {
+		parts []string
+		want  middleware.Code
+	}{
+		"as allowed":       {[]string{file("avatar", 10), file("cv", 100), file("cv", 100)}, ""},
+		"avatar too large": {[]string{file("avatar", 11)}, middleware.BodyTooLarge},
+		"second avatar":    {[]string{file("avatar", 1), file("avatar", 1)}, middleware.UploadRejected},
+		"cv too large":     {[]string{file("cv", 101)}, middleware.BodyTooLarge},
+		"in all too large": {[]string{file("cv", 100), file("cv", 100), file("cv", 11)}, middleware.BodyTooLarge},
+		"in all too many":  {[]string{file("cv", 1), file("cv", 1), file("cv", 1), file("cv", 1)}, middleware.UploadRejected},
+	} {
+		fields := func(x *middleware.Exchange) {
+			x.Route.Upload = &config.Upload{FileBytes: 100, Files: 3, TotalBytes: 210, Fields: map[string]config.UploadField{"avatar": {FileBytes: 10, Files: 1}}}
+		}
+		x := formExchange(t, strings.NewReader(formOf(tt.parts...)), fields)
+		if _, err := x.Form("test"); middlewaretest.Code(err) != string(tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -25,7 +25,7 @@ func (p *Part) disposition(value string) error {
 	}
 	params := map[string]string{}
 	for more {
-		name, val, escaped, after, ok := parameter(strings.TrimLeft(rest, " \t"))
+		name, val, after, ok := parameter(strings.TrimLeft(rest, " \t"))
 		if !ok {
 			return errors.New("its disposition is not well-formed")
 		}
@@ -33,16 +33,8 @@ func (p *Part) disposition(value string) error {
 			return errors.New("its disposition has a repeated parameter")
 		}
 		params[name] = val
-		switch name {
-		case "name", "filename":
-			p.rewrite = p.rewrite || escaped
-		case "name*", "filename*":
-			p.rewrite = true
-		default:
-			if strings.Contains(name, "*") {
-				return errors.New("its disposition has a parameter in pieces")
-			}
-			p.rewrite = true
+		if strings.Contains(name, "*") && name != "name*" && name != "filename*" {
+			return errors.New("its disposition has a parameter in pieces")
 		}
 		after = strings.TrimLeft(after, " \t")
 		if more = after != ""; more {
@@ -57,7 +49,7 @@ func (p *Part) disposition(value string) error {
 
 // names takes the names of the field and the file out of the parameters.
 func (p *Part) names(params map[string]string) error {
-	name, named, err := p.text(params, "name")
+	name, named, err := nameIn(params, "name")
 	if err != nil {
 		return err
 	}
@@ -66,7 +58,7 @@ func (p *Part) names(params map[string]string) error {
 	if !named || name == "" || strings.TrimSpace(name) != name {
 		return errors.New("its disposition has no name, or one with white space around it")
 	}
-	file, has, err := p.text(params, "filename")
+	file, has, err := nameIn(params, "filename")
 	if err != nil {
 		return err
 	}
@@ -80,15 +72,14 @@ func (p *Part) names(params map[string]string) error {
 	return nil
 }
 
-// text gives the one text that a parameter and its extended form say.
-func (p *Part) text(params map[string]string, name string) (string, bool, error) {
+// nameIn gives the one text that a parameter and its extended form say.
+func nameIn(params map[string]string, name string) (string, bool, error) {
 	plain, has := params[name]
 	if hasWord(plain) {
 		word, ok := encodedWord(plain)
 		if !ok {
 			return "", false, errors.New("its disposition has an encoded word that is not well-formed")
 		}
-		p.rewrite = true
 		plain = word
 	}
 	extended, both := params[name+"*"]
@@ -180,13 +171,13 @@ func unescapes(file string) bool {
 
 // parameter reads name=value or name="value" off the front of s. A quote that
 // is escaped with a backslash is given percent-encoded, which is how browsers
-// write it and ends the text for nobody; escaped says that there was one.
+// write it and ends the text for nobody.
 // Browsers do not escape backslashes, so what any other means is not known.
-func parameter(s string) (name, value string, escaped bool, rest string, ok bool) {
+func parameter(s string) (name, value, rest string, ok bool) {
 	name, s, ok = strings.Cut(s, "=")
 	name = strings.ToLower(name)
 	if !ok || !isToken(name) {
-		return "", "", false, "", false
+		return "", "", "", false
 	}
 	quoted, is := strings.CutPrefix(s, `"`)
 	if !is {
@@ -194,25 +185,25 @@ func parameter(s string) (name, value string, escaped bool, rest string, ok bool
 		for n < len(s) && isTokenByte(s[n]) {
 			n++
 		}
-		return name, s[:n], false, s[n:], n > 0
+		return name, s[:n], s[n:], n > 0
 	}
 	if strings.HasSuffix(name, "*") {
-		return "", "", false, "", false
+		return "", "", "", false
 	}
 	var b strings.Builder
 	for {
 		i := strings.IndexAny(quoted, `"\`)
 		if i < 0 {
-			return "", "", false, "", false
+			return "", "", "", false
 		}
 		b.WriteString(quoted[:i])
 		if quoted[i] == '"' {
-			return name, b.String(), escaped, quoted[i+1:], true
+			return name, b.String(), quoted[i+1:], true
 		}
 		if !strings.HasPrefix(quoted[i:], `\"`) {
-			return "", "", false, "", false
+			return "", "", "", false
 		}
 		b.WriteString("%22")
-		quoted, escaped = quoted[i+2:], true
+		quoted = quoted[i+2:]
 	}
 }

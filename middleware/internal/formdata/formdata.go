@@ -14,9 +14,7 @@
 package formdata
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -36,20 +34,9 @@ type Part struct {
 	File    string            // its value, a quote in it as %22
 	Type    string            // declared media type in lower case, "" where none is
 	Params  map[string]string // parameters of the declared type
-	Start   int               // offset of the content in the body
-	End     int               // offset behind the content
-
-	rewrite bool // what it says is only safe to send on when it is written anew
 }
 
-// Empty reports whether the part stands for a file field in which no file was
-// chosen: browsers send an empty name and no content.
-func (p *Part) Empty() bool { return p.HasFile && p.File == "" && p.Start == p.End }
-
-// Content gives the bytes of the part. They belong to body.
-func (p *Part) Content(body []byte) []byte { return body[p.Start:p.End:p.End] }
-
-// errors of Parse are worded for clients: they say what is wrong with the form
+// The errors are worded for clients: they say what is wrong with the form
 // of the body and quote nothing of it.
 var (
 	errBoundary  = errors.New("the boundary is missing or not well-formed")
@@ -59,52 +46,6 @@ var (
 	errTooMany   = errors.New("there are too many parts")
 	errNoHeaders = errors.New("the headers of a part do not end")
 )
-
-// Parse splits a body at its boundary, which is a parameter of the media type.
-func Parse(body []byte, boundary string) ([]Part, error) {
-	if !validBoundary(boundary) {
-		return nil, errBoundary
-	}
-	delimiter := []byte("--" + boundary)
-	if !bytes.HasPrefix(body, delimiter) {
-		return nil, errStart
-	}
-	var parts []Part
-	for at := len(delimiter); ; {
-		rest := body[at:]
-		if bytes.Equal(rest, []byte("--")) || bytes.Equal(rest, []byte("--\r\n")) {
-			return parts, nil
-		}
-		if bytes.HasPrefix(rest, []byte("--")) {
-			return nil, errEnd
-		}
-		if !bytes.HasPrefix(rest, []byte("\r\n")) {
-			return nil, errInside
-		}
-		if len(parts) == maxParts {
-			return nil, errTooMany
-		}
-		start := at + 2
-		// Any further occurrence of the boundary must be a delimiter. A parser
-		// that takes bare line feeds or looks for a prefix finds the same ones.
-		n := bytes.Index(body[start:], delimiter)
-		if n < 0 {
-			return nil, errEnd
-		}
-		// The line break before a delimiter belongs to it; that of an empty
-		// part may not be the one its headers end with.
-		end := start + n
-		if !bytes.HasSuffix(body[start:end], []byte("\r\n")) {
-			return nil, errInside
-		}
-		p, err := parsePart(body, start, end-2)
-		if err != nil {
-			return nil, fmt.Errorf("part %d: %w", len(parts)+1, err)
-		}
-		parts = append(parts, p)
-		at = end + len(delimiter)
-	}
-}
 
 // validBoundary checks the grammar of RFC 2046, section 5.1.1.
 func validBoundary(s string) bool {

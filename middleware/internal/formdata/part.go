@@ -1,36 +1,11 @@
 package formdata
 
 import (
-	"bytes"
 	"errors"
 	"mime"
 	"strings"
 	"unicode/utf8"
 )
-
-// parsePart reads the headers of the part in body[start:end]. An empty part
-// has the blank line after its headers and nothing else.
-func parsePart(body []byte, start, end int) (Part, error) {
-	if end < start {
-		return Part{}, errNoHeaders
-	}
-	head, n := body[start:end], 0
-	if n = bytes.Index(head, []byte("\r\n\r\n")); n < 0 {
-		return Part{}, errNoHeaders
-	}
-	if n > maxHeaderBytes {
-		return Part{}, errors.New("its headers are too long")
-	}
-	p, err := parseHead(string(head[:n]))
-	if err != nil {
-		return Part{}, err
-	}
-	if p.rewrite {
-		return Part{}, errors.New("its headers can be read in different ways")
-	}
-	p.Start, p.End = start+n+4, end
-	return *p, nil
-}
 
 // parseHead reads the headers of a part, without the blank line behind them.
 func parseHead(head string) (*Part, error) {
@@ -106,14 +81,12 @@ func (p *Part) declared(value string) error {
 	case t == "multipart/form-data" && !nested, t == "*/*":
 		// What clients are led to write who take the type of the part for that
 		// of the form, or know none. It declares nothing.
-		p.rewrite = true
 		return nil
 	case strings.HasPrefix(t, "multipart/"), strings.HasPrefix(t, "message/"):
 		return errors.New("it holds further parts")
 	case t == "application/octet-stream" && !p.HasFile:
 		// It declares nothing either, and there are parsers to which any part
 		// of this type is a file.
-		p.rewrite = true
 		return nil
 	}
 	p.Type, p.Params = t, params
