@@ -11,8 +11,9 @@ GO          ?= go
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT      = $(GO) run mvdan.cc/gofumpt@v0.12.0
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
-# The tests need a C compiler (race detector) and a Redis server.
-PACKAGES     = gcc libc6-dev redis-server
+# The tests need a C compiler (race detector), a Redis server, and two parsers of
+# forms that backends use: Django's, and busboy of Node.
+PACKAGES     = gcc libc6-dev redis-server python3-django nodejs npm
 
 .PHONY: demo test fuzz-door classes h2spec tls-check packages lint vuln bench soak build
 
@@ -24,7 +25,7 @@ build:
 
 # The race detector is slow: what counts by the number of tries runs without it
 # once more.
-test: packages bin/pebble lint build
+test: packages bin/pebble bin/busboy lint build
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -timeout 5m ./policies/opa/...
 	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
@@ -64,7 +65,7 @@ tls-check: build
 # Debian packages are installed where that is possible; elsewhere the command is
 # printed. Tests that lack a component are skipped loudly, and fail in CI.
 packages:
-	@if command -v redis-server >/dev/null && command -v gcc >/dev/null; then :; \
+	@if command -v redis-server >/dev/null && command -v gcc >/dev/null && command -v npm >/dev/null && /usr/bin/python3 -c 'import django' 2>/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); \
 	else echo "install what is missing with: sudo apt-get install $(PACKAGES)" >&2; fi
@@ -73,6 +74,9 @@ packages:
 # those tests are skipped loudly, and fail in CI.
 bin/pebble:
 	-GOBIN=$(CURDIR)/bin $(GO) install github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
+
+bin/busboy:
+	-npm install --prefix bin/busboy --ignore-scripts --no-audit --no-fund --silent busboy@1.6.0
 
 lint:
 	@out="$$($(GOFUMPT) -l .)"; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi

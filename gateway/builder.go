@@ -303,7 +303,7 @@ func (b *builder) rules(r *config.Route) []*ratelimit.Rule {
 }
 
 func (b *builder) sanitize(r *config.Route) middleware.Stage {
-	s, err := sanitize.New(r.Sanitize, r.Upload != nil)
+	s, err := sanitize.New(r.Sanitize)
 	if err != nil {
 		b.mistake(routePath(b.config, r)+".sanitize", err)
 	}

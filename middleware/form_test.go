@@ -106,6 +106,9 @@ func TestFormIsGivenBack(t *testing.T) {
 	}{
 		"whole":          {strings.NewReader(formOf("name=a\r\n\r\nx", file, file)), nil, ""},
 		"no files taken": {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Route.Upload = nil }, "upload_rejected"},
+		"a charset":      {strings.NewReader(formOf(file, "name=a\r\nContent-Type: text/plain; charset=utf-7\r\n\r\n+ADw-")), nil, "media_type_unsupported"},
+		"of the form":    {strings.NewReader(formOf(file)), middlewaretest.Header("Content-Type", formType+"; charset=utf-16"), "media_type_unsupported"},
+		"controls":       {strings.NewReader(formOf("name=a\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n\x9b")), nil, "body_malformed"},
 		"too many":       {strings.NewReader(formOf(file, file, file, file)), func(x *middleware.Exchange) { x.Route.Upload.Files = 2 }, "upload_rejected"},
 		"too large":      {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Route.Upload.FileBytes = 1 << 20 }, "body_too_large"},
 		"large text":     {strings.NewReader(formOf("name=a\r\n\r\n" + big)), nil, "body_too_large"},
@@ -147,6 +150,62 @@ func TestFormIsGivenBack(t *testing.T) {
 				t.Error("memory is still taken")
 			}
 		})
+	}
+}
+
+// A body is held in one way at a time: whole, or as a form.
+func TestBodyAndForm(t *testing.T) {
+	x := formExchange(t, strings.NewReader(formOf("name=a\r\n\r\none")))
+	if b, err := x.Body("test"); err != nil || !strings.Contains(string(b), "one") {
+		t.Fatalf("%q %v", b, err)
+	}
+	f, err := x.Form("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := x.Body("test"); err != nil || !strings.Contains(string(b), "--gatehouse-") {
+		t.Errorf("the body is %q beside the form, %v", b, err)
+	}
+	f.Parts[0].Text = []byte("two")
+	if err := x.SetForm(f); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := x.Body("test"); err != nil || !strings.Contains(string(b), "two") {
+		t.Errorf("the body is %q behind the form, %v", b, err)
+	}
+	x.SetBody([]byte(formOf("name=a\r\n\r\nthree")))
+	x.Request.Header.Set("Content-Type", formType)
+	if f, err := x.Form("test"); err != nil || string(f.Parts[0].Text) != "three" {
+		t.Errorf("%v %v", f, err)
+	}
+	x.Release()
+	if !x.Memory.Take(64 << 20) {
+		t.Error("memory is still taken")
+	}
+}
+
+// Of a body of unknown length only reading tells whether it is there.
+func TestNoForm(t *testing.T) {
+	x := formExchange(t, io.MultiReader())
+	if f, err := x.Form("test"); f != nil || err != nil || x.HasBody() || x.Request.ContentLength != 0 {
+		t.Errorf("%v %v, length %d", f, err, x.Request.ContentLength)
+	}
+	x = formExchange(t, iotest.ErrReader(io.ErrUnexpectedEOF))
+	if _, err := x.Form("test"); middlewaretest.Code(err) != "body_malformed" {
+		t.Error(err)
+	}
+}
+
+// What is declared in ISO 8859-1 is sent in UTF-8, which all parsers expect.
+func TestTextsAreUTF8(t *testing.T) {
+	const latin = "Content-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+	x := formExchange(t, strings.NewReader(formOf("name=a\r\n"+latin+"Ad\xe9", "name=b\r\n"+latin+"AT&T", "name=c\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nAdé")))
+	if _, err := x.Form("test"); err != nil {
+		t.Fatal(err)
+	}
+	want := "a||text/plain; charset=utf-8|Adé,b||text/plain; charset=utf-8|AT&T,c||text/plain; charset=utf-8|Adé"
+	if got := strings.Join(sent(t, x), ","); got != want {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -46,7 +46,6 @@ const name = "sanitize"
 type Stage struct {
 	rules   *rules
 	types   []string
-	files   bool
 	cleaner *cleaner
 }
 
@@ -56,9 +55,9 @@ type Stage struct {
 // The default media types are those that the stage looks into. A type beyond
 // them that a route names (application/pdf) passes unread, with a note, but
 // for text/plain, which is one text with the pointer of the whole document.
-// With hasUpload, files in multipart bodies are left to the upload stage;
-// without it, a request with a file is refused with 422 upload_rejected.
-func New(c *config.Sanitize, hasUpload bool) (middleware.Stage, error) {
+// Files in multipart bodies are left to the upload stage; where a route has
+// none, a request with a file is refused with 422 upload_rejected.
+func New(c *config.Sanitize) (middleware.Stage, error) {
 	if c == nil {
 		return nil, nil
 	}
@@ -70,7 +69,7 @@ func New(c *config.Sanitize, hasUpload bool) (middleware.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Stage{rules: r, types: types, files: hasUpload, cleaner: newCleaner()}, nil
+	return &Stage{rules: r, types: types, cleaner: newCleaner()}, nil
 }
 
 // Name is sanitize.
@@ -87,7 +86,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return next(x)
 	}
 	// Of a body without a length only reading tells whether it is there.
-	if x.Request.ContentLength <= 0 {
+	if x.Request.ContentLength <= 0 && !x.IsForm() {
 		if body, err := x.Body(name); err != nil {
 			return nil, err
 		} else if len(body) == 0 {
@@ -100,6 +99,12 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	}
 	if !m.allowed(s.types) {
 		return nil, middleware.Refuse(name, middleware.MediaTypeUnsupported, "this media type is not accepted here")
+	}
+	if m.name == "multipart/form-data" {
+		if err := s.cleanForm(x); err != nil {
+			return nil, err
+		}
+		return next(x)
 	}
 	body, err := x.Body(name)
 	if err != nil {
@@ -118,9 +123,7 @@ func (s *Stage) clean(x *middleware.Exchange, m media, body []byte) error {
 	if !read {
 		x.Note("sanitize_unread", m.name)
 	}
-	for _, key := range slices.Sorted(maps.Keys(j.found)) {
-		x.Note(key, j.found[key])
-	}
+	j.report(x)
 	if err != nil {
 		return refusal(err)
 	}
@@ -128,6 +131,13 @@ func (s *Stage) clean(x *middleware.Exchange, m media, body []byte) error {
 		x.SetBody(out)
 	}
 	return nil
+}
+
+// report notes what was found.
+func (j *judge) report(x *middleware.Exchange) {
+	for _, key := range slices.Sorted(maps.Keys(j.found)) {
+		x.Note(key, j.found[key])
+	}
 }
 
 // rewrite gives the body as it is to be sent on, and whether its type is one
@@ -138,8 +148,6 @@ func (s *Stage) rewrite(m media, body []byte, v visitor) (out []byte, read bool,
 		out, err = rewriteJSON(body, nil, v)
 	case m.name == "application/x-www-form-urlencoded":
 		out, err = rewriteForm(body, v)
-	case m.name == "multipart/form-data":
-		out, err = rewriteMultipart(body, m.boundary, s.files, v)
 	case m.name == "text/plain":
 		out, err = rewriteText(body, nil, v)
 	default:
@@ -154,8 +162,6 @@ func refusal(err error) error {
 	switch {
 	case errors.As(err, &no):
 		return middleware.Refuse(name, middleware.InputRejected, no.message)
-	case errors.Is(err, errFile):
-		return middleware.Refuse(name, middleware.UploadRejected, errFile.Error())
 	case errors.Is(err, errUnsupported):
 		return middleware.Refuse(name, middleware.MediaTypeUnsupported, "a part of the body has a type or charset that is not accepted here")
 	}
