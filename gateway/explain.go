@@ -123,7 +123,7 @@ func (p *Plan) decide(e *Explanation, x *middleware.Exchange, claims map[string]
 		}
 		x.Subject, e.Subject = s, s
 	}
-	stage := authz.New(route.Policy, p.decider, p.config.Policies.Headers)
+	stage := authz.New(route.Policy, p.decider, p.config.Policies.Headers, nil)
 	if stage == nil {
 		return nil
 	}
