@@ -62,6 +62,9 @@ func TestCompletion(t *testing.T) {
 	fields := map[string]SanitizeField{
 		"/bio":             {HTML: "ugc", SQLInjection: "off"},
 		"/people/*/a.b~1c": {HTML: "reject", SQLInjection: "reject"},
+		"query:q":          {HTML: "report", SQLInjection: "off"},
+		"query:page":       {HTML: "off", SQLInjection: "reject"},
+		"header:x-note":    {HTML: "reject", SQLInjection: "report"},
 	}
 	if diff := cmp.Diff(fields, first.Sanitize.Fields); diff != "" {
 		t.Error(diff)
