@@ -72,9 +72,13 @@ func NewDoor(identity, set, shown []string) *Door {
 // could be read nevertheless; the headers are clean all the same.
 func (d *Door) Read(r *http.Request) (Head, error) {
 	hosts := r.Header["Host"]
+	repeated, blanks := d.strip.clean(r.Header)
 	var err error
-	if d.strip.clean(r.Header) || len(hosts) > 1 {
+	if repeated || len(hosts) > 1 { // hardly ever
 		err = checkOnce(r.Header, hosts, d.once)
+	}
+	if err == nil && blanks {
+		err = errPadded
 	}
 	if err == nil {
 		err = checkShown(r.Header, d.shown)

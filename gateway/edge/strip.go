@@ -67,8 +67,9 @@ func file(lists *[256][]string, name string) {
 // twins with a hyphen. Some do so with any character that is neither letter nor
 // digit, so X.User-Id goes where X-User-Id does.
 //
-// It reports whether anything that is left stands more than once.
-func (s *strip) clean(h http.Header) (repeated bool) {
+// It reports whether anything that is left stands more than once, and whether a
+// value has blanks around it.
+func (s *strip) clean(h http.Header) (repeated, blanks bool) {
 	for _, list := range h["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
 			if name = textproto.TrimString(name); name != "" {
@@ -80,11 +81,14 @@ func (s *strip) clean(h http.Header) (repeated bool) {
 	for name, values := range h {
 		if s.removes(name) {
 			delete(h, name)
-		} else if len(values) > 1 {
-			repeated = true
+			continue
+		}
+		repeated = repeated || len(values) > 1
+		for _, v := range values {
+			blanks = blanks || padded(v)
 		}
 	}
-	return repeated
+	return repeated, blanks
 }
 
 func (s *strip) removes(name string) bool {
