@@ -16,16 +16,19 @@ type strip struct {
 	judged          map[string]bool // names that pass, but not in a second spelling
 }
 
-// forwarding are the headers by which proxies tell of clients, paths, methods
-// and protocols; an upstream behind the gateway believes them.
+// forwarding are the headers by which proxies tell of clients, their users and
+// certificates (RFC 9440), paths, methods and protocols; an upstream behind the
+// gateway believes them. Proxy is HTTP_PROXY to programs behind CGI, which then
+// send what they ask others through it.
 func forwarding() []string {
 	return []string{
 		"Forwarded", "X-Forwarded-*", "X-Original-*", "X-Envoy-*",
-		"X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Cluster-Client-Ip",
-		"Fastly-Client-Ip", "Fly-Client-Ip", "X-Originating-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Azure-Clientip", "X-Azure-Socketip",
+		"X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "X-Cluster-Client-Ip",
+		"Fastly-Client-Ip", "Fly-Client-Ip", "X-Originating-Ip", "X-Azure-Clientip", "X-Azure-Socketip", "Wl-Proxy-*", "X-Proxyuser-Ip",
+		"Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email", "X-Remote-*", "Client-Cert", "Client-Cert-Chain", "X-Client-Cert", "Ssl-Client-*", "X-Ssl-*",
 		"X-Rewrite-Url", "X-Host", "X-Scheme", "X-Url-Scheme", "Front-End-Https",
 		"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Request-Id",
-		"Host", "Upgrade", "Http2-Settings", "Proxy-Authorization", "Proxy-Connection",
+		"Host", "Upgrade", "Http2-Settings", "Proxy", "Proxy-Authorization", "Proxy-Connection",
 	}
 }
 
