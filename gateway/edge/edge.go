@@ -66,6 +66,9 @@ func NewDoor(identity, set, shown []string) *Door {
 	return d
 }
 
+// Removes reports whether a header of that name never gets in, whoever sends it.
+func (d *Door) Removes(name string) bool { return d.strip.removes(name) }
+
 // Read reads the head of a request as net/http hands it over, and takes out of
 // its headers what clients may not send. Whoever needs X-Forwarded-For has read
 // it before. Where there is an error, it is an [*Error], and the Head holds what
