@@ -55,7 +55,7 @@ tls-check: build
 	out=$$(mktemp -d); \
 	bin/gatehouse demo --address 127.0.0.1:$(TLS_PORT) --admin 127.0.0.1:0 >$$out/demo 2>&1 & demo=$$!; \
 	trap 'kill $$demo; wait $$demo; rm -rf $$out' EXIT; \
-	for i in 1 2 3 4 5 6 7 8 9 10; do grep -q '^Gatehouse is ready' $$out/demo && break; sleep 1; done; \
+	for i in 1 2 3 4 5 6 7 8 9 10; do grep -qs '^Gatehouse is ready' $$out/demo && break; sleep 1; done; \
 	kill -0 $$demo || { cat $$out/demo; exit 1; }; \
 	$$testssl --quiet --color 0 --warnings batch --ip one -p -s -f -P -S -h -U --csvfile $$out/findings.csv localhost:$(TLS_PORT) >$$out/log; \
 	grep -q ' Done ' $$out/log || { cat $$out/log; exit 1; }; \

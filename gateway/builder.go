@@ -82,6 +82,7 @@ func (b *builder) build() {
 	p.httpsPort = redirectPort(b.config)
 	p.bare = b.observed(b.bare())
 	b.checkRedirects()
+	b.checkCSRF()
 	for _, r := range b.config.Routes {
 		b.checkHosts(r)
 		p.pipelines = append(p.pipelines, b.pipeline(r))

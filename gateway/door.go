@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -108,6 +109,18 @@ func (b *builder) checkHosts(r *config.Route) {
 			b.mistakes = append(b.mistakes, b.config.Mistake(at, "%q: %v", host, err))
 		case canonical != host:
 			b.mistakes = append(b.mistakes, b.config.Mistake(at, "%q must be written as %q", host, canonical))
+		}
+	}
+}
+
+// checkCSRF reports a header that pages are to repeat a value in and that is
+// taken away at the door: nobody could ever make a change by cookie.
+func (b *builder) checkCSRF() {
+	name := b.config.CSRF.Header
+	for _, r := range b.config.Routes {
+		if r.Authn != nil && r.Authn.Cookie != "" && r.CSRF.Mode != "off" && b.plan.door.Removes(name) {
+			b.mistake("csrf.header", fmt.Errorf("%q is removed from requests, as what proxies or policies set; write it like X-CSRF-Token", name))
+			return
 		}
 	}
 }

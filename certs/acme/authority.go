@@ -16,6 +16,7 @@ import (
 const (
 	maxAnswer = 1 << 20
 	maxError  = 8 << 10
+	maxHeader = 64 << 10
 )
 
 // httpClient has bounds for everything, and follows nobody elsewhere. secure
@@ -33,6 +34,8 @@ func httpClient(t *tls.Config, secure bool) *http.Client {
 			ResponseHeaderTimeout: 30 * time.Second,
 			IdleConnTimeout:       30 * time.Second,
 			ForceAttemptHTTP2:     true,
+
+			MaxResponseHeaderBytes: maxHeader,
 		}},
 	}
 }
@@ -56,7 +59,7 @@ func (w *wary) RoundTrip(r *http.Request) (*http.Response, error) {
 	if res.StatusCode >= http.StatusMultipleChoices {
 		limit = maxError
 	}
-	res.Body = &boundedBody{ReadCloser: res.Body, left: limit}
+	res.Body = &boundedBody{ReadCloser: res.Body, left: limit, status: res.StatusCode}
 	return res, nil
 }
 
@@ -65,16 +68,19 @@ var errTooLong = errors.New("the authority answers more than is read of an answe
 // boundedBody fails where a body goes on beyond its bound.
 type boundedBody struct {
 	io.ReadCloser
-	left int64 // may be read yet; below 0: more was
+	left   int64 // may be read yet; below 0: more was
+	status int   // of the answer, for the error
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, errTooLong
+		return 0, b.tooLong()
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left+1)])
 	if b.left -= int64(n); b.left < 0 {
-		return n - 1, errTooLong
+		return n - 1, b.tooLong()
 	}
 	return n, err
 }
+
+func (b *boundedBody) tooLong() error { return fmt.Errorf("%w (HTTP %d)", errTooLong, b.status) }

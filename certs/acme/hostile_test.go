@@ -2,6 +2,7 @@ package acme
 
 import (
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,7 +76,7 @@ func TestEndlessAnswers(t *testing.T) {
 			sent <- n
 		})
 		text := failure(t, m)
-		if len(text) > 1000 || !strings.Contains(text, errTooLong.Error()) {
+		if len(text) > 1000 || !strings.Contains(text, fmt.Sprintf("%v (HTTP %d)", errTooLong, status)) {
 			t.Errorf("%d: the error has %d bytes: %.300q", status, len(text), text)
 		}
 		if n := <-sent; n == size {
@@ -92,10 +93,14 @@ func TestAnswersWithinBounds(t *testing.T) {
 	if text := failure(t, m); !strings.Contains(text, "closed for repair") {
 		t.Errorf("%q", text)
 	}
+	m = hostile(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Long", strings.Repeat("x", 2*maxHeader)) })
+	if text := failure(t, m); !strings.Contains(text, "headers exceeded") {
+		t.Errorf("%.300q", text)
+	}
 	for size, want := range map[int64]error{0: nil, 99: nil, 100: nil, 101: errTooLong, 5000: errTooLong} {
 		b := &boundedBody{ReadCloser: io.NopCloser(io.LimitReader(zeros{}, size)), left: 100}
 		data, err := io.ReadAll(b)
-		if err != want || int64(len(data)) != min(size, 100) {
+		if !errors.Is(err, want) || int64(len(data)) != min(size, 100) {
 			t.Errorf("%d: %d bytes, %v", size, len(data), err)
 		}
 	}

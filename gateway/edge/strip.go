@@ -16,16 +16,19 @@ type strip struct {
 	judged          map[string]bool // names that pass, but not in a second spelling
 }
 
-// forwarding are the headers by which proxies tell of clients, paths, methods
-// and protocols; an upstream behind the gateway believes them.
+// forwarding are the headers by which proxies tell of clients, their users and
+// certificates (RFC 9440), paths, methods and protocols; an upstream behind the
+// gateway believes them. Proxy is HTTP_PROXY to programs behind CGI, which then
+// send what they ask others through it.
 func forwarding() []string {
 	return []string{
 		"Forwarded", "X-Forwarded-*", "X-Original-*", "X-Envoy-*",
-		"X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Cluster-Client-Ip",
-		"Fastly-Client-Ip", "Fly-Client-Ip", "X-Originating-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Azure-Clientip", "X-Azure-Socketip",
+		"X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "X-Cluster-Client-Ip",
+		"Fastly-Client-Ip", "Fly-Client-Ip", "X-Originating-Ip", "X-Azure-Clientip", "X-Azure-Socketip", "Wl-Proxy-*", "X-Proxyuser-Ip",
+		"Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email", "X-Remote-*", "Client-Cert", "Client-Cert-Chain", "X-Client-Cert", "Ssl-Client-*", "X-Ssl-*",
 		"X-Rewrite-Url", "X-Host", "X-Scheme", "X-Url-Scheme", "Front-End-Https",
 		"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Request-Id",
-		"Host", "Upgrade", "Http2-Settings", "Proxy-Authorization", "Proxy-Connection",
+		"Host", "Upgrade", "Http2-Settings", "Proxy", "Proxy-Authorization", "Proxy-Connection",
 	}
 }
 
@@ -67,8 +70,9 @@ func file(lists *[256][]string, name string) {
 // twins with a hyphen. Some do so with any character that is neither letter nor
 // digit, so X.User-Id goes where X-User-Id does.
 //
-// It reports whether anything that is left stands more than once.
-func (s *strip) clean(h http.Header) (repeated bool) {
+// It reports whether anything that is left stands more than once, and whether a
+// value has blanks around it.
+func (s *strip) clean(h http.Header) (repeated, blanks bool) {
 	for _, list := range h["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
 			if name = textproto.TrimString(name); name != "" {
@@ -80,11 +84,14 @@ func (s *strip) clean(h http.Header) (repeated bool) {
 	for name, values := range h {
 		if s.removes(name) {
 			delete(h, name)
-		} else if len(values) > 1 {
-			repeated = true
+			continue
+		}
+		repeated = repeated || len(values) > 1
+		for _, v := range values {
+			blanks = blanks || padded(v)
 		}
 	}
-	return repeated
+	return repeated, blanks
 }
 
 func (s *strip) removes(name string) bool {

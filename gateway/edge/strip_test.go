@@ -16,6 +16,8 @@ func TestStrip(t *testing.T) {
 		"X-Client-IP": false, "True-Client-IP": false, "CF-Connecting-IP": false, "X-Original-URL": false, "X-Rewrite-URL": false,
 		"X-HTTP-Method-Override": false, "X-HTTP-Method": false, "X-Method-Override": false, "X-Request-ID": false,
 		"Upgrade": false, "HTTP2-Settings": false, "Proxy-Authorization": false, "Proxy-Connection": false,
+		"Proxy": false, "Client-Cert": false, "Client-Cert-Chain": false, "X-Ssl-Client-S-Dn": false, "Ssl-Client-Verify": false, "Wl-Proxy-Client-Ip": false,
+		"Cf-Connecting-Ipv6": false, "Remote-User": false, "X-Remote-Group": false, "Remote": true, "Client": true, "X.Remote-User": false,
 		"X.User.Id": false, "X+Role": false, "X.Clearance": false, "Cf.Connecting-Ip": false, "X-Original-Method": false,
 		"X.Purpose": false, "X-Purpose": true, "Content.Type": false, "Content.Length": false, "X.Roles": true, "X.Amz.Meta": true,
 		"Authorization": true, "Cookie": true, "Accept": true, "Content-Type": true, "Traceparent": true, "X-Forward": true,
