@@ -6,14 +6,10 @@ import (
 )
 
 // embedded looks for what has no place in a picture, whatever its format: a page,
-// a script for a server or a browser, an archive, a document. Such files are
-// pictures to who checks them and something else to who is led to open them
+// a script for a server or a browser, an archive. Such files are pictures to who checks them and something else to who is led to open them
 // otherwise. What is looked for is long, or stands in places where chance does
 // not put it: compressed data holds any two or three bytes.
 func embedded(v *view) (reason string) {
-	if bytes.Contains(v.head[:min(len(v.head), 1024)], []byte("%PDF-")) {
-		return "it is a document too"
-	}
 	script := scriptHead(v.head)
 	if script && v.head[6] == '=' {
 		return "it is a script too"

@@ -158,7 +158,7 @@ func (s *textScanner) text(c byte) bool {
 		s.valued = true
 		attr := string(bytes.TrimRight(s.word, " "))
 		s.word = s.word[:0]
-		return strings.HasPrefix(attr, " on") && len(attr) > 4 || s.short && len(attr) > 3
+		return s.short && len(attr) > 3 || handler(attr)
 	case c == '/' || c == '"' || c == '\'':
 		s.word = append(s.word[:0], ' ')
 	case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f':
@@ -174,6 +174,16 @@ func (s *textScanner) text(c byte) bool {
 		s.word = append(s.word, c|0x20)
 	}
 	return false
+}
+
+// handler reports whether an attribute, after a space, is an event handler, of
+// which browsers add more. Words of prose that begin alike are none.
+func handler(attr string) bool {
+	switch attr {
+	case " on", " one", " once", " only", " onto":
+		return false
+	}
+	return strings.HasPrefix(attr, " on")
 }
 
 // element reports whether a name between < and c begins markup. One letter is a
