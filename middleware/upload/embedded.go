@@ -74,22 +74,39 @@ func page(rest []byte) bool {
 			return false
 		}
 		rest = rest[i+1:]
-		if len(rest) == 0 || !strings.ContainsRune("sShHiIbB!?%", rune(rest[0])) {
-			continue
-		}
-		head := strings.ToLower(string(rest[:min(len(rest), 10)]))
-		for _, word := range []string{"script", "html", "svg", "iframe", "body"} {
-			if after, ok := strings.CutPrefix(head, word); ok && after != "" && strings.ContainsRune(" \t\r\n/>", rune(after[0])) {
-				return true
-			}
-		}
-		for _, word := range []string{"?php", "!doctype", "%@", "?=", "!entity"} {
-			// Two or three odd bytes come up by chance in compressed data.
-			if strings.HasPrefix(head, word) && (len(word) > 3 || printable(rest[:min(len(rest), 16)])) {
-				return true
-			}
+		if len(rest) > 0 && begins(rest) {
+			return true
 		}
 	}
+}
+
+// begins reports whether what follows a < is an element that makes a page, or
+// an instruction.
+func begins(rest []byte) bool {
+	is := func(word string) bool {
+		return len(rest) >= len(word) && strings.EqualFold(string(rest[:len(word)]), word)
+	}
+	named := func(word string) bool {
+		return len(rest) > len(word) && strings.IndexByte(" \t\r\n/>", rest[len(word)]) >= 0 && is(word)
+	}
+	switch rest[0] | 0x20 {
+	case 's':
+		return named("script") || named("svg")
+	case 'h':
+		return named("html")
+	case 'i':
+		return named("iframe")
+	case 'b':
+		return named("body")
+	case '!':
+		return is("!doctype") || is("!entity")
+	case '?':
+		// Two or three odd bytes come up by chance in compressed data.
+		return is("?php") || is("?=") && printable(rest[:min(len(rest), 16)])
+	case '%':
+		return is("%@") && printable(rest[:min(len(rest), 16)])
+	}
+	return false
 }
 
 func printable(b []byte) bool {

@@ -23,15 +23,18 @@ type walker struct {
 	frames int
 	area   int64
 	broken bool
+	few    [16]byte
 }
 
 func newWalker(v *view) *walker {
 	return &walker{Reader: bufio.NewReaderSize(v.reader(), windowSize), v: v}
 }
 
-// take gives the next n bytes; zeros where the file ends before.
+// take gives the next n bytes, of few, until the next are taken; zeros where the
+// file ends before.
 func (w *walker) take(n int) []byte {
-	b := make([]byte, n)
+	b := w.few[:n]
+	clear(b)
 	if _, err := io.ReadFull(w, b); err != nil {
 		w.broken = true
 	}
@@ -39,7 +42,11 @@ func (w *walker) take(n int) []byte {
 }
 
 func (w *walker) skip(n int64) {
-	if got, err := io.CopyN(io.Discard, w.Reader, n); err != nil || got != n {
+	if n < 0 || n > w.v.size {
+		w.broken = true
+		return
+	}
+	if _, err := w.Discard(int(n)); err != nil {
 		w.broken = true
 	}
 }

@@ -29,7 +29,10 @@ func checkPDF(v *view) string {
 	if !bytes.HasPrefix(v.head, []byte("%PDF-")) {
 		return "it does not start as a PDF does"
 	}
-	s := &pdfScanner{v: v, inflate: flate.NewReader(bytes.NewReader(nil)), room: mostObjects, fuel: mostPacked*v.size + windowSize}
+	s := &pdfScanner{
+		v: v, packed: bufio.NewReaderSize(nil, 4<<10), inflate: flate.NewReader(bytes.NewReader(nil)), buf: make([]byte, 16<<10),
+		room: mostObjects, fuel: mostPacked*v.size + windowSize,
+	}
 	v.windows(0, func(piece []byte) bool {
 		for _, c := range piece {
 			s.next(c)
@@ -63,7 +66,9 @@ type pdfScanner struct {
 
 	ended, trailing bool
 
+	packed  *bufio.Reader
 	inflate io.ReadCloser
+	buf     []byte
 	room    int64 // for what is unpacked
 	fuel    int64 // for what is read for that
 }
@@ -75,7 +80,7 @@ func (s *pdfScanner) next(c byte) {
 	s.at++
 	if s.inName {
 		if !delimits(c) {
-			if len(s.name) < 3*maxPDFName {
+			if len(s.name) <= 3*maxPDFName {
 				s.name = append(s.name, c)
 			}
 			return
@@ -91,19 +96,19 @@ func (s *pdfScanner) next(c byte) {
 		return
 	case space(c):
 		return
+	case s.pending != "":
+		s.decide(c)
 	}
-	s.decide(c)
 	if s.waiting {
 		s.waiting = false
 		s.stream()
 	}
+	s.trailing = s.ended
 	switch {
 	case c == 'm' && s.last<<16 == 0x73747265616d0000 && byte(s.last>>48) != 'd': // stream, and not endstream
 		s.waiting = !s.inner
 	case c == 'F' && s.last<<24 == 0x2525454f46000000: // %%EOF
 		s.ended, s.trailing = true, false
-	default:
-		s.trailing = s.ended
 	}
 }
 
@@ -111,10 +116,19 @@ func space(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
 }
 
-func delimits(c byte) bool { return space(c) || strings.IndexByte("()<>[]{}/%", c) >= 0 }
+func delimits(c byte) bool {
+	switch c {
+	case '(', ')', '<', '>', '[', ']', '{', '}', '/', '%':
+		return true
+	}
+	return space(c)
+}
 
 // named takes a name that is whole.
 func (s *pdfScanner) named() {
+	if len(s.name) == 0 || len(s.name) > 3*maxPDFName {
+		return
+	}
 	switch name := pdfName(s.name); name {
 	case "JavaScript", "Launch", "RichMedia", "ImportData", "SubmitForm", "GoToE":
 		s.v.act(name)
@@ -196,12 +210,11 @@ func (s *pdfScanner) unpack(at int64) bool {
 	if _, err := s.v.ReadAt(head[:], at); err != nil || head[0]&0xf != 8 || (int(head[0])<<8|int(head[1]))%31 != 0 || head[1]&0x20 != 0 {
 		return false
 	}
-	src := &metered{r: io.NewSectionReader(s.v, at+2, s.v.size-at-2), fuel: &s.fuel}
-	if err := s.inflate.(flate.Resetter).Reset(bufio.NewReaderSize(src, 4<<10), nil); err != nil {
+	s.packed.Reset(&metered{r: io.NewSectionReader(s.v, at+2, s.v.size-at-2), fuel: &s.fuel})
+	if err := s.inflate.(flate.Resetter).Reset(s.packed, nil); err != nil {
 		return false
 	}
-	inside := &pdfScanner{v: s.v, inner: true}
-	buf := make([]byte, 16<<10)
+	inside, buf := &pdfScanner{v: s.v, inner: true}, s.buf
 	for first := true; ; {
 		n, err := s.inflate.Read(buf)
 		for _, c := range buf[:n] {

@@ -14,7 +14,7 @@ func walkWebP(w *walker) string {
 	}
 	for left >= 8 {
 		head := w.take(8)
-		size := int64(binary.LittleEndian.Uint32(head[4:]))
+		kind, size := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
 		padded := size + size&1
 		if left -= 8 + padded; left < -1 || w.broken { // the last byte to fill up may be missing
 			return notPic
@@ -23,12 +23,14 @@ func walkWebP(w *walker) string {
 		if w.broken {
 			return notPic
 		}
-		width, height := sizeWebP(string(head[:4]), b)
+		width, height := sizeWebP(kind, b)
 		if width > 0 && w.frame(width, height) {
 			return large
 		}
-		w.skip(min(padded, size+max(left, 0)+1) - int64(len(b)))
-		if w.broken && left > 0 {
+		if left < 0 {
+			padded = size
+		}
+		if w.skip(padded - int64(len(b))); w.broken {
 			return notPic
 		}
 	}

@@ -90,7 +90,7 @@ func (s *textScanner) scan(piece []byte) string {
 			s.formula = s.formula || s.cell && (c == '=' || c == '@')
 			s.cell = s.cell && (c == '"' || c == ' ') || c == '\n' || c == '\r' || c == ',' || c == ';' || c == '\t'
 		}
-		if s.markup(c) {
+		if (s.state != inText || s.open || c == '<') && s.markup(c) {
 			return "it holds markup"
 		}
 	}
