@@ -8,10 +8,9 @@ import (
 	"testing"
 )
 
-// heavy are files of a few megabytes, and what a hostile one of their kind costs
+// heavy are files of about n bytes, and what a hostile one of their kind costs
 // most with.
-func heavy(t testing.TB) map[string][]byte {
-	const n = 4 << 20
+func heavy(t testing.TB, n int) map[string][]byte {
 	chunks := make([][]byte, n/12)
 	for i := range chunks {
 		chunks[i] = chunk("tEXt", nil)
@@ -48,14 +47,14 @@ func heavy(t testing.TB) map[string][]byte {
 		"entries.zip":     tiny(t, maxEntries),
 		"late.docx":       docx(t, entry{"word/media/a.png", noise(n)}),
 		"noise.doc":       ole(noise(n/2), "WordDocument"),
-		"names.svg":       []byte(`<svg xmlns="http://www.w3.org/2000/svg">` + strings.Repeat(`<g style="fill:url(#a)"/>`, 80_000) + `</svg>`),
+		"names.svg":       []byte(`<svg xmlns="http://www.w3.org/2000/svg">` + strings.Repeat(`<g style="fill:url(#a)"/>`, n/60) + `</svg>`),
 	}
 }
 
 // BenchmarkKinds prints how fast files of each kind are judged, in bytes of the
 // file.
 func BenchmarkKinds(b *testing.B) {
-	files := heavy(b)
+	files := heavy(b, 4<<20)
 	for _, name := range slices.Sorted(func(yield func(string) bool) {
 		for n := range files {
 			if !yield(n) {
@@ -95,7 +94,7 @@ func (c *counted) ReadAt(p []byte, off int64) (int, error) {
 // TestHostileFilesCostNoMore holds what is read of a file to a few times its
 // size, whatever it says, and what is held to windows.
 func TestHostileFilesCostNoMore(t *testing.T) {
-	for name, data := range heavy(t) {
+	for name, data := range heavy(t, 1<<19) {
 		r, err := newRule([]string{name[strings.LastIndex(name, ".")+1:]})
 		if err != nil {
 			t.Fatal(err)
