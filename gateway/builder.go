@@ -311,7 +311,7 @@ func (b *builder) sanitize(r *config.Route) middleware.Stage {
 }
 
 func (b *builder) upload(r *config.Route) middleware.Stage {
-	s, err := upload.New(r.Upload)
+	s, err := upload.New(r.Upload, upload.Scanner(b.config.Scanner))
 	if err != nil {
 		b.mistake(routePath(b.config, r)+".upload.extensions", err)
 	}

@@ -14,11 +14,11 @@
 // The form is forwarded as it was read here. Multipart bodies that parsers
 // disagree about are refused, and so is every other multipart type: files in it
 // could not be found. Bodies of other types pass; where they are not wanted, the
-// media types of sanitize say so. Viruses are not looked for.
+// media types of sanitize say so. Viruses are looked for by a scanner, where a
+// route says so.
 package upload
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -42,11 +42,13 @@ type Stage struct {
 	extensions []string
 	fileBytes  config.Size
 	files      int
+	scan       Scan // nil where files are not scanned
 }
 
 // New makes the stage, or nil where c is. An extension whose content cannot be
-// recognized is an error: accepting it would mean to believe its name.
-func New(c *config.Upload) (middleware.Stage, error) {
+// recognized is an error: accepting it would mean to believe its name. Files
+// that pass the checks are shown to scan, where the route says so.
+func New(c *config.Upload, scan Scan) (middleware.Stage, error) {
 	if c == nil {
 		return nil, nil
 	}
@@ -59,6 +61,12 @@ func New(c *config.Upload) (middleware.Stage, error) {
 	}
 	if s.files == 0 {
 		s.files = defaultFiles
+	}
+	if c.Scan {
+		if scan == nil {
+			return nil, errors.New("upload: there is no scanner")
+		}
+		s.scan = scan
 	}
 	for _, ext := range c.Extensions {
 		ext = strings.ToLower(strings.TrimPrefix(ext, "."))
@@ -92,7 +100,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if f == nil {
 		return next(x)
 	}
-	if err := s.check(x.Request.Context(), f); err != nil {
+	if err := s.check(x, f); err != nil {
 		return nil, err
 	}
 	return next(x)
@@ -100,20 +108,23 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 
 // check judges every file of a form. How many they may be and how large, the
 // form was told while it was read.
-func (s *Stage) check(ctx context.Context, f *middleware.Form) error {
+func (s *Stage) check(x *middleware.Exchange, f *middleware.Form) error {
 	count := 0
 	for _, p := range f.Parts {
 		if p.File == nil || !p.File.Chosen() {
 			continue
 		}
 		count++
-		v := newView(ctx, p.File.Blob, p.File.Blob.Size())
+		v := newView(x.Request.Context(), p.File.Blob, p.File.Blob.Size())
 		found, reason := s.judge(p.File.Name, p.Type, v)
 		if v.err != nil {
 			return middleware.Refuse(name, middleware.InternalError, "a file could not be read").With(v.err)
 		}
 		if reason != "" {
 			return middleware.Refuse(name, middleware.UploadRejected, place(count, p.Name)+" is not accepted: "+reason)
+		}
+		if err := s.scanned(x, p.File.Blob, place(count, p.Name)); err != nil {
+			return err
 		}
 		p.File.Detected = found
 	}

@@ -24,7 +24,7 @@ func stage(t testing.TB, c config.Upload) middleware.Stage {
 	if c.Extensions == nil {
 		c.Extensions = []string{"pdf", ".PNG", "jpg", "jpeg", "gif", "docx", "xlsx", "odt", "txt", "csv", "json", "zip", "rtf"}
 	}
-	s, err := New(&c)
+	s, err := New(&c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,11 +321,11 @@ func TestFieldIsNamedOnlyIfPlain(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	if s, err := New(nil); s != nil || err != nil {
+	if s, err := New(nil, nil); s != nil || err != nil {
 		t.Errorf("not configured: %v, %v", s, err)
 	}
 	for _, extensions := range [][]string{nil, {"pdf", "qqq"}, {"docm"}, {""}} {
-		if s, err := New(&config.Upload{Extensions: extensions}); err == nil {
+		if s, err := New(&config.Upload{Extensions: extensions}, nil); err == nil {
 			t.Errorf("%q: %v", extensions, s)
 		}
 	}
