@@ -13,10 +13,24 @@ func (k *checker) sanitize(s *Sanitize, path string) {
 		return
 	}
 	for _, pointer := range slices.Sorted(maps.Keys(s.Fields)) {
-		if why := wrongPointer(pointer); why != "" {
-			k.mistake(join(join(path, "fields"), pointer), "%q %s", pointer, why)
+		at := join(join(path, "fields"), pointer)
+		where, name, outside := strings.Cut(pointer, ":")
+		if !outside || where != "query" && where != "header" {
+			if why := wrongPointer(pointer); why != "" {
+				k.mistake(at, "%q %s", pointer, why)
+			}
+			continue
+		}
+		if name == "" || where == "header" && !isToken(name) {
+			k.mistake(at, "%q does not name one; write it like query:q or header:x-note", pointer)
+		}
+		if html := s.Fields[pointer].HTML; html == "strip" || html == "formatting" || html == "ugc" {
+			k.mistake(join(at, "html"), "nothing is taken out of a query or a header; html is off, report or reject here")
 		}
 	}
+	headers := join(path, "headers")
+	k.headerNames(headers, s.Headers, false)
+	k.unique(headers, s.Headers)
 	types := join(path, "media_types")
 	k.unique(types, s.MediaTypes)
 	for i, t := range s.MediaTypes {

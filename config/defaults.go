@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func defaults(t reflect.Type) reflect.Value {
 		Authn{ForwardToken: true},
 		CORS{Methods: []string{"GET", "HEAD", "POST"}, MaxAge: Duration(10 * time.Minute)},
 		Sanitize{
-			HTML: "strip", SQLInjection: "report",
+			HTML: "strip", SQLInjection: "report", Query: "off",
 			MediaTypes: []string{
 				"application/json", "application/*+json",
 				"application/x-www-form-urlencoded", "multipart/form-data",
@@ -73,7 +74,7 @@ func defaults(t reflect.Type) reflect.Value {
 func defaultRoute() Route {
 	return Route{
 		CSRF:   CSRF{Mode: "auto"},
-		Policy: Policy{Masks: "optional", Rows: "optional"},
+		Policy: Policy{Masks: "optional", Rows: "optional", Placeholders: "reject"},
 		Mask: Mask{
 			Buffer: "stream", Max: 8 << 20, Unclassified: "off",
 			OracleParameters: []string{
@@ -106,10 +107,22 @@ func complete(c *Config) {
 			continue
 		}
 		for path, f := range r.Sanitize.Fields {
-			fill(&f, SanitizeField{HTML: r.Sanitize.HTML, SQLInjection: r.Sanitize.SQLInjection})
+			fill(&f, SanitizeField{HTML: htmlOf(r.Sanitize, path), SQLInjection: r.Sanitize.SQLInjection})
 			r.Sanitize.Fields[path] = f
 		}
 	}
+}
+
+// htmlOf gives what happens to markup at a path that does not say it: where
+// nothing is changed, what would be is refused.
+func htmlOf(s *Sanitize, path string) string {
+	switch {
+	case strings.HasPrefix(path, "query:"):
+		return s.Query
+	case strings.HasPrefix(path, "header:") && s.HTML != "off" && s.HTML != "report":
+		return "reject"
+	}
+	return s.HTML
 }
 
 // fill gives the fields of v that say nothing their value from other.

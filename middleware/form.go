@@ -19,6 +19,23 @@ import (
 // the stages judged.
 type Form struct {
 	Parts []*FormPart
+
+	removed []*FormPart
+}
+
+// Remove takes the parts out of the form for which gone is true. What they take
+// of memory and disk is given back with the rest. [Exchange.SetForm] makes it
+// count.
+func (f *Form) Remove(gone func(*FormPart) bool) {
+	var kept []*FormPart
+	for _, p := range f.Parts {
+		if gone(p) {
+			f.removed = append(f.removed, p)
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	f.Parts = kept
 }
 
 // FormPart is one part of a form.
@@ -251,11 +268,11 @@ func malformedForm(stage string, err error) *Refusal {
 }
 
 func (f *Form) close(memory *Budget) {
-	for _, p := range f.Parts {
+	for _, p := range append(f.Parts, f.removed...) {
 		memory.Give(p.taken)
 		if p.File != nil {
 			p.File.Blob.Close()
 		}
 	}
-	f.Parts = nil
+	f.Parts, f.removed = nil, nil
 }

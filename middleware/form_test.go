@@ -273,3 +273,29 @@ func TestFieldsTakeWhatIsTheirs(t *testing.T) {
 		}
 	}
 }
+
+// TestRemovedParts: what is taken out of a form is not sent, and what it took is
+// given back all the same.
+func TestRemovedParts(t *testing.T) {
+	body := "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"b\"; filename=\"b.txt\"\r\n\r\n2\r\n--b--\r\n"
+	x := middlewaretest.Exchange(t, "POST", "https://h/", strings.NewReader(body),
+		middlewaretest.Header("Content-Type", "multipart/form-data; boundary=b"),
+		func(x *middleware.Exchange) { x.Route.Upload = &config.Upload{}; x.Memory = middleware.NewBudget(1 << 20) })
+	f, err := x.Form("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Remove(func(p *middleware.FormPart) bool { return p.Name == "b" })
+	if err := x.SetForm(f); err != nil {
+		t.Fatal(err)
+	}
+	sent, err := io.ReadAll(x.Request.Body)
+	if err != nil || !strings.Contains(string(sent), `name="a"`) || strings.Contains(string(sent), "b.txt") || x.Request.ContentLength != int64(len(sent)) {
+		t.Errorf("sent %q, %v", sent, err)
+	}
+	x.Release()
+	if !x.Memory.Take(1 << 20) {
+		t.Error("memory is missing")
+	}
+}

@@ -17,29 +17,28 @@ func rewriteForm(src []byte, v visitor) ([]byte, error) {
 		if n := bytes.IndexByte(src[at:], '&'); n >= 0 {
 			end = at + n
 		}
-		rawName, rawValue, has := bytes.Cut(src[at:end], []byte("="))
-		name, err := unescape(rawName)
+		raw, value, err := formPair(src[at:end])
 		if err != nil {
 			return nil, err
 		}
-		p := pointer{member(name)}
+		at = end + 1
+		p := pointer{{name: value.name, index: -1}}
 		if err := v.name(p); err != nil {
 			return nil, err
 		}
-		value, err := unescape(rawValue)
+		if v.pass(p, value.text, bytes.IndexByte(value.text, '<') >= 0) {
+			continue
+		}
+		text := string(value.text)
+		changed, err := v.text(p, text)
 		if err != nil {
 			return nil, err
 		}
-		changed, err := v.text(p, value)
-		if err != nil {
-			return nil, err
-		}
-		if has && changed != value {
-			out = append(out, src[kept:end-len(rawValue)]...)
+		if changed != text {
+			out = append(out, src[kept:end-len(raw)]...)
 			out = append(out, url.QueryEscape(changed)...)
 			kept = end
 		}
-		at = end + 1
 	}
 	if kept == 0 {
 		return src, nil
@@ -47,32 +46,42 @@ func rewriteForm(src []byte, v visitor) ([]byte, error) {
 	return append(out, src[kept:]...), nil
 }
 
-// unescape decodes one name or value. Broken escapes and what is not UTF-8
-// are read differently by different programs, and so by none here.
-func unescape(raw []byte) (string, error) {
-	if !bytes.ContainsAny(raw, "%+") {
-		if !utf8.Valid(raw) {
-			return "", malformed("the form is not UTF-8")
-		}
-		return string(raw), nil
+// pair is a name and a value, decoded.
+type pair struct{ name, text []byte }
+
+// formPair decodes one pair; raw is its value as it came.
+func formPair(src []byte) (raw []byte, p pair, err error) {
+	name, raw, _ := bytes.Cut(src, []byte("="))
+	if p.name, err = unescape(name); err == nil {
+		p.text, err = unescape(raw)
 	}
-	out := make([]byte, 0, len(raw))
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '+':
-			out = append(out, ' ')
-		case '%':
-			if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
-				return "", malformed("an escape of the form is not well-formed")
+	return raw, p, err
+}
+
+// unescape decodes one name or value. Broken escapes and what is not UTF-8
+// are read differently by different programs, and so by none here. What has no
+// escapes comes back as it is, not copied.
+func unescape(raw []byte) ([]byte, error) {
+	out := raw
+	if bytes.ContainsAny(raw, "%+") {
+		out = make([]byte, 0, len(raw))
+		for i := 0; i < len(raw); i++ {
+			switch raw[i] {
+			case '+':
+				out = append(out, ' ')
+			case '%':
+				if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
+					return nil, malformed("an escape of the form is not well-formed")
+				}
+				out = append(out, byte(unhex(raw[i+1])<<4|unhex(raw[i+2])))
+				i += 2
+			default:
+				out = append(out, raw[i])
 			}
-			out = append(out, byte(unhex(raw[i+1])<<4|unhex(raw[i+2])))
-			i += 2
-		default:
-			out = append(out, raw[i])
 		}
 	}
 	if !utf8.Valid(out) {
-		return "", malformed("the form is not UTF-8")
+		return nil, malformed("the form is not UTF-8")
 	}
-	return string(out), nil
+	return out, nil
 }

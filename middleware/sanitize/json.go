@@ -1,5 +1,7 @@
 package sanitize
 
+import "bytes"
+
 // maxDepth is how deep arrays and objects may nest.
 const maxDepth = 128
 
@@ -13,7 +15,12 @@ const maxDepth = 128
 // decoded, texts are valid UTF-8 without lone surrogates, there is no byte
 // order mark and nothing behind the value.
 func rewriteJSON(src []byte, at pointer, v visitor) ([]byte, error) {
-	d := &document{src: src, at: at, v: v}
+	return new(document).rewrite(src, at, v)
+}
+
+// rewrite is rewriteJSON in a document that may have been used before.
+func (d *document) rewrite(src []byte, at pointer, v visitor) ([]byte, error) {
+	*d = document{src: src, at: append(d.at[:0], at...), v: v}
 	d.space()
 	if err := d.value(0); err != nil {
 		return nil, err
@@ -90,10 +97,11 @@ func (d *document) value(depth int) error {
 // text shows a text to the visitor and takes what comes back.
 func (d *document) text() error {
 	start := d.pos
-	s, err := d.quoted()
-	if err != nil {
+	raw, angle, err := d.quoted()
+	if err != nil || d.v.pass(d.at, raw, angle) {
 		return err
 	}
+	s := string(raw)
 	changed, err := d.v.text(d.at, s)
 	if err != nil || changed == s {
 		return err
@@ -128,7 +136,7 @@ func (d *document) array(depth int) error {
 }
 
 func (d *document) object(depth int) error {
-	d.at = append(d.at, member(""))
+	d.at = append(d.at, segment{index: -1})
 	defer func() { d.at = d.at[:len(d.at)-1] }()
 	d.space()
 	if d.peek() == '}' {
@@ -141,7 +149,7 @@ func (d *document) object(depth int) error {
 		if d.peek() != '"' {
 			return d.fault("the name of a member is expected")
 		}
-		name, err := d.quoted()
+		name, angle, err := d.quoted()
 		if err != nil {
 			return err
 		}
@@ -149,8 +157,10 @@ func (d *document) object(depth int) error {
 			return d.fault("the name of a member is repeated")
 		}
 		d.at[len(d.at)-1].name = name
-		if err := d.v.name(d.at); err != nil {
-			return err
+		if angle {
+			if err := d.v.name(d.at); err != nil {
+				return err
+			}
 		}
 		if d.space(); d.peek() != ':' {
 			return d.fault("a colon is expected")
@@ -216,30 +226,34 @@ func (d *document) digits() bool {
 	return d.pos > start
 }
 
-// names are those of one object so far. Few are compared one by one; a map is
-// made where an object has many.
+// names are those of one object so far, decoded. Few are compared one by one; a
+// map is made where an object has many.
 type names struct {
-	few  []string
+	few  [16][]byte
+	n    int
 	many map[string]struct{}
 }
 
-func (n *names) add(name string) bool {
+func (n *names) add(name []byte) bool {
 	if n.many != nil {
-		_, again := n.many[name]
-		n.many[name] = struct{}{}
-		return !again
+		before := len(n.many)
+		n.many[string(name)] = struct{}{}
+		return len(n.many) > before
 	}
-	for _, other := range n.few {
-		if other == name {
+	for _, other := range n.few[:n.n] {
+		if bytes.Equal(other, name) {
 			return false
 		}
 	}
-	n.few = append(n.few, name)
-	if len(n.few) > 16 {
-		n.many = make(map[string]struct{}, 2*len(n.few))
-		for _, s := range n.few {
-			n.many[s] = struct{}{}
-		}
+	if n.n < len(n.few) {
+		n.few[n.n] = name
+		n.n++
+		return true
 	}
+	n.many = make(map[string]struct{}, 4*n.n)
+	for _, other := range n.few {
+		n.many[string(other)] = struct{}{}
+	}
+	n.many[string(name)] = struct{}{}
 	return true
 }

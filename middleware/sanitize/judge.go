@@ -32,9 +32,13 @@ func malformed(format string, args ...any) error {
 
 // A visitor is shown the texts of a body in their decoded form.
 type visitor interface {
+	// pass reports whether the text at p may stay without being shown, which is
+	// a cheap answer. Without angle there is no "<" in it.
+	pass(p pointer, text []byte, angle bool) bool
 	// text gives what is to stand in place of the text at p.
 	text(p pointer, s string) (string, error)
-	// name judges the name of the field at p, which is the end of p.
+	// name judges the name of the field at p, which is the end of p. One without
+	// a "<" need not be shown.
 	name(p pointer) error
 }
 
@@ -43,25 +47,36 @@ type visitor interface {
 type judge struct {
 	rules   *rules
 	cleaner *cleaner
+	words   *sqlWords
+	doc     document // room for one document after the other
 	cleaned int
 	found   map[string][]string // by key of the note
 }
 
+// pass is true of texts that cannot be of interest. Most are not.
+func (j *judge) pass(p pointer, text []byte, angle bool) bool {
+	m := j.rules.of(p)
+	return (!angle || m.html == off) && (m.sql == off || j.words.harmless(text))
+}
+
 // text judges one text and gives what stands in its place.
 func (j *judge) text(p pointer, s string) (string, error) {
-	m := j.rules.of(p)
+	return j.apply(j.rules.of(p), p, s)
+}
+
+func (j *judge) apply(m *modes, p pointer, s string) (string, error) {
 	if m.sql != off {
 		if is, _ := libinjection.IsSQLi(s); is {
+			j.note("sanitize_sql_injection", p)
 			if m.sql == reject {
 				return "", &refused{"the field " + p.String() + " looks like an SQL injection"}
 			}
-			j.note("sanitize_sql_injection", p)
 		}
 	}
 	if m.html == off || !hasMarkup(s) {
 		return s, nil
 	}
-	if mode := m.html; !m.set && (mode == strip || mode == ugc) && secret(p) {
+	if mode := m.html; !m.set && mode != reject && secret(p) {
 		return j.markup(report, p, s)
 	}
 	return j.markup(m.html, p, s)
@@ -74,7 +89,7 @@ func secret(p pointer) bool {
 	if len(p) == 0 {
 		return false
 	}
-	folded := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(p[len(p)-1].name))
+	folded := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(string(p[len(p)-1].name)))
 	for _, word := range []string{"password", "passwd", "passphrase"} {
 		if strings.Contains(folded, word) {
 			return true
@@ -89,14 +104,14 @@ func (j *judge) markup(mode string, p pointer, s string) (string, error) {
 	case report:
 		j.note("sanitize_report", p)
 		return s, nil
-	case ugc:
-		clean = j.cleaner.subset
+	case ugc, formatting:
+		clean = func(s string) string { return j.cleaner.subset(mode, s) }
 	case strip:
 	default:
-		return "", &refused{"the field " + p.String() + " holds markup"}
+		return "", j.refuse(p, "the field "+p.String()+" holds markup")
 	}
 	if j.cleaned += len(s); j.cleaned > maxMarkup {
-		return "", &refused{"the field " + p.String() + " holds more markup than can be taken out"}
+		return "", j.refuse(p, "the field "+p.String()+" holds more markup than can be taken out")
 	}
 	out := clean(s)
 	if out != s {
@@ -105,11 +120,18 @@ func (j *judge) markup(mode string, p pointer, s string) (string, error) {
 	return out, nil
 }
 
+// refuse notes that the markup at p is why the request is refused.
+func (j *judge) refuse(p pointer, message string) error {
+	j.note("sanitize_reject", p)
+	return &refused{message}
+}
+
 // name judges the name of a field. A name cannot be changed without changing
 // what the document means, so where a text would be cleaned a name is refused.
 // The message names what is around the field: its own name is the markup.
 func (j *judge) name(p pointer) error {
-	if !hasMarkup(p[len(p)-1].name) {
+	name := p[len(p)-1].name
+	if !hasMarkup(string(name)) {
 		return nil
 	}
 	around := p[:len(p)-1]
@@ -120,7 +142,7 @@ func (j *judge) name(p pointer) error {
 		j.note("sanitize_report", around)
 		return nil
 	}
-	return &refused{"the name of a field in " + around.String() + " holds markup"}
+	return j.refuse(around, "the name of a field in "+around.String()+" holds markup")
 }
 
 func (j *judge) note(key string, p pointer) {

@@ -47,6 +47,9 @@ func readMedia(h http.Header) (media, error) {
 	if len(values) != 1 {
 		return media{}, fmt.Errorf("a body needs exactly one Content-Type")
 	}
+	if isPlainType(values[0]) {
+		return media{name: values[0]}, nil
+	}
 	// Continuations (charset*0=) and the like are decoded by some and not by
 	// others.
 	name, params, err := mime.ParseMediaType(values[0])
@@ -58,6 +61,15 @@ func readMedia(h http.Header) (media, error) {
 	}
 	return media{name: name}, nil
 }
+
+// isPlainType reports whether a Content-Type is a type in lower case and nothing
+// else, as it mostly is. There is nothing to parse in it.
+func isPlainType(s string) bool {
+	kind, sub, ok := strings.Cut(s, "/")
+	return ok && kind != "" && sub != "" && strings.Trim(kind, typeLetters) == "" && strings.Trim(sub, typeLetters) == ""
+}
+
+const typeLetters = "abcdefghijklmnopqrstuvwxyz0123456789+-."
 
 // knownCharset reports whether texts in the charset are read as UTF-8, of
 // which ASCII is a part.
@@ -76,6 +88,9 @@ func isJSON(name string) bool {
 // allowed reports whether the route takes bodies of this type.
 func (m media) allowed(types []string) bool {
 	for _, t := range types {
+		if t == m.name {
+			return true
+		}
 		if ok, _ := path.Match(t, m.name); ok {
 			return true
 		}

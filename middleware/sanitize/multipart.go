@@ -21,7 +21,8 @@ func (s *Stage) cleanForm(x *middleware.Exchange) error {
 	if f == nil {
 		return err
 	}
-	j := &judge{rules: s.rules, cleaner: s.cleaner}
+	j := s.judge()
+	defer s.judges.Put(j)
 	changed, err := rewriteParts(f, j)
 	j.report(x)
 	if err != nil {

@@ -2,63 +2,90 @@ package sanitize
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // quoted reads the string at pos, which is its opening quote, and gives what
-// it means.
-func (d *document) quoted() (string, error) {
+// it means, and whether there is a "<" in it. What it means is a part of the
+// source where nothing in it is escaped.
+func (d *document) quoted() (text []byte, angle bool, err error) {
 	d.pos++
-	start := d.pos
-	n := bytes.IndexByte(d.src[start:], '"')
-	if n < 0 {
-		return "", d.fault("a text does not end")
+	rest := d.src[d.pos:]
+	end, angle, ascii := plain(rest)
+	if end < len(rest) && rest[end] == '"' && (ascii || utf8.Valid(rest[:end])) {
+		d.pos += end + 1
+		return rest[:end], angle, nil
 	}
-	if raw := d.src[start : start+n]; plain(raw) {
-		d.pos = start + n + 1
-		return string(raw), nil
-	}
-	return d.escaped()
+	text, err = d.escaped()
+	return text, bytes.IndexByte(text, '<') >= 0, err
 }
 
-// plain reports whether raw is what it means: no escape, no control, valid.
-func plain(raw []byte) bool {
-	for _, c := range raw {
-		if c == '\\' || c < 0x20 {
-			return false
+const (
+	ones  = 0x0101010101010101 // one in every byte
+	highs = 0x8080808080808080 // the high bit of every byte
+)
+
+// plain gives how many bytes at the beginning of b are neither a quote, nor a
+// backslash, nor a control character; whether there may be a "<" among them or
+// right behind them; and whether they are ASCII. It looks at eight bytes at a
+// time: x-ones borrows into the high bit of the lowest byte of x that is zero,
+// and there first.
+func plain(b []byte) (n int, angle, ascii bool) {
+	var beyond, angles uint64
+	for ; len(b)-n >= 8; n += 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		quote, slash, less := w^(ones*'"'), w^(ones*'\\'), w^(ones*'<')
+		angles |= (less - ones) &^ less & highs
+		if stop := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*0x20)&^w) & highs; stop != 0 {
+			first := bits.TrailingZeros64(stop)
+			beyond |= w & highs & (1<<first - 1)
+			return n + first/8, angles != 0, beyond == 0
+		}
+		beyond |= w & highs
+	}
+	for ; n < len(b); n++ {
+		switch c := b[n]; {
+		case c == '"', c == '\\', c < 0x20:
+			return n, angles != 0, beyond == 0
+		case c == '<':
+			angles = highs
+		case c >= 0x80:
+			beyond = highs
 		}
 	}
-	return utf8.Valid(raw)
+	return n, angles != 0, beyond == 0
 }
 
 // escaped reads a string byte by byte, from behind its opening quote.
-func (d *document) escaped() (string, error) {
+func (d *document) escaped() ([]byte, error) {
 	var out []byte
 	for d.pos < len(d.src) {
 		switch c := d.src[d.pos]; {
 		case c == '"':
 			d.pos++
-			return string(out), nil
+			return out, nil
 		case c < 0x20:
-			return "", d.fault("a control character stands in a text")
+			return nil, d.fault("a control character stands in a text")
 		case c == '\\':
 			r, err := d.escape()
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			out = utf8.AppendRune(out, r)
 		default:
 			r, size := utf8.DecodeRune(d.src[d.pos:])
 			if r == utf8.RuneError && size == 1 {
-				return "", d.fault("a text is not UTF-8")
+				return nil, d.fault("a text is not UTF-8")
 			}
 			out = append(out, d.src[d.pos:d.pos+size]...)
 			d.pos += size
 		}
 	}
-	return "", d.fault("a text does not end")
+	return nil, d.fault("a text does not end")
 }
 
 // escape reads one escape, and both halves of a surrogate pair.

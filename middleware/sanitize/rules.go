@@ -17,6 +17,8 @@ const (
 	strip  = "strip"
 	reject = "reject"
 	ugc    = "ugc"
+
+	formatting = "formatting"
 )
 
 // modes are what happens to the texts of one field. They are set where an
@@ -29,9 +31,12 @@ type modes struct {
 // rules say which modes a field has. Entries are held as a tree of the parts
 // of their pointers, so that a lookup costs the depth of the field.
 type rules struct {
-	base   modes
-	fields *node
-	count  int // of entries
+	base    modes
+	fields  *node
+	count   int              // of entries
+	query   modes            // of values in the query
+	named   map[string]modes // query:NAME and header:name
+	headers []string         // that are judged, as header:name
 }
 
 type node struct {
@@ -46,7 +51,13 @@ func newRules(c *config.Sanitize) (*rules, error) {
 		return nil, fmt.Errorf("sanitize: %w", err)
 	}
 	r := &rules{base: base, count: len(c.Fields)}
+	if err := r.outside(c); err != nil {
+		return nil, fmt.Errorf("sanitize: %w", err)
+	}
 	for _, pointer := range slices.Sorted(maps.Keys(c.Fields)) {
+		if isOutside(pointer) {
+			continue
+		}
 		m, err := base.with(c.Fields[pointer].HTML, c.Fields[pointer].SQLInjection)
 		if err == nil {
 			err = r.add(pointer, m)
@@ -66,8 +77,8 @@ func (m modes) with(html, sql string) (modes, error) {
 	if sql != "" {
 		m.sql = sql
 	}
-	if !slices.Contains([]string{off, report, strip, reject, ugc}, m.html) {
-		return m, fmt.Errorf("html is %q, which is none of off, report, strip, reject, ugc", m.html)
+	if !slices.Contains([]string{off, report, strip, reject, formatting, ugc}, m.html) {
+		return m, fmt.Errorf("html is %q, which is none of off, report, strip, reject, formatting, ugc", m.html)
 	}
 	if !slices.Contains([]string{off, report, reject}, m.sql) {
 		return m, fmt.Errorf("sql_injection is %q, which is none of off, report, reject", m.sql)
@@ -110,11 +121,13 @@ func (n *node) child(part string) *node {
 
 // of gives the modes of the field at p. Where several entries fit, the one
 // that names the earlier part wins over the one that has * there.
-func (r *rules) of(p pointer) modes {
-	if m := r.fields.find(p); m != nil {
-		return *m
+func (r *rules) of(p pointer) *modes {
+	if r.fields != nil {
+		if m := r.fields.find(p); m != nil {
+			return m
+		}
 	}
-	return r.base
+	return &r.base
 }
 
 func (n *node) find(p pointer) *modes {
@@ -125,7 +138,13 @@ func (n *node) find(p pointer) *modes {
 		return n.modes
 	}
 	if len(n.byName) > 0 {
-		if m := n.byName[p[0].text()].find(p[1:]); m != nil {
+		var m *modes
+		if s := p[0]; s.index < 0 {
+			m = n.byName[string(s.name)].find(p[1:])
+		} else {
+			m = n.byName[s.text()].find(p[1:])
+		}
+		if m != nil {
 			return m
 		}
 	}
@@ -136,20 +155,21 @@ func (n *node) find(p pointer) *modes {
 type pointer []segment
 
 // segment is the name of a member or, where index is not negative, the place
-// of an element.
+// of an element. One outside of the body is the whole of its pointer.
 type segment struct {
-	name  string
-	index int
+	name    []byte
+	index   int
+	outside bool
 }
 
 func (s segment) text() string {
 	if s.index >= 0 {
 		return strconv.Itoa(s.index)
 	}
-	return s.name
+	return string(s.name)
 }
 
-func member(name string) segment { return segment{name: name, index: -1} }
+func member(name string) segment { return segment{name: []byte(name), index: -1} }
 func element(i int) segment      { return segment{index: i} }
 
 // longest pointer that is shown; names in it are the client's.
@@ -164,13 +184,23 @@ func (p pointer) String() string {
 	}
 	var b strings.Builder
 	for _, s := range p {
+		if s.outside {
+			return cut(s.text())
+		}
 		b.WriteByte('/')
 		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(s.text()))
 		if b.Len() > maxPointer {
-			return strings.ToValidUTF8(b.String()[:maxPointer], "") + "…"
+			break
 		}
 	}
-	return b.String()
+	return cut(b.String())
+}
+
+func cut(s string) string {
+	if len(s) <= maxPointer {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxPointer], "") + "…"
 }
 
 // parsePointer reads RFC 6901: "" is the whole document.

@@ -1,5 +1,6 @@
 // Package sanitize looks for markup and SQL injections in what clients send:
-// JSON texts, form fields and the text parts of multipart.
+// JSON texts, form fields, the text parts of multipart and, where a route asks
+// for it, the query and headers.
 //
 // The idea is to leave alone what is text. People are called O'Brien, firms
 // AT&T, and "5 < 6" is arithmetic; a filter that escapes or drops such
@@ -14,7 +15,8 @@
 //   - strip: the markup is taken out, and what is left is plain text that can
 //     not turn into markup again;
 //   - reject: the request is refused with 422;
-//   - ugc: a safe subset of HTML stays, and the field is HTML from then on.
+//   - formatting, ugc: a safe subset of HTML stays, and the field is HTML from
+//     then on.
 //
 // It also is the place where a body must be readable in exactly one way, since
 // whoever reads it differently sees another text: the media type, the charset
@@ -24,7 +26,7 @@
 // Passwords are never changed: a field named as one is noted where it would be
 // stripped, unless an entry of its own says otherwise.
 //
-// Names of fields cannot be cleaned; with markup in them, strip and ugc refuse.
+// Names of fields cannot be cleaned; with markup in them, all modes that clean refuse.
 // Escapes are not followed further than the media type says: &lt;b&gt; is text.
 package sanitize
 
@@ -35,6 +37,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -47,6 +50,8 @@ type Stage struct {
 	rules   *rules
 	types   []string
 	cleaner *cleaner
+	words   *sqlWords
+	judges  sync.Pool // of *judge
 }
 
 // New makes the stage, or nil where c is. The errors are about modes, pointers
@@ -69,7 +74,7 @@ func New(c *config.Sanitize) (middleware.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Stage{rules: r, types: types, cleaner: newCleaner()}, nil
+	return &Stage{rules: r, types: types, cleaner: newCleaner(), words: newSQLWords()}, nil
 }
 
 // Name is sanitize.
@@ -77,11 +82,18 @@ func (s *Stage) Name() string { return name }
 
 // Describe says the modes.
 func (s *Stage) Describe() string {
-	return fmt.Sprintf("html %s, sql_injection %s, %d fields", s.rules.base.html, s.rules.base.sql, s.rules.count)
+	text := fmt.Sprintf("html %s, sql_injection %s, %d fields", s.rules.base.html, s.rules.base.sql, s.rules.count)
+	if s.rules.looksOutside() {
+		text += fmt.Sprintf(", query %s, %d headers", s.rules.query.html, len(s.rules.headers))
+	}
+	return text
 }
 
 // Handle passes the request on with a body that is as the rules want it.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	if err := s.outside(x); err != nil {
+		return nil, err
+	}
 	if !x.HasBody() {
 		return next(x)
 	}
@@ -116,9 +128,22 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	return next(x)
 }
 
+// outside judges what is not in the body, where the route asks for it.
+func (s *Stage) outside(x *middleware.Exchange) error {
+	if !s.rules.looksOutside() {
+		return nil
+	}
+	j := s.judge()
+	defer s.judges.Put(j)
+	err := j.outside(x.Request)
+	j.report(x)
+	return refusal(err)
+}
+
 // clean judges the body, notes what was found and puts in place what changed.
 func (s *Stage) clean(x *middleware.Exchange, m media, body []byte) error {
-	j := &judge{rules: s.rules, cleaner: s.cleaner}
+	j := s.judge()
+	defer s.judges.Put(j)
 	out, read, err := s.rewrite(m, body, j)
 	if !read {
 		x.Note("sanitize_unread", m.name)
@@ -133,19 +158,33 @@ func (s *Stage) clean(x *middleware.Exchange, m media, body []byte) error {
 	return nil
 }
 
-// report notes what was found.
-func (j *judge) report(x *middleware.Exchange) {
-	for _, key := range slices.Sorted(maps.Keys(j.found)) {
-		x.Note(key, j.found[key])
+// judge gives a judge that has seen nothing yet. What it works in is used again.
+func (s *Stage) judge() *judge {
+	j, ok := s.judges.Get().(*judge)
+	if !ok {
+		j = &judge{}
 	}
+	*j = judge{rules: s.rules, cleaner: s.cleaner, words: s.words, doc: document{at: j.doc.at}}
+	return j
+}
+
+// report notes what was found. What the judge has read is let go.
+func (j *judge) report(x *middleware.Exchange) {
+	if len(j.found) > 0 {
+		for _, key := range slices.Sorted(maps.Keys(j.found)) {
+			x.Note(key, j.found[key])
+		}
+	}
+	clear(j.doc.at[:cap(j.doc.at)])
+	j.found, j.doc = nil, document{at: j.doc.at[:0]}
 }
 
 // rewrite gives the body as it is to be sent on, and whether its type is one
 // that is looked into.
-func (s *Stage) rewrite(m media, body []byte, v visitor) (out []byte, read bool, err error) {
+func (s *Stage) rewrite(m media, body []byte, v *judge) (out []byte, read bool, err error) {
 	switch {
 	case isJSON(m.name):
-		out, err = rewriteJSON(body, nil, v)
+		out, err = v.doc.rewrite(body, nil, v)
 	case m.name == "application/x-www-form-urlencoded":
 		out, err = rewriteForm(body, v)
 	case m.name == "text/plain":
@@ -160,6 +199,8 @@ func (s *Stage) rewrite(m media, body []byte, v visitor) (out []byte, read bool,
 func refusal(err error) error {
 	var no *refused
 	switch {
+	case err == nil, errors.As(err, new(*middleware.Refusal)):
+		return err
 	case errors.As(err, &no):
 		return middleware.Refuse(name, middleware.InputRejected, no.message)
 	case errors.Is(err, errUnsupported):

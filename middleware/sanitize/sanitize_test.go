@@ -68,17 +68,17 @@ func TestModes(t *testing.T) {
 		"strip is the default":   {config.Sanitize{}, js, marked, result{Got: `{"bio":"x"}`, Notes: notes("sanitize_strip", "/bio")}},
 		"off":                    {config.Sanitize{HTML: "off"}, js, marked, result{Got: marked}},
 		"report":                 {config.Sanitize{HTML: "report"}, js, marked, result{Got: marked, Notes: notes("sanitize_report", "/bio")}},
-		"reject":                 {config.Sanitize{HTML: "reject"}, js, marked, result{Code: "input_rejected", Detail: "the field /bio holds markup"}},
+		"reject":                 {config.Sanitize{HTML: "reject"}, js, marked, result{Code: "input_rejected", Detail: "the field /bio holds markup", Notes: notes("sanitize_reject", "/bio")}},
 		"ugc":                    {config.Sanitize{HTML: "ugc"}, js, `{"bio":"<b>x</b><script>"}`, result{Got: marked, Notes: notes("sanitize_ugc", "/bio")}},
 		"ugc with nothing to do": {config.Sanitize{HTML: "ugc"}, js, marked, result{Got: marked}},
 		"sql is reported":        {config.Sanitize{}, js, sql, result{Got: sql, Notes: notes("sanitize_sql_injection", "/q")}},
 		"sql off":                {config.Sanitize{SQLInjection: "off"}, js, sql, result{Got: sql}},
-		"sql rejected":           {config.Sanitize{SQLInjection: "reject"}, js, sql, result{Code: "input_rejected", Detail: "the field /q looks like an SQL injection"}},
-		"problem in form":        {config.Sanitize{HTML: "reject"}, "application/x-www-form-urlencoded", "a=1&b=%3Cp%3E", result{Code: "input_rejected", Detail: "the field /b holds markup"}},
+		"sql rejected":           {config.Sanitize{SQLInjection: "reject"}, js, sql, result{Code: "input_rejected", Detail: "the field /q looks like an SQL injection", Notes: notes("sanitize_sql_injection", "/q")}},
+		"problem in form":        {config.Sanitize{HTML: "reject"}, "application/x-www-form-urlencoded", "a=1&b=%3Cp%3E", result{Code: "input_rejected", Detail: "the field /b holds markup", Notes: notes("sanitize_reject", "/b")}},
 		"suffix":                 {config.Sanitize{}, "application/merge-patch+json; charset=UTF-8", marked, result{Got: `{"bio":"x"}`, Notes: notes("sanitize_strip", "/bio")}},
 		"malformed":              {config.Sanitize{}, js, `{"a":NaN}`, result{Code: "body_malformed", Detail: "malformed body: a value is expected at byte 5"}},
 		"malformed though off":   {config.Sanitize{HTML: "off", SQLInjection: "off"}, js, `{"a":1,"a":2}`, result{Code: "body_malformed", Detail: "malformed body: the name of a member is repeated at byte 10"}},
-		"whole document":         {config.Sanitize{HTML: "reject"}, js, `"<b>"`, result{Code: "input_rejected", Detail: "the field / holds markup"}},
+		"whole document":         {config.Sanitize{HTML: "reject"}, js, `"<b>"`, result{Code: "input_rejected", Detail: "the field / holds markup", Notes: notes("sanitize_reject", "/")}},
 		"plain text":             {config.Sanitize{MediaTypes: []string{"text/plain"}}, "text/plain", "<b>x", result{Got: "x", Notes: notes("sanitize_strip", "/")}},
 		"emptied":                {config.Sanitize{MediaTypes: []string{"text/*"}}, "text/plain", "<b>", result{Notes: notes("sanitize_strip", "/")}},
 		"unread":                 {config.Sanitize{MediaTypes: []string{"application/pdf"}}, "application/pdf", "%PDF <b>", result{Got: "%PDF <b>", Notes: []middleware.Note{{Key: "sanitize_unread", Value: "application/pdf"}}}},
@@ -166,13 +166,13 @@ func TestNew(t *testing.T) {
 		t.Errorf("%s: %s", s.Name(), got)
 	}
 	for want, c := range map[string]config.Sanitize{
-		`sanitize: html is "stripp", which is none of off, report, strip, reject, ugc`:                 {HTML: "stripp"},
-		`sanitize: sql_injection is "strip", which is none of off, report, reject`:                     {SQLInjection: "strip"},
-		`sanitize: field "bio": a JSON pointer starts with /`:                                          {Fields: map[string]config.SanitizeField{"bio": {}}},
-		`sanitize: field "/a~b": ~ in a JSON pointer is written ~0`:                                    {Fields: map[string]config.SanitizeField{"/a~b": {}}},
-		`sanitize: field "/a": html is "x", which is none of off, report, strip, reject, ugc`:          {Fields: map[string]config.SanitizeField{"/a": {HTML: "x"}}},
-		`sanitize: "json" is not a media type; write it like application/json or application/*+json`:   {MediaTypes: []string{"json"}},
-		`sanitize: "text/[" is not a media type; write it like application/json or application/*+json`: {MediaTypes: []string{"text/["}},
+		`sanitize: html is "stripp", which is none of off, report, strip, reject, formatting, ugc`:        {HTML: "stripp"},
+		`sanitize: sql_injection is "strip", which is none of off, report, reject`:                        {SQLInjection: "strip"},
+		`sanitize: field "bio": a JSON pointer starts with /`:                                             {Fields: map[string]config.SanitizeField{"bio": {}}},
+		`sanitize: field "/a~b": ~ in a JSON pointer is written ~0`:                                       {Fields: map[string]config.SanitizeField{"/a~b": {}}},
+		`sanitize: field "/a": html is "x", which is none of off, report, strip, reject, formatting, ugc`: {Fields: map[string]config.SanitizeField{"/a": {HTML: "x"}}},
+		`sanitize: "json" is not a media type; write it like application/json or application/*+json`:      {MediaTypes: []string{"json"}},
+		`sanitize: "text/[" is not a media type; write it like application/json or application/*+json`:    {MediaTypes: []string{"text/["}},
 	} {
 		if _, err := sanitize.New(&c); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)

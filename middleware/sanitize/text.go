@@ -59,14 +59,26 @@ func dropControls(s string) string {
 // cleaner takes markup out of texts. Its policies are built once and only read
 // afterwards.
 type cleaner struct {
-	strict, ugc *bluemonday.Policy
+	strict *bluemonday.Policy
+	rich   map[string]*bluemonday.Policy // by mode
 }
 
 func newCleaner() *cleaner {
-	ugc := bluemonday.UGCPolicy()
-	ugc.AllowStandardURLs()
-	ugc.RequireNoFollowOnLinks(true)
-	return &cleaner{strict: bluemonday.StrictPolicy(), ugc: ugc}
+	u := bluemonday.UGCPolicy()
+	u.AllowStandardURLs()
+	u.RequireNoFollowOnLinks(true)
+	return &cleaner{bluemonday.StrictPolicy(), map[string]*bluemonday.Policy{ugc: u, formatting: formattingPolicy()}}
+}
+
+// formattingPolicy keeps how a text looks and nothing that leads anywhere: no
+// links, no images, no attributes at all.
+func formattingPolicy() *bluemonday.Policy {
+	f := bluemonday.NewPolicy()
+	f.AllowElements(
+		"p", "br", "hr", "div", "span", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code",
+		"b", "strong", "i", "em", "u", "s", "del", "ins", "mark", "small", "sub", "sup", "ul", "ol", "li",
+	)
+	return f
 }
 
 // strip gives the text of s without its markup, as plain text. What has no
@@ -91,11 +103,11 @@ func (c *cleaner) strip(s string) string {
 	return escaped
 }
 
-// subset keeps the safe HTML of s that people format text with. The result is
+// subset keeps the HTML of s that a mode of rich text allows. The result is
 // HTML and stays escaped; a text without markup comes back as it is.
-func (c *cleaner) subset(s string) string {
+func (c *cleaner) subset(mode, s string) string {
 	if !hasMarkup(s) {
 		return s
 	}
-	return c.ugc.Sanitize(dropControls(s))
+	return c.rich[mode].Sanitize(dropControls(s))
 }
