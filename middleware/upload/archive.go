@@ -1,11 +1,14 @@
 package upload
 
 import (
-	"archive/zip"
+	"bufio"
 	"bytes"
-	"encoding/binary"
+	"cmp"
+	"compress/flate"
+	"hash/crc32"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -15,189 +18,168 @@ const (
 	maxEntries  = 10_000
 	maxRatio    = 100     // unpacked size over packed size, of the whole
 	alwaysSmall = 1 << 20 // unpacked bytes that need no ratio
-	maxListing  = 1 << 20 // of [Content_Types].xml
-	tail        = 65557   // where the directory of a zip ends: record and comment
-	endOfZip    = "PK\x05\x06"
+	maxPath     = 1024    // of the name of an entry, in bytes
+	maxFolders  = 64      // in the name of an entry
+	maxGap      = 24      // between two entries: what is said behind the data of one
 )
 
-// isArchive reports whether a zip reader finds an archive at the end of data,
-// wherever it begins.
-func isArchive(v *view) bool {
-	if !bytes.Contains(v.tail(tail), []byte(endOfZip)) {
-		return false
-	}
-	_, err := zip.NewReader(v, v.size)
-	return err == nil
+const (
+	notOnlyZip = "it is more than one archive, or not only an archive"
+	badZip     = "its directory cannot be read"
+	badEntry   = "it has an entry that is not what the directory says"
+)
+
+// zipFile is an archive that was judged.
+type zipFile struct {
+	v       *view
+	members []*member
 }
 
-// openZip reads the directory of an archive and judges it. Only the directory
-// is read, never an entry.
-func openZip(v *view) (*zip.Reader, string) {
-	if !bytes.HasPrefix(v.head, []byte("PK\x03\x04")) {
+// openZip reads the directory of an archive and judges it, and with it all that
+// the entries unpack to: what the directory says of sizes is what somebody wrote
+// there.
+//
+// The entries must be all that the file is, from its first byte on, one after
+// the other. Then readers that start at the front find what those do that start
+// at the end, and no data is unpacked twice.
+func openZip(v *view) (*zipFile, string) {
+	if !bytes.HasPrefix(v.head, []byte(sigLocal)) {
 		return nil, "it does not start as an archive does"
 	}
-	z, err := zip.NewReader(v, v.size)
-	if err != nil {
-		return nil, "its directory cannot be read"
+	d, ok := findDirectory(v)
+	if !ok {
+		return nil, badZip
 	}
-	if len(z.File) > maxEntries {
-		return nil, "it has too many entries"
+	members, reason := d.list(v)
+	if reason != "" {
+		return nil, reason
 	}
-	if !whole(z, v) {
-		return nil, "it is more than one archive, or not only an archive"
+	if len(members) == 0 {
+		return nil, badZip
 	}
-	var unpacked uint64
-	names := make(map[string]bool, len(z.File))
-	for _, f := range z.File {
-		if f.Flags&1 != 0 {
-			return nil, "it is encrypted"
+	var unpacked int64
+	names := make(map[string]bool, len(members))
+	for _, m := range members {
+		if reason := m.check(); reason != "" {
+			return nil, reason
 		}
-		if unsafeName(f.Name) {
-			return nil, "it has an entry that leaves its folder"
-		}
-		folded := strings.ToLower(f.Name)
+		folded := strings.ToLower(m.name)
 		if names[folded] {
 			return nil, "it has an entry twice"
 		}
 		names[folded] = true
-		if unpacked += f.UncompressedSize64; unpacked < f.UncompressedSize64 || f.UncompressedSize64 > 1<<62 {
-			return nil, "it unpacks to too much"
+		if unpacked += min(m.unpacked, 1<<50); unpacked > alwaysSmall && unpacked/maxRatio > v.size {
+			return nil, tooMuch
 		}
 	}
-	if unpacked > alwaysSmall && unpacked/maxRatio > uint64(v.size) {
-		return nil, "it unpacks to too much"
-	}
-	return z, ""
-}
-
-// whole reports whether the archive that the directory describes is all of
-// data. A reader that starts at the front must meet the entries that one
-// starting at the end does. The 64-bit form of the record is for archives far
-// larger than a body may be, and is not taken.
-func whole(z *zip.Reader, v *view) bool {
-	const header, record = 30, 22
-	data := v.tail(tail)
-	end := bytes.LastIndex(data, []byte(endOfZip))
-	if end < 0 || len(v.head) < header || len(data) < end+record {
-		return false
-	}
-	field := func(at int) int64 { return int64(binary.LittleEndian.Uint32(data[end+at:])) }
-	size, offset, comment := field(12), field(16), int(binary.LittleEndian.Uint16(data[end+20:]))
-	if offset+size != v.size-int64(len(data)-end) || len(data) != end+record+comment {
-		return false
-	}
-	n, extra := int(binary.LittleEndian.Uint16(v.head[26:])), int(binary.LittleEndian.Uint16(v.head[28:]))
-	if len(v.head) < header+n {
-		return false
-	}
-	for _, f := range z.File {
-		at, err := f.DataOffset()
-		if err == nil && at == int64(header+n+extra) && f.Name == string(v.head[header:header+n]) {
-			return true
+	for _, m := range members {
+		if !m.locate(v) {
+			return nil, badEntry
 		}
 	}
-	return false
+	if !gapless(members, d.at) {
+		return nil, notOnlyZip
+	}
+	return &zipFile{v, members}, unpackAll(v, members)
 }
 
-// unsafeName reports whether an entry could be unpacked elsewhere.
-func unsafeName(s string) bool {
-	if s == "" || s[0] == '/' || strings.ContainsAny(s, "\\:\x00") {
+// check judges what the directory says of an entry.
+func (m *member) check() string {
+	switch {
+	case m.flags&(1|1<<6|1<<13) != 0 || m.method == 99:
+		return "it is encrypted"
+	case leavesFolder(m.name) || m.otherName != "" && leavesFolder(m.otherName) || m.special():
+		return "it has an entry that leaves its folder"
+	case len(m.name) > maxPath || strings.Count(m.name, "/") > maxFolders:
+		return "it has an entry with a path that is too long"
+	case m.method != 0 && m.method != 8:
+		return "it has an entry that is packed in a way that is not known here"
+	case m.method == 0 && m.packed != m.unpacked:
+		return badEntry
+	}
+	return ""
+}
+
+// special is true of links, by which a later entry goes where they lead, and of
+// devices.
+func (m *member) special() bool {
+	kind := m.mode & 0xf000
+	return kind != 0 && kind != 0x8000 && kind != 0x4000
+}
+
+// leavesFolder reports whether an entry could be unpacked elsewhere, or under a
+// name that is not the one shown.
+func leavesFolder(s string) bool {
+	if s == "" || s[0] == '/' || strings.ContainsAny(s, "\\:") || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 }) {
 		return true
 	}
 	for part := range strings.SplitSeq(s, "/") {
-		if part == ".." {
+		if strings.TrimRight(part, " ") == ".." {
 			return true
 		}
 	}
 	return false
 }
 
+// gapless reports whether the entries fill the file up to the directory.
+func gapless(members []*member, directory int64) bool {
+	sorted := slices.Clone(members)
+	slices.SortFunc(sorted, func(a, b *member) int { return cmp.Compare(a.at, b.at) })
+	end := int64(0)
+	for i, m := range sorted {
+		if gap := m.at - end; gap < 0 || gap > maxGap || i == 0 && gap > 0 {
+			return false
+		}
+		if end = m.data + m.packed; m.packed > directory {
+			return false
+		}
+	}
+	return end <= directory && directory-end <= maxGap
+}
+
+// unpackAll reads all entries and holds none. Each must be what the directory
+// says: readers that do not count would unpack more.
+func unpackAll(v *view, members []*member) string {
+	packed := bufio.NewReaderSize(nil, windowSize)
+	inflate := flate.NewReader(packed)
+	buf := make([]byte, windowSize)
+	for _, m := range members {
+		packed.Reset(io.NewSectionReader(v, m.data, m.packed))
+		var src io.Reader = packed
+		if m.method == 8 {
+			_ = inflate.(flate.Resetter).Reset(packed, nil)
+			src = inflate
+		}
+		sum := crc32.NewIEEE()
+		n, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{io.LimitReader(src, m.unpacked+1)}, buf)
+		if err != nil || n != m.unpacked || sum.Sum32() != m.crc {
+			return badEntry
+		}
+	}
+	return ""
+}
+
+// open reads an entry, at most limit bytes of it.
+func (z *zipFile) open(m *member, limit int64) io.Reader {
+	var src io.Reader = bufio.NewReaderSize(io.NewSectionReader(z.v, m.data, m.packed), 4<<10)
+	if m.method == 8 {
+		src = flate.NewReader(src)
+	}
+	return io.LimitReader(src, limit)
+}
+
+// checkZip notes archives in an archive. They are not opened: what unpacks them
+// has to count for itself.
 func checkZip(v *view) string {
-	_, reason := openZip(v)
-	return reason
-}
-
-// checkOffice wants an Office Open XML document with the main part given and
-// without macros. A document with macros differs from one without by its list
-// of types and a binary part, and by nothing that a magic number sees.
-func checkOffice(v *view, main string) string {
 	z, reason := openZip(v)
 	if reason != "" {
 		return reason
 	}
-	var listing, body bool
-	for _, f := range z.File {
-		switch base := strings.ToLower(path.Base(f.Name)); {
-		case base == "vbaproject.bin" || base == "vbadata.xml":
-			return "it holds macros"
-		case f.Name == "[Content_Types].xml":
-			listing = true
-			if reason := checkListing(f); reason != "" {
-				return reason
-			}
-		case f.Name == main:
-			body = true
+	for _, m := range z.members {
+		switch strings.ToLower(path.Ext(m.name)) {
+		case ".zip", ".7z", ".rar", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".jar", ".war", ".iso", ".cab":
+			v.nested = true
 		}
 	}
-	if !listing || !body {
-		return "it lacks the parts of such a document"
-	}
 	return ""
-}
-
-// checkListing looks for the types of macros in the list of types. It is read
-// as bytes; what could hide a word from that is refused.
-func checkListing(f *zip.File) string {
-	b, err := readEntry(f, maxListing)
-	if err != nil {
-		return "its list of types cannot be read"
-	}
-	b = bytes.ToLower(b)
-	if bytes.Contains(b, []byte("macroenabled")) || bytes.Contains(b, []byte("vbaproject")) {
-		return "it holds macros"
-	}
-	if bytes.ContainsAny(b, "&\x00") || bytes.Contains(b, []byte("<!")) {
-		return "its list of types cannot be read"
-	}
-	return ""
-}
-
-// checkOpen wants an OpenDocument file of the media type given and without
-// macros.
-func checkOpen(v *view, mediaType string) string {
-	z, reason := openZip(v)
-	if reason != "" {
-		return reason
-	}
-	var typed, body bool
-	for _, f := range z.File {
-		top, _, inside := strings.Cut(strings.ToLower(f.Name), "/")
-		switch {
-		case inside && (top == "basic" || top == "scripts"):
-			return "it holds macros"
-		case f.Name == "mimetype":
-			b, err := readEntry(f, int64(len(mediaType)))
-			typed = err == nil && string(b) == mediaType
-		case f.Name == "content.xml":
-			body = true
-		}
-	}
-	if !typed || !body {
-		return "it lacks the parts of such a document"
-	}
-	return ""
-}
-
-// readEntry unpacks an entry of at most limit bytes.
-func readEntry(f *zip.File, limit int64) ([]byte, error) {
-	r, err := f.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = r.Close() }()
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		return nil, zip.ErrFormat
-	}
-	return b, err
 }

@@ -15,6 +15,9 @@ type kind struct {
 	declared []string
 	// found are the media types that the content may be recognized as.
 	found []string
+	// text says that content is recognized by being a text of any kind that is
+	// not a program or a page.
+	text bool
 	// check looks closer than a magic number does. It gives "" or a reason.
 	check func(v *view) string
 }
@@ -24,6 +27,7 @@ const (
 	officePrefix = "application/vnd.openxmlformats-officedocument."
 	openPrefix   = "application/vnd.oasis.opendocument."
 	zipType      = "application/zip"
+	oleType      = "application/x-ole-storage"
 )
 
 // kindOf gives the kind of an extension, in lower case and without its dot.
@@ -50,21 +54,25 @@ func kinds() map[string]kind {
 		k.check = check
 		return k
 	}
-	jpeg := with(one("image/jpeg", "image/jpg", "image/pjpeg"), checkJPEG)
+	ole := func(streams ...string) func(*view) string {
+		return func(v *view) string { return checkOLE(v, streams...) }
+	}
+	jpeg := with(one("image/jpeg", "image/jpg", "image/pjpeg"), walked(walkJPEG))
 	tiff := one("image/tiff")
 	all := map[string]kind{
 		"pdf":  with(one("application/pdf", "application/x-pdf"), checkPDF),
-		"png":  with(kind{declared: []string{"image/png", "image/x-png"}, found: []string{"image/png", "image/apng"}}, checkPNG),
+		"png":  with(kind{declared: []string{"image/png", "image/x-png"}, found: []string{"image/png", "image/apng"}}, walked(walkPNG)),
 		"jpg":  jpeg,
 		"jpeg": jpeg,
-		"gif":  with(one("image/gif"), checkGIF),
-		"webp": with(one("image/webp"), checkImage),
-		"avif": with(one("image/avif"), checkImage),
-		"heic": with(kind{declared: []string{"image/heic", "image/heif"}, found: []string{"image/heic", "image/heif"}}, checkImage),
-		"bmp":  with(one("image/bmp", "image/x-bmp", "image/x-ms-bmp"), checkImage),
-		"tif":  with(tiff, checkImage),
-		"tiff": with(tiff, checkImage),
-		"rtf":  one("text/rtf", "application/rtf"),
+		"svg":  {declared: []string{"image/svg+xml", "image/svg"}, found: []string{"image/svg+xml", "text/xml", "text/plain"}, check: checkSVG},
+		"gif":  with(one("image/gif"), walked(walkGIF)),
+		"webp": with(one("image/webp"), walked(walkWebP)),
+		"avif": with(one("image/avif"), checkBoxes),
+		"heic": with(kind{declared: []string{"image/heic", "image/heif"}, found: []string{"image/heic", "image/heif"}}, checkBoxes),
+		"bmp":  with(one("image/bmp", "image/x-bmp", "image/x-ms-bmp"), checkBMP),
+		"tif":  with(tiff, checkTIFF),
+		"tiff": with(tiff, checkTIFF),
+		"rtf":  with(one("text/rtf", "application/rtf"), checkRTF),
 		"zip":  with(one(zipType, "application/x-zip-compressed", "application/x-zip"), checkZip),
 		"gz":   one("application/gzip", "application/x-gzip"),
 		"7z":   one("application/x-7z-compressed"),
@@ -76,9 +84,9 @@ func kinds() map[string]kind {
 		"mp4":  {declared: []string{"video/mp4"}, found: []string{"video/mp4", "video/x-m4v"}},
 		"mov":  one("video/quicktime"),
 		"webm": one("video/webm", "audio/webm"),
-		"doc":  {declared: []string{"application/msword"}, found: []string{"application/msword", "application/x-ole-storage"}},
-		"xls":  {declared: []string{"application/vnd.ms-excel"}, found: []string{"application/vnd.ms-excel", "application/x-ole-storage"}},
-		"ppt":  {declared: []string{"application/vnd.ms-powerpoint"}, found: []string{"application/vnd.ms-powerpoint", "application/x-ole-storage"}},
+		"doc":  {declared: []string{"application/msword"}, found: []string{"application/msword", oleType}, check: ole("WordDocument")},
+		"xls":  {declared: []string{"application/vnd.ms-excel"}, found: []string{"application/vnd.ms-excel", oleType}, check: ole("Workbook", "Book")},
+		"ppt":  {declared: []string{"application/vnd.ms-powerpoint"}, found: []string{"application/vnd.ms-powerpoint", oleType}, check: ole("PowerPoint Document")},
 	}
 	addTexts(all)
 	addOffice(all)
@@ -87,16 +95,18 @@ func kinds() map[string]kind {
 
 // addTexts adds the kinds that are recognized by what they are not.
 func addTexts(all map[string]kind) {
-	plain := []string{
-		"text/plain", "text/csv", "text/tab-separated-values", "text/vcard", "text/calendar", "text/vtt",
-		"application/json", "application/geo+json", "application/x-ndjson", "application/x-subrip",
+	text := func(check func(*view) string, declared ...string) kind {
+		return kind{declared: declared, found: []string{"text/plain"}, text: true, check: check}
 	}
-	all["txt"] = kind{declared: []string{"text/plain"}, found: plain, check: checkText}
-	all["md"] = kind{declared: []string{"text/markdown", "text/x-markdown", "text/plain"}, found: plain, check: checkText}
-	all["log"] = kind{declared: []string{"text/plain", "text/x-log"}, found: plain, check: checkText}
+	all["txt"] = text(checkText, "text/plain")
+	all["md"] = text(checkText, "text/markdown", "text/x-markdown", "text/plain")
+	all["log"] = text(checkText, "text/plain", "text/x-log")
 	// A browser on a machine with a spreadsheet calls CSV what that calls it.
-	all["csv"] = kind{declared: []string{"text/csv", "application/csv", "application/vnd.ms-excel", "text/plain"}, found: plain, check: checkText}
-	all["json"] = kind{declared: []string{"application/json", "text/json"}, found: plain, check: checkJSON}
+	all["csv"] = text(checkTable, "text/csv", "application/csv", "text/x-csv", "application/vnd.ms-excel", "text/plain")
+	all["tsv"] = text(checkTable, "text/tab-separated-values", "text/plain")
+	all["json"] = text(checkJSON, "application/json", "text/json")
+	all["ics"] = text(checkText, "text/calendar")
+	all["vcf"] = text(checkText, "text/vcard", "text/x-vcard", "text/directory")
 }
 
 // addOffice adds documents that are zip archives. Which one an archive is, its
@@ -127,13 +137,28 @@ func (k kind) declares(t string) bool {
 // the kind.
 func (k kind) finds(head []byte) (mediaType string, ok bool) {
 	found := mimetype.Detect(head)
-	if !slices.ContainsFunc(k.found, found.Is) {
+	if !slices.ContainsFunc(k.found, found.Is) && (!k.text || !harmlessText(found)) {
 		return "", false
 	}
 	switch t, _, _ := strings.Cut(found.String(), ";"); t {
-	case zipType, "application/x-ole-storage": // a container; the kind's own check knows of what
+	case zipType, oleType: // a container; the kind's own check knows of what
 		return k.found[0], true
 	default:
 		return t, true
 	}
+}
+
+// harmlessText reports whether a text is none that anything runs or shows as a
+// page.
+func harmlessText(found *mimetype.MIME) bool {
+	for m := found; m != nil; m = m.Parent() {
+		switch t, _, _ := strings.Cut(m.String(), ";"); t {
+		case "text/plain":
+			return true
+		case "text/html", "text/xml", "image/svg+xml", "text/x-php", "text/javascript", "text/x-lua", "text/x-perl",
+			"text/x-python", "text/x-ruby", "text/x-tcl", "text/x-shellscript", "text/rtf":
+			return false
+		}
+	}
+	return false
 }

@@ -1,27 +1,40 @@
-// Package upload checks the files in multipart requests.
+// Package upload checks the files that clients send, in forms and as whole
+// bodies.
 //
 // A file says three times what it is: by the extension of its name, by the
 // media type the client declares, and by its content. Programs behind the
 // gateway believe one of the three each, and an attack is a file that tells
-// them different things. So they must agree: the extension is one the route
-// lists, the declared type is one that files of the extension have (none, or
-// application/octet-stream, declares nothing), and the content is recognized
-// as such a type. Recognizing is more than a magic number where that is easily
-// met: archives are judged by their directory, texts must hold no markup, and
-// pictures nothing behind or inside them that is a page, a program or an
-// archive.
+// them different things. So they must agree: the extension is one that the
+// route or the field lists, the declared type is one that files of the
+// extension have (none, or application/octet-stream, declares nothing), and the
+// content is recognized as such a type. Recognizing is more than a magic number
+// where that is easily met: archives are judged by their directory and by what
+// they unpack to, documents by the parts that they must and must not have,
+// pictures are walked from their header to their end, texts must hold no
+// markup, and none may be something else as well: a page, a program, a script
+// or an archive.
+//
+// What is certainly an attack is refused. What has honest uses too, such as
+// scripts in a PDF, is noted or refused, as the operator chooses. Nothing is
+// repaired: a file arrives byte for byte, or not at all.
 //
 // The form is forwarded as it was read here. Multipart bodies that parsers
 // disagree about are refused, and so is every other multipart type: files in it
-// could not be found. Bodies of other types pass; where they are not wanted, the
-// media types of sanitize say so. Viruses are looked for by a scanner, where a
-// route says so.
+// could not be found. A body that is neither a form nor JSON is one file.
+//
+// Files stay where they were read to, on disk or in memory; every check reads
+// them through a window and in time that grows with their size only. Archives
+// inside of archives are not opened, a deep look into old office files is not
+// taken, and known viruses are the business of a scanner.
 package upload
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -34,50 +47,76 @@ const name = "upload"
 const (
 	defaultFileBytes = 2 << 20
 	defaultFiles     = 10
+	defaultPixels    = 65_000_000
 )
+
+// Scanner looks for known malware in a file. It gives the name of what it found,
+// or "". An error says that the file could not be scanned, and refuses it; one
+// that is a refusal is answered as it is.
+type Scanner func(ctx context.Context, b *middleware.Blob) (found string, err error)
 
 // Stage checks the uploads of one route.
 type Stage struct {
+	config config.Upload
+	route  *rule
+	fields map[string]*rule
+	scan   Scanner
+}
+
+// rule is what one field takes, or the route.
+type rule struct {
 	kinds      map[string]kind
-	extensions []string
-	fileBytes  config.Size
-	files      int
-	scan       Scan // nil where files are not scanned
+	extensions []string // as configured
 }
 
 // New makes the stage, or nil where c is. An extension whose content cannot be
-// recognized is an error: accepting it would mean to believe its name. Files
-// that pass the checks are shown to scan, where the route says so.
-func New(c *config.Upload, scan Scan) (middleware.Stage, error) {
+// recognized is an error: accepting it would mean to believe its name. The
+// scanner is asked last, about files that are accepted otherwise; nil is none.
+func New(c *config.Upload, scan Scanner) (middleware.Stage, error) {
 	if c == nil {
 		return nil, nil
 	}
-	if len(c.Extensions) == 0 {
+	if len(c.Extensions) == 0 && len(c.Fields) == 0 {
 		return nil, errors.New("upload: extensions must list what is accepted")
 	}
-	s := &Stage{kinds: map[string]kind{}, fileBytes: c.FileBytes, files: c.Files}
-	if s.fileBytes == 0 {
-		s.fileBytes = defaultFileBytes
+	if c.Scan && scan == nil {
+		return nil, errors.New("upload: there is no scanner")
 	}
-	if s.files == 0 {
-		s.files = defaultFiles
+	s := &Stage{config: *c, fields: map[string]*rule{}, scan: scan}
+	orElse(&s.config.FileBytes, defaultFileBytes)
+	orElse(&s.config.Files, defaultFiles)
+	orElse(&s.config.Pixels, defaultPixels)
+	var err error
+	if s.route, err = newRule(c.Extensions); err != nil {
+		return nil, err
 	}
-	if c.Scan {
-		if scan == nil {
-			return nil, errors.New("upload: there is no scanner")
+	for _, field := range slices.Sorted(maps.Keys(c.Fields)) {
+		if s.fields[field], err = newRule(c.In(field).Extensions); err != nil {
+			return nil, fmt.Errorf("field %s: %w", field, err)
 		}
-		s.scan = scan
 	}
-	for _, ext := range c.Extensions {
+	return s, nil
+}
+
+func orElse[T comparable](v *T, otherwise T) {
+	var none T
+	if *v == none {
+		*v = otherwise
+	}
+}
+
+func newRule(extensions []string) (*rule, error) {
+	r := &rule{kinds: map[string]kind{}}
+	for _, ext := range extensions {
 		ext = strings.ToLower(strings.TrimPrefix(ext, "."))
 		k, err := kindOf(ext)
 		if err != nil {
 			return nil, err
 		}
-		s.kinds[ext] = k
-		s.extensions = append(s.extensions, ext)
+		r.kinds[ext] = k
+		r.extensions = append(r.extensions, ext)
 	}
-	return s, nil
+	return r, nil
 }
 
 // Name is upload.
@@ -85,85 +124,51 @@ func (s *Stage) Name() string { return name }
 
 // Describe says what is accepted.
 func (s *Stage) Describe() string {
-	return fmt.Sprintf("%s; at most %d files of %s", strings.Join(s.extensions, " "), s.files, s.fileBytes)
+	what := slices.Clone(s.route.extensions)
+	for _, field := range slices.Sorted(maps.Keys(s.fields)) {
+		what = append(what, field+"("+strings.Join(s.fields[field].extensions, " ")+")")
+	}
+	return fmt.Sprintf("%s; at most %d files of %s", strings.Join(what, " "), s.config.Files, s.config.FileBytes)
 }
 
 // Handle passes the request on if its files are what they say.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
-	if !x.IsForm() || !x.HasBody() {
+	if !x.HasBody() {
 		return next(x)
 	}
-	f, err := x.Form(name)
-	if err != nil {
-		return nil, err
+	check := s.checkBody
+	if x.IsForm() {
+		check = s.checkForm
 	}
-	if f == nil {
-		return next(x)
-	}
-	if err := s.check(x, f); err != nil {
+	if err := check(x); err != nil {
 		return nil, err
 	}
 	return next(x)
 }
 
-// check judges every file of a form. How many they may be and how large, the
-// form was told while it was read.
-func (s *Stage) check(x *middleware.Exchange, f *middleware.Form) error {
+// checkForm judges every file of a form. How many they may be and how large,
+// the form was told while it was read.
+func (s *Stage) checkForm(x *middleware.Exchange) error {
+	f, err := x.Form(name)
+	if err != nil || f == nil {
+		return err
+	}
 	count := 0
+	found := findings{}
 	for _, p := range f.Parts {
 		if p.File == nil || !p.File.Chosen() {
 			continue
 		}
 		count++
-		v := newView(x.Request.Context(), p.File.Blob, p.File.Blob.Size())
-		found, reason := s.judge(p.File.Name, p.Type, v)
-		if v.err != nil {
-			return middleware.Refuse(name, middleware.InternalError, "a file could not be read").With(v.err)
+		r, ok := s.fields[p.Name]
+		if !ok {
+			r = s.route
 		}
-		if reason != "" {
-			return middleware.Refuse(name, middleware.UploadRejected, place(count, p.Name)+" is not accepted: "+reason)
+		c := claim{name: p.File.Name, hasName: true, declared: p.Type, place: place(count, p.Name)}
+		if p.File.Detected, err = s.judge(x.Request.Context(), r, c, p.File.Blob, found); err != nil {
+			break
 		}
-		if err := s.scanned(x, p.File.Blob, place(count, p.Name)); err != nil {
-			return err
-		}
-		p.File.Detected = found
 	}
-	return nil
-}
-
-// place names a file by its position and, where that is a plain word, by its
-// field. The name of the file stays out: it may be somebody's.
-func place(n int, field string) string {
-	odd := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-.[]", r)
-	}
-	if field == "" || len(field) > 64 || strings.ContainsFunc(field, odd) {
-		return fmt.Sprintf("file %d", n)
-	}
-	return fmt.Sprintf("file %d (field %s)", n, field)
-}
-
-// judge gives the media type of a file, or the reason why it is not accepted.
-func (s *Stage) judge(fileName, declared string, v *view) (mediaType, reason string) {
-	ext, reason := checkName(fileName)
-	if reason != "" {
-		return "", reason
-	}
-	k, ok := s.kinds[ext]
-	switch {
-	case !ok:
-		return "", "its extension is not one of " + strings.Join(s.extensions, ", ")
-	case v.size == 0:
-		return "", "it is empty"
-	case !k.declares(declared):
-		return "", "its declared type is not one of its extension"
-	}
-	mediaType, ok = k.finds(v.head)
-	if !ok {
-		return "", "its content is not what its extension says"
-	}
-	if k.check != nil {
-		reason = k.check(v)
-	}
-	return mediaType, reason
+	found.note(x)
+	return err
 }

@@ -38,7 +38,7 @@ func send(t testing.TB, s middleware.Stage, mediaType, body string, opts ...func
 	up := middlewaretest.NewUpstream(t, http.StatusOK, "", "")
 	st := s.(*Stage)
 	route := func(x *middleware.Exchange) {
-		x.Route.Upload = &config.Upload{FileBytes: st.fileBytes, Files: st.files}
+		x.Route.Upload = &config.Upload{FileBytes: st.config.FileBytes, Files: st.config.Files}
 	}
 	opts = append([]func(*middleware.Exchange){middlewaretest.Header("Content-Type", mediaType), route}, opts...)
 	var src io.Reader
@@ -110,11 +110,9 @@ func TestAccepted(t *testing.T) {
 func TestRejected(t *testing.T) {
 	s := stage(t, config.Upload{})
 	const (
-		unlike   = "its content is not what its extension says"
 		declared = "its declared type is not one of its extension"
 		unlisted = "its extension is not one of"
 		page     = "it holds a page or a script"
-		macros   = "it holds macros"
 	)
 	macroListing := strings.Replace(listing, "openxmlformats-officedocument.wordprocessingml.document.main", "ms-word.document.macroEnabled.main", 1)
 	main := entry{"word/document.xml", "<w:document/>"}
@@ -135,8 +133,8 @@ func TestRejected(t *testing.T) {
 		"short JPEG":           {file{"a.jpg", "", []byte("\xff\xd8\xff")}, "it is not a whole image"},
 		"cut GIF":              {file{"a.gif", "", []byte("GIF89a")}, "it is not a whole image"},
 		"cut PNG":              {file{"a.png", "", picture(t, "png")[:40]}, "it is not a whole image"},
-		"PNG and page":         {file{"a.png", "", append(picture(t, "png"), "<script>x()</script>"...)}, "something follows the image"},
-		"PNG and archive":      {file{"a.png", "", append(picture(t, "png"), docx(t)...)}, "something follows the image"},
+		"PNG and page":         {file{"a.png", "", append(picture(t, "png"), "<script>x()</script>"...)}, page},
+		"PNG and archive":      {file{"a.png", "", append(picture(t, "png"), docx(t)...)}, "it is an archive too"},
 		"JPEG and archive":     {file{"a.jpg", "", append(picture(t, "jpeg"), docx(t)...)}, "it is an archive too"},
 		"JPEG and PHP":         {file{"a.jpg", "", append(picture(t, "jpeg"), "<?PHP system(1);"...)}, page},
 		"JPEG and short PHP":   {file{"a.jpg", "", append(picture(t, "jpeg"), "<?= system(1) ?>    "...)}, page},
@@ -285,7 +283,7 @@ func TestMediaTypes(t *testing.T) {
 	good := form(file{"a.pdf", "", []byte(pdf)})
 	for media, want := range map[string]string{
 		"application/json":                    "",
-		"":                                    "",
+		"":                                    "upload_rejected", // one file, and no text
 		"multipart/form-data":                 "body_malformed",
 		"multipart/form-data; boundary=other": "body_malformed",
 		"Multipart/Form-Data;boundary=\"b0undary\"":          "",
@@ -369,10 +367,10 @@ func FuzzUpload(f *testing.F) {
 	}
 	s := stage(f, config.Upload{}).(*Stage)
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		if _, reason := s.judge(name, "", viewOf(data)); strings.Contains(reason, "\n") {
+		if _, reason := s.route.judge(claim{name: name, hasName: true}, viewOf(data)); strings.Contains(reason, "\n") {
 			t.Errorf("%q", reason)
 		}
-		if s.kinds["txt"].check(viewOf(data)) == "" && strings.Contains(string(data), "<script") {
+		if s.route.kinds["txt"].check(viewOf(data)) == "" && strings.Contains(string(data), "<script") {
 			t.Errorf("%q passed as text", data)
 		}
 	})

@@ -3,6 +3,8 @@ package upload
 import (
 	"context"
 	"io"
+	"slices"
+	"strings"
 )
 
 // view is what a check sees of a file. Nothing reads a file whole into memory:
@@ -15,7 +17,28 @@ type view struct {
 	size int64
 	head []byte // the first bytes, for what goes by magic numbers
 	err  error  // why the file could not be read
+
+	pixels int64 // the largest picture
+
+	// What was found that the operator decides about.
+	active   []string // kinds of active content
+	trailing bool     // something follows the end
+	nested   bool     // an archive holds archives
+	formula  bool     // a table holds what spreadsheets calculate
 }
+
+// act notes active content, once.
+func (v *view) act(what string) {
+	if !slices.Contains(v.active, what) {
+		v.active = append(v.active, what)
+	}
+}
+
+// actives names the active content.
+func (v *view) actives() string { return strings.Join(v.active, ", ") }
+
+// forget drops what was found, before the file is judged as another kind.
+func (v *view) forget() { v.active, v.trailing, v.nested, v.formula = nil, false, false, false }
 
 const (
 	headSize   = 4 << 10 // what the detection of media types looks at
