@@ -19,6 +19,7 @@ func (k *checker) config() {
 		k.mistake("version", "unknown version %d; the only one is 1", v)
 	}
 	k.limits()
+	k.scanner()
 	k.listeners()
 	k.admin()
 	k.telemetry()

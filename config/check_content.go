@@ -67,6 +67,7 @@ func (k *checker) upload(u *Upload, path string) {
 		k.mistake(at, "extensions is required")
 	}
 	k.extensions(at, u.Extensions)
+	k.scan(u, path)
 	k.bound(join(path, "file_bytes"), "total_bytes", u.FileBytes, u.TotalBytes)
 	for _, name := range slices.Sorted(maps.Keys(u.Fields)) {
 		f, at := u.Fields[name], join(join(path, "fields"), name)

@@ -51,6 +51,8 @@ type Config struct {
 	Limits Limits `yaml:"limits"`
 	// Spool is where uploads are kept while they are judged.
 	Spool Spool `yaml:"spool"`
+	// Scanner looks for viruses in uploads.
+	Scanner Scanner `yaml:"scanner"`
 	// Issuers are the parties whose tokens are accepted, by name.
 	Issuers map[string]*Issuer `yaml:"issuers"`
 	// Upstreams are the backend services, by name.

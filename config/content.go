@@ -76,6 +76,9 @@ type Upload struct {
 	// end: report or reject. Telephones write second pictures and films there.
 	// An archive or a page is always refused. Default: report.
 	Trailing string `yaml:"trailing" oneof:"report reject"`
+	// Scan shows each file to the scanner, when nothing else is wrong with it.
+	// Default: false.
+	Scan bool `yaml:"scan"`
 }
 
 // UploadField sets what one field takes; what it does not say is as in upload.

@@ -22,8 +22,9 @@ func Default() *Config {
 			Upstream: Duration(30 * time.Second),
 			Drain:    Duration(25 * time.Second),
 		},
-		Limits: Limits{HeaderBytes: 32 << 10, HeaderFields: 100, Cookies: 100, Streams: 250, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
-		Spool:  Spool{Bytes: 1 << 30},
+		Limits:  Limits{HeaderBytes: 32 << 10, HeaderFields: 100, Cookies: 100, Streams: 250, BodyBytes: 10 << 20, BodyMemory: 256 << 20},
+		Spool:   Spool{Bytes: 1 << 30},
+		Scanner: Scanner{Timeout: Duration(30 * time.Second), Max: 25 << 20},
 		Policies: Policies{
 			Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on",
 			Memo: PolicyMemo{Entries: 16384, AuditEvery: 1000}, ShadowSample: 0.1,

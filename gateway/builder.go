@@ -314,7 +314,11 @@ func (b *builder) sanitize(r *config.Route) middleware.Stage {
 }
 
 func (b *builder) upload(r *config.Route) middleware.Stage {
-	s, err := upload.New(r.Upload, nil)
+	var scan upload.Scanner
+	if r.Upload != nil && r.Upload.Scan {
+		scan = upload.Clamd(b.config.Scanner)
+	}
+	s, err := upload.New(r.Upload, scan)
 	if err != nil {
 		b.mistake(routePath(b.config, r)+".upload.extensions", err)
 	}

@@ -35,6 +35,7 @@ const (
 	ResponseUnmaskable        Code = "response_unmaskable"
 	PolicyError               Code = "policy_error"
 	Overloaded                Code = "overloaded"
+	ScannerUnavailable        Code = "scanner_unavailable"
 	AuthenticationUnavailable Code = "authentication_unavailable"
 	InternalError             Code = "internal_error"
 )
@@ -77,6 +78,7 @@ func Codes() []CodeInfo {
 		{ResponseUnmaskable, http.StatusBadGateway, "the backend's answer cannot be masked as the policy demands, so it is withheld"},
 		{PolicyError, http.StatusInternalServerError, "the policy could not decide; nothing was sent to the backend"},
 		{Overloaded, http.StatusServiceUnavailable, "the gateway has no room for this request now"},
+		{ScannerUnavailable, http.StatusServiceUnavailable, "the virus scanner gave no answer, so the file may not pass"},
 		{AuthenticationUnavailable, http.StatusServiceUnavailable, "the issuer's keys are not available, so no token can be checked"},
 		{InternalError, http.StatusInternalServerError, "a fault in the gateway itself"},
 	}

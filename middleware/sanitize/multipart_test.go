@@ -35,7 +35,7 @@ func TestMultipart(t *testing.T) {
 		"another charset":    {true, form("name=\"j\"\r\nContent-Type: text/plain; charset=utf-7\r\n\r\nx"), result{Code: "media_type_unsupported", Detail: "a part of the form has a charset that is not accepted"}},
 		"_charset_":          {true, form("name=\"_charset_\"\r\n\r\nutf-7"), result{Code: "media_type_unsupported", Detail: "a part of the body has a type or charset that is not accepted here"}},
 		"not UTF-8":          {true, form(text + "\xff"), result{Code: "body_malformed", Detail: "malformed body: a text is not UTF-8"}},
-		"name with markup":   {true, form("name=\"<b>\"\r\n\r\nx"), result{Code: "input_rejected", Detail: "the name of a field in / holds markup"}},
+		"name with markup":   {true, form("name=\"<b>\"\r\n\r\nx"), result{Code: "input_rejected", Detail: "the name of a field in / holds markup", Notes: notes("sanitize_reject", "/")}},
 		"boundary made anew": {true, form(text + "\r\n-<b></b>-b\r\nContent-Disposition: form-data; name=\"t\"; filename=\"x.php\"\r\n\r\n<?php"), result{Got: form(text + "\n--b\nContent-Disposition: form-data; name=\"t\"; filename=\"x.php\"\n\n"), Notes: notes("sanitize_strip", "/t")}},
 		"ISO 8859-1":         {true, form("name=\"t\"\r\nContent-Type: text/plain; charset=ISO-8859-1\r\n\r\nAd\xe9 <b>x</b>"), result{Got: form("name=\"t\"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nAdé x"), Notes: notes("sanitize_strip", "/t")}},
 		"type of the form":   {true, form("name=\"t\"\r\nContent-Type: multipart/form-data\r\n\r\n<b>x"), result{Got: form(text + "x"), Notes: notes("sanitize_strip", "/t")}},

@@ -79,6 +79,9 @@ func New(c *config.Upload, scan Scanner) (middleware.Stage, error) {
 	if len(c.Extensions) == 0 && len(c.Fields) == 0 {
 		return nil, errors.New("upload: extensions must list what is accepted")
 	}
+	if c.Scan && scan == nil {
+		return nil, errors.New("upload: there is no scanner")
+	}
 	s := &Stage{config: *c, fields: map[string]*rule{}, scan: scan}
 	orElse(&s.config.FileBytes, defaultFileBytes)
 	orElse(&s.config.Files, defaultFiles)
