@@ -15,7 +15,8 @@ import (
 // The others look like data, and are recognized only where the mask that makes
 // them holds: null under null; what partial and generalize would leave as it is.
 // A mask that is applied to its own result changes nothing, so that is the test,
-// and it is exact: nothing else can have come out of the mask. That it did come
+// and it is exact: nothing else can have come out of the mask. White space around
+// a text does not count: editors add it. That it did come
 // out of it is certain for partial ("****6789" is nobody's number). A year, or
 // the multiple of a bucket, may also be what somebody means.
 type Placeholders struct {
@@ -63,6 +64,7 @@ func (p *Placeholders) Root() Place { return p.paths.Root() }
 // Text reports whether the text of a form field is a placeholder. There null is
 // written as nothing, and a number as any text.
 func (p *Placeholders) Text(at Place, text string) bool {
+	text = strings.TrimSpace(text)
 	if p.anywhere(text) {
 		return true
 	}
@@ -93,7 +95,7 @@ func (p *Placeholders) scalar(at Place, raw []byte) bool {
 		if !ok {
 			return false // half a surrogate pair, which no mask has made
 		}
-		if text = string(decoded); p.anywhere(text) {
+		if text = strings.TrimSpace(string(decoded)); p.anywhere(text) {
 			return true
 		}
 	}
