@@ -157,7 +157,10 @@ func TestRemovedParts(t *testing.T) {
 		"--b\r\nContent-Disposition: form-data; name=\"b\"; filename=\"b.txt\"\r\n\r\n2\r\n--b--\r\n"
 	x := middlewaretest.Exchange(t, "POST", "https://h/", strings.NewReader(body),
 		middlewaretest.Header("Content-Type", "multipart/form-data; boundary=b"),
-		func(x *middleware.Exchange) { x.Route.Upload = &config.Upload{}; x.Memory = middleware.NewBudget(1 << 20) })
+		func(x *middleware.Exchange) {
+			x.Route.Upload = &config.Upload{}
+			x.Memory = middleware.NewBudget(1 << 20)
+		})
 	f, err := x.Form("test")
 	if err != nil {
 		t.Fatal(err)

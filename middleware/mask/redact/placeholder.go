@@ -86,10 +86,11 @@ func (p *Placeholders) Text(at Place, text string) bool {
 	return false
 }
 
-// scalar is [Placeholders.Text] for a scalar of a JSON text.
-func (p *Placeholders) scalar(at Place, raw []byte) bool {
+// scalar is [Placeholders.Text] for a scalar of a JSON text. The place is asked
+// for only where it counts: most values are what no mask would leave as it is.
+func (p *Placeholders) scalar(place func() Place, raw []byte) bool {
 	var text string
-	isText := raw[0] == '"'
+	isText, isNull := raw[0] == '"', raw[0] == 'n'
 	if isText {
 		decoded, ok := unquote(nil, raw)
 		if !ok {
@@ -99,15 +100,13 @@ func (p *Placeholders) scalar(at Place, raw []byte) bool {
 			return true
 		}
 	}
+	isNumber := !isText && !isNull && raw[0] != 't' && raw[0] != 'f'
 	for i := range p.rules {
-		if !at.Holds(i) {
-			continue
-		}
-		switch r := &p.rules[i]; {
-		case r.action == Null && raw[0] == 'n',
-			isText && r.keepsText(text),
-			(raw[0] == '-' || raw[0]-'0' <= 9) && r.keepsNumber(string(raw)):
-			return true
+		r := &p.rules[i]
+		if isNull && r.action == Null || isText && r.keepsText(text) || isNumber && r.keepsNumber(string(raw)) {
+			if place().Holds(i) {
+				return true
+			}
 		}
 	}
 	return false
@@ -117,6 +116,9 @@ func (p *Placeholders) scalar(at Place, raw []byte) bool {
 func (r *rule) keepsText(text string) bool {
 	switch r.action {
 	case Partial:
+		if !strings.Contains(text, "***") {
+			return false // a quick no to almost any text
+		}
 		return string(appendPartial(nil, []byte(text), true)) == string(appendQuoted(nil, []byte(text)))
 	case Generalize:
 		return len(text) == 4 && isDate([]byte(text))
