@@ -42,7 +42,10 @@ type Input struct {
 	Context Context `json:"context"`
 	// Body is the whole parsed request body, exactly what is forwarded. It is
 	// there only when the route says `policy: {body: true}` and the request
-	// has one. Numbers are json.Number.
+	// has one. JSON is its value, with numbers as json.Number; a form is an
+	// object of lists of texts; a multipart form is {"parts": [...]}, with
+	// field, type and value of a text, and field, type, name, detected, size
+	// and sha256 of a file.
 	Body any `json:"body,omitempty"`
 }
 

@@ -15,6 +15,16 @@ import (
 // people have a hundred.
 const maxFields = 10_000
 
+// maxTurns is how many dots and brackets the names of all fields may have
+// together: what a name costs is what it has of them.
+const maxTurns = 4 * maxFields
+
+func turns(name string) int { return strings.Count(name, ".") + strings.Count(name, "[") }
+
+func tooManyTurns() error {
+	return middleware.Refuse(stageName, middleware.BodyTooLarge, fmt.Sprintf("the names of the fields have more than %d dots and brackets", maxTurns))
+}
+
 // pair is a field of an application/x-www-form-urlencoded body.
 type pair struct {
 	raw         []byte // as it came
@@ -36,6 +46,7 @@ func readPairs(data []byte, lenient bool) ([]pair, error) {
 		return nil, middleware.Refuse(stageName, middleware.BodyTooLarge, fmt.Sprintf("the form has more than %d fields", maxFields))
 	}
 	var out []pair
+	deep := 0
 	for raw := range bytes.SplitSeq(data, []byte("&")) {
 		pieces := strings.Split(string(raw), ";")
 		p := pair{raw: raw}
@@ -46,6 +57,7 @@ func readPairs(data []byte, lenient bool) ([]pair, error) {
 				return nil, malformedForm(err)
 			}
 			p.others = append(p.others, name)
+			deep += 1 + turns(name)
 		}
 		name, value, _ := strings.Cut(string(raw), "=")
 		var err, verr error
@@ -53,6 +65,9 @@ func readPairs(data []byte, lenient bool) ([]pair, error) {
 		p.value, verr = unescape(value, lenient)
 		if err = errors.Join(err, verr); err != nil {
 			return nil, malformedForm(err)
+		}
+		if deep += turns(p.name); deep > maxTurns {
+			return nil, tooManyTurns()
 		}
 		out = append(out, p)
 	}
@@ -120,7 +135,11 @@ func strictParts(x *middleware.Exchange) (*middleware.Form, error) {
 	if len(f.Parts) > maxFields {
 		return nil, middleware.Refuse(stageName, middleware.BodyTooLarge, fmt.Sprintf("the form has more than %d fields", maxFields))
 	}
+	deep := 0
 	for _, p := range f.Parts {
+		if deep += turns(p.Name); deep > maxTurns {
+			return nil, tooManyTurns()
+		}
 		if p.File != nil {
 			continue
 		}

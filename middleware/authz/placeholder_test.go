@@ -59,6 +59,7 @@ func TestPlaceholders(t *testing.T) {
 		stopped("the constant", jsonType, `{"salary":"***"}`, ": /salary"),
 		stopped("the constant, escaped", jsonType, `{"salary":"\u002a**"}`, ": /salary"),
 		stopped("the constant under another name", jsonType, `{"a":[{"income":"***"}]}`, ": /a/0/income"),
+		stopped("the constant, with what an editor adds", jsonType, `{"salary":" ***\n"}`, ": /salary"),
 		stopped("the constant alone", jsonType, `"***"`, "the whole body"),
 		same("emphasis", jsonType, `{"note":"***bold***", "rule":"* * *", "stars":"****", "x":"** *"}`),
 		same("a number", jsonType, `{"salary": 1.50}`),

@@ -207,6 +207,8 @@ func TestProtectForm(t *testing.T) {
 		{name: "charset in a field", media: formType, body: `_charset_=utf-7&+AHM-alary=1`, code: "media_type_unsupported"},
 		same("charset that is right", formType, `_charset_=UTF-8&a=1`),
 		{name: "more fields than there may be", media: formType, body: strings.Repeat("a&", maxFields), code: "body_too_large"},
+		{name: "names that cost too much", media: formType, body: strings.Repeat("a[b].c[d].e=1&", maxTurns/4+1), code: "body_too_large"},
+		{name: "as many pieces", media: formType, body: strings.Repeat("a;", maxTurns+1), code: "body_too_large"},
 		{name: "deeper than there may be", media: formType, body: "a" + strings.Repeat("[b]", 40) + "=1", code: "body_malformed"},
 	})
 }

@@ -30,9 +30,9 @@ func (p *Placeholders) Find(at Place, text []byte, limits Limits) (Found, error)
 	case !json.Valid(text):
 		return Found{}, ErrSyntax
 	}
-	f := finder{p: p, text: text, limits: limits}
+	f := finder{p: p, text: text, limits: limits, places: []Place{at}}
 	f.space()
-	if err := f.value(at, 0); err != nil {
+	if err := f.value(0); err != nil {
 		return Found{}, err
 	}
 	f.space()
@@ -56,6 +56,40 @@ type finder struct {
 	out   []byte
 	hit   bool // the value that was read last is a placeholder
 	found Found
+
+	// steps lead to where it is: names as they are written, empty for an element.
+	// places are where the first so many of them lead; the rest is followed when
+	// it is asked for, which for most values it is not.
+	steps  []span
+	places []Place
+	buf    []byte
+}
+
+// enter makes a step the last, at a depth. The place behind an element is that of
+// any other.
+func (f *finder) enter(depth int, step span) {
+	if len(f.steps) >= depth && f.steps[depth-1] == step && step == (span{}) {
+		f.steps = f.steps[:depth]
+		f.places = f.places[:min(len(f.places), depth+1)]
+		return
+	}
+	f.steps = append(f.steps[:depth-1], step)
+	f.places = f.places[:min(len(f.places), depth)]
+}
+
+// here is the place of the value at hand.
+func (f *finder) here() Place {
+	for n := len(f.places); n <= len(f.steps); n++ {
+		at, step := f.places[n-1], f.steps[n-1]
+		if step == (span{}) {
+			at = at.Element()
+		} else {
+			f.buf, _ = unquote(f.buf[:0], f.text[step.from:step.to])
+			at = at.Member(string(f.buf))
+		}
+		f.places = append(f.places, at)
+	}
+	return f.places[len(f.steps)]
 }
 
 // copy moves on to j.
@@ -82,13 +116,13 @@ func (f *finder) stringEnd(i int) int {
 	return i + 1
 }
 
-func (f *finder) value(place Place, depth int) error {
+func (f *finder) value(depth int) error {
 	f.hit = false
 	switch f.text[f.i] {
 	case '{':
-		return f.object(place, depth+1)
+		return f.object(depth + 1)
 	case '[':
-		return f.array(place, depth+1)
+		return f.array(depth + 1)
 	}
 	start := f.i
 	if f.text[start] == '"' {
@@ -100,13 +134,13 @@ func (f *finder) value(place Place, depth int) error {
 		}
 		f.copy(j)
 	}
-	if f.hit = f.p.scalar(place, f.text[start:f.i]); f.hit && len(f.found.Pointers) < f.limits.Pointers {
+	if f.hit = f.p.scalar(f.here, f.text[start:f.i]); f.hit && len(f.found.Pointers) < f.limits.Pointers {
 		f.found.Pointers = append(f.found.Pointers, string(f.way[:min(len(f.way), maxPointer)]))
 	}
 	return nil
 }
 
-func (f *finder) array(place Place, depth int) error {
+func (f *finder) array(depth int) error {
 	if depth > f.limits.Depth {
 		return ErrDepth
 	}
@@ -114,20 +148,28 @@ func (f *finder) array(place Place, depth int) error {
 		f.list++
 		defer func() { f.list-- }()
 	}
-	way, inside := len(f.way), place.Element()
+	way := len(f.way)
 	f.copy(f.i + 1)
 	f.space()
 	for n := 0; f.text[f.i] != ']'; n++ {
 		f.way = strconv.AppendInt(append(f.way[:way], '/'), int64(n), 10)
-		if err := f.value(inside, depth); err != nil {
+		f.enter(depth, span{})
+		if err := f.value(depth); err != nil {
 			return err
 		}
 		f.found.Fixed = f.found.Fixed || f.hit
 		f.more()
 	}
-	f.way, f.hit = f.way[:way], false
-	f.copy(f.i + 1)
+	f.leave(way, depth)
 	return nil
+}
+
+// leave goes on behind a container.
+func (f *finder) leave(way, depth int) {
+	f.way, f.hit = f.way[:way], false
+	f.steps = f.steps[:min(len(f.steps), depth-1)]
+	f.places = f.places[:min(len(f.places), depth)]
+	f.copy(f.i + 1)
 }
 
 // more goes on behind a value, and behind the comma that follows it.
@@ -139,7 +181,7 @@ func (f *finder) more() {
 	}
 }
 
-func (f *finder) object(place Place, depth int) error {
+func (f *finder) object(depth int) error {
 	if depth > f.limits.Depth {
 		return ErrDepth
 	}
@@ -156,12 +198,13 @@ func (f *finder) object(place Place, depth int) error {
 		}
 		start := f.i
 		f.copy(f.stringEnd(start))
-		member, _ := unquote(nil, f.text[start:f.i])
-		f.way = appendEscaped(append(f.way[:way], '/'), member)
+		f.buf, _ = unquote(f.buf[:0], f.text[start:f.i])
+		f.way = appendEscaped(append(f.way[:way], '/'), f.buf)
+		f.enter(depth, span{start, f.i})
 		f.space()
 		f.copy(f.i + 1) // the colon
 		f.space()
-		if err := f.value(place.Member(string(member)), depth); err != nil {
+		if err := f.value(depth); err != nil {
 			return err
 		}
 		drop := f.hit
@@ -176,7 +219,6 @@ func (f *finder) object(place Place, depth int) error {
 		}
 		f.i++ // the comma, which stands in front of the next that is kept
 	}
-	f.way, f.hit = f.way[:way], false
-	f.copy(f.i + 1)
+	f.leave(way, depth)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,8 @@ func heldAt(at Place, v any) []string {
 }
 
 // TestPlacesAgreeWithTexts: what a place holds for is what the engine masks in a
-// text, with shows and without.
+// text, with shows and without; and nulls that masks may have made are found there
+// and nowhere else.
 func TestPlacesAgreeWithTexts(t *testing.T) {
 	seen := 0
 	for seed := range uint64(4000) {
@@ -100,6 +102,19 @@ func TestPlacesAgreeWithTexts(t *testing.T) {
 		}
 		holds := heldAt(paths.Root(), doc)
 		seen += len(holds)
+		for i := range spec.Rules {
+			if spec.Rules[i].Action == Drop {
+				spec.Rules[i].Action = Null
+			}
+		}
+		p, err := NewPlaceholders(spec.Rules, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nulls := regexp.MustCompile(`"planted\d+"`).ReplaceAll(text, []byte("null"))
+		if found, err := p.Find(p.Root(), nulls, Limits{Pointers: 1 << 20}); err != nil || len(found.Pointers) != len(holds) {
+			t.Fatalf("masks %q, shows %q: found %q in %s, %v; held %v", masks, shows, found.Pointers, nulls, err, holds)
+		}
 		for i := range n {
 			planted := fmt.Sprintf("planted%04d", i+1)
 			if bytes.Contains(text, []byte(planted)) && bytes.Contains(got, []byte(planted)) == slices.Contains(holds, planted) {

@@ -15,7 +15,8 @@ import (
 // The others look like data, and are recognized only where the mask that makes
 // them holds: null under null; what partial and generalize would leave as it is.
 // A mask that is applied to its own result changes nothing, so that is the test,
-// and it is exact: nothing else can have come out of the mask. That it did come
+// and it is exact: nothing else can have come out of the mask. White space around
+// a text does not count: editors add it. That it did come
 // out of it is certain for partial ("****6789" is nobody's number). A year, or
 // the multiple of a bucket, may also be what somebody means.
 type Placeholders struct {
@@ -63,6 +64,7 @@ func (p *Placeholders) Root() Place { return p.paths.Root() }
 // Text reports whether the text of a form field is a placeholder. There null is
 // written as nothing, and a number as any text.
 func (p *Placeholders) Text(at Place, text string) bool {
+	text = strings.TrimSpace(text)
 	if p.anywhere(text) {
 		return true
 	}
@@ -84,28 +86,27 @@ func (p *Placeholders) Text(at Place, text string) bool {
 	return false
 }
 
-// scalar is [Placeholders.Text] for a scalar of a JSON text.
-func (p *Placeholders) scalar(at Place, raw []byte) bool {
+// scalar is [Placeholders.Text] for a scalar of a JSON text. The place is asked
+// for only where it counts: most values are what no mask would leave as it is.
+func (p *Placeholders) scalar(place func() Place, raw []byte) bool {
 	var text string
-	isText := raw[0] == '"'
+	isText, isNull := raw[0] == '"', raw[0] == 'n'
 	if isText {
 		decoded, ok := unquote(nil, raw)
 		if !ok {
 			return false // half a surrogate pair, which no mask has made
 		}
-		if text = string(decoded); p.anywhere(text) {
+		if text = strings.TrimSpace(string(decoded)); p.anywhere(text) {
 			return true
 		}
 	}
+	isNumber := !isText && !isNull && raw[0] != 't' && raw[0] != 'f'
 	for i := range p.rules {
-		if !at.Holds(i) {
-			continue
-		}
-		switch r := &p.rules[i]; {
-		case r.action == Null && raw[0] == 'n',
-			isText && r.keepsText(text),
-			(raw[0] == '-' || raw[0]-'0' <= 9) && r.keepsNumber(string(raw)):
-			return true
+		r := &p.rules[i]
+		if isNull && r.action == Null || isText && r.keepsText(text) || isNumber && r.keepsNumber(string(raw)) {
+			if place().Holds(i) {
+				return true
+			}
 		}
 	}
 	return false
@@ -115,6 +116,9 @@ func (p *Placeholders) scalar(at Place, raw []byte) bool {
 func (r *rule) keepsText(text string) bool {
 	switch r.action {
 	case Partial:
+		if !strings.Contains(text, "***") {
+			return false // a quick no to almost any text
+		}
 		return string(appendPartial(nil, []byte(text), true)) == string(appendQuoted(nil, []byte(text)))
 	case Generalize:
 		return len(text) == 4 && isDate([]byte(text))
