@@ -18,6 +18,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -98,8 +99,11 @@ func poolOf(list []*x509.Certificate) *x509.CertPool {
 	return pool
 }
 
-// parse reads every certificate of a PEM file.
+// parse reads every certificate of a PEM file. One that was cut off or is garbled
+// is passed over by [pem.Decode], so those that begin are counted: a file that is
+// just being written is none yet.
 func parse(data []byte) ([]*x509.Certificate, error) {
+	begun := bytes.Count(data, []byte("-----BEGIN CERTIFICATE-----"))
 	var out []*x509.Certificate
 	for len(data) > 0 {
 		var block *pem.Block
@@ -115,8 +119,11 @@ func parse(data []byte) ([]*x509.Certificate, error) {
 		}
 		out = append(out, c)
 	}
-	if len(out) == 0 {
+	switch {
+	case begun == 0:
 		return nil, errors.New("there is no PEM certificate in it")
+	case len(out) < begun:
+		return nil, fmt.Errorf("%d certificates begin in it, of which %d can be read as PEM", begun, len(out))
 	}
 	return out, nil
 }

@@ -201,6 +201,22 @@ func TestPoolReadsEveryCertificate(t *testing.T) {
 	if _, err := Pool(file(t, t.TempDir(), "ca.pem", broken)); err == nil || !strings.Contains(err.Error(), "certificate 2 does not parse") {
 		t.Errorf("a broken second certificate was passed over: %v", err)
 	}
+	// What package pem passes over.
+	for name, second := range map[string]string{
+		"cut off":        string(pb[:len(pb)/2]),
+		"without end":    strings.ReplaceAll(string(pb), "-----END CERTIFICATE-----", ""),
+		"garbled":        strings.Replace(string(pb), "\nMI", "\n!!", 1),
+		"indented":       "  " + string(pb),
+		"behind a mark":  "\ufeff" + string(pb),
+		"behind a comma": "," + string(pb),
+	} {
+		if _, err := Pool(file(t, t.TempDir(), "ca.pem", []byte(string(pa)+second))); err == nil || !strings.Contains(err.Error(), "2 certificates begin") {
+			t.Errorf("a second certificate that is %s was passed over: %v", name, err)
+		}
+	}
+	if _, err := Pool(file(t, t.TempDir(), "ca.pem", pa[:len(pa)/2])); err == nil || !strings.Contains(err.Error(), "1 certificates begin in it, of which 0") {
+		t.Errorf("half a certificate: %v", err)
+	}
 }
 
 func FuzzParse(f *testing.F) {

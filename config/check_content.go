@@ -63,8 +63,37 @@ func (k *checker) upload(u *Upload, path string) {
 		return
 	}
 	at := join(path, "extensions")
-	k.unique(at, u.Extensions)
-	for i, e := range u.Extensions {
+	if len(u.Extensions) == 0 && len(u.Fields) == 0 && !k.unreadIn(path, "extensions", "fields") {
+		k.mistake(at, "extensions is required")
+	}
+	k.extensions(at, u.Extensions)
+	k.bound(join(path, "file_bytes"), "total_bytes", u.FileBytes, u.TotalBytes)
+	for _, name := range slices.Sorted(maps.Keys(u.Fields)) {
+		f, at := u.Fields[name], join(join(path, "fields"), name)
+		if name == "" {
+			k.mistake(at, "a field has a name")
+		}
+		if len(u.In(name).Extensions) == 0 && !k.unreadIn(at, "extensions") {
+			k.mistake(at, "extensions is required, here or in upload")
+		}
+		k.extensions(join(at, "extensions"), f.Extensions)
+		k.bound(join(at, "file_bytes"), "total_bytes", f.FileBytes, u.TotalBytes)
+		if f.Files > u.Files {
+			k.mistake(join(at, "files"), "upload takes %d files in all; this is more", u.Files)
+		}
+	}
+}
+
+// bound checks that a size is within one that it is a part of.
+func (k *checker) bound(at, whole string, part, of Size) {
+	if of > 0 && part > of && k.written(at) {
+		k.mistake(at, "this is more than %s, which is %s", whole, of)
+	}
+}
+
+func (k *checker) extensions(at string, list []string) {
+	k.unique(at, list)
+	for i, e := range list {
 		want := strings.ToLower(strings.TrimPrefix(e, "."))
 		switch {
 		case want == "" || strings.ContainsFunc(want, strange) || strings.ContainsAny(want, "/."):

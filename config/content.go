@@ -46,13 +46,54 @@ type SanitizeField struct {
 	SQLInjection string `yaml:"sql_injection" oneof:"off report reject"`
 }
 
-// Upload checks the files in multipart requests: the extension, the declared
-// type and the type found in the content must agree.
+// Upload checks the files that clients send, in forms and as whole bodies: the
+// extension, the declared type and the type found in the content must agree.
 type Upload struct {
-	// Extensions that are accepted, without the dot. Required.
-	Extensions []string `yaml:"extensions" is:"required"`
+	// Extensions that are accepted, without the dot. Required, unless fields
+	// says what is: then no other field takes a file.
+	Extensions []string `yaml:"extensions"`
 	// FileBytes is the largest file. Default: 2MiB.
 	FileBytes Size `yaml:"file_bytes" is:"positive"`
 	// Files is how many files one request may carry. Default: 10.
 	Files int `yaml:"files" is:"positive"`
+	// TotalBytes is how large the files of one request may be together, beside
+	// limits.body_bytes, which holds for the whole body. Default: none.
+	TotalBytes Size `yaml:"total_bytes" is:"positive"`
+	// Fields sets what single fields of a form take, by their exact name.
+	// Backends that read other names as the same (a[] and a, A and a) see the
+	// files that were judged by what holds for the other fields.
+	Fields map[string]UploadField `yaml:"fields"`
+	// Pixels is the largest picture, as its width times its height.
+	// Default: 65000000.
+	Pixels int `yaml:"pixels" is:"positive"`
+	// Active is what happens to a document with active content: report (it is
+	// noted) or reject (422). In a PDF that are scripts, actions on opening,
+	// programs, embedded files, rich media, forms that are programs, and what
+	// cannot be looked into; in an office file embedded objects, and templates
+	// and objects that are fetched from elsewhere. Macros are always refused.
+	// Default: report.
+	Active string `yaml:"active" oneof:"report reject"`
+	// Trailing is what happens to a picture or PDF with something behind its
+	// end: report or reject. Telephones write second pictures and films there.
+	// An archive or a page is always refused. Default: report.
+	Trailing string `yaml:"trailing" oneof:"report reject"`
+}
+
+// UploadField sets what one field takes; what it does not say is as in upload.
+type UploadField struct {
+	// Extensions as in upload.
+	Extensions []string `yaml:"extensions"`
+	// FileBytes as in upload.
+	FileBytes Size `yaml:"file_bytes" is:"positive"`
+	// Files is how many files one request may carry in the field, of those of
+	// upload.
+	Files int `yaml:"files" is:"positive"`
+}
+
+// In says what a field takes. A number of 0 is no bound, and no extensions are
+// no files.
+func (u *Upload) In(field string) UploadField {
+	f := u.Fields[field]
+	fill(&f, UploadField{Extensions: u.Extensions, FileBytes: u.FileBytes, Files: u.Files})
+	return f
 }

@@ -59,7 +59,7 @@ func defaults(t reflect.Type) reflect.Value {
 				"application/x-www-form-urlencoded", "multipart/form-data",
 			},
 		},
-		Upload{FileBytes: 2 << 20, Files: 10},
+		Upload{FileBytes: 2 << 20, Files: 10, Pixels: 65_000_000, Active: "report", Trailing: "report"},
 		PolicyBundle{Poll: Duration(30 * time.Second), Size: 32 << 20},
 		GraphQL{Batch: 1, Depth: 20, Selections: 2000},
 	} {
@@ -73,7 +73,7 @@ func defaults(t reflect.Type) reflect.Value {
 func defaultRoute() Route {
 	return Route{
 		CSRF:   CSRF{Mode: "auto"},
-		Policy: Policy{Masks: "optional", Rows: "optional"},
+		Policy: Policy{Masks: "optional", Rows: "optional", Placeholders: "reject"},
 		Mask: Mask{
 			Buffer: "stream", Max: 8 << 20, Unclassified: "off",
 			OracleParameters: []string{

@@ -29,7 +29,7 @@ type Route struct {
 	CSRF CSRF `yaml:"csrf"`
 	// Sanitize looks for markup in what clients send.
 	Sanitize *Sanitize `yaml:"sanitize"`
-	// Upload checks the files in multipart requests. Absent: multipart
+	// Upload checks the files that clients send. Absent: multipart
 	// requests with files are refused on routes with `sanitize`.
 	Upload *Upload `yaml:"upload"`
 	// Policy says how policies are asked: on, off, or settings.
@@ -60,6 +60,12 @@ type Match struct {
 	// final slash count: where the upstream takes /pay and /pay/ for one, a
 	// route for /pay alone leaves /pay/ to a wider route. Required.
 	Path string `yaml:"path" is:"required"`
+	// Semicolons lets paths with a bare ; in. To some servers what stands
+	// behind it is no part of the name (RFC 3986, section 3.3), so a policy
+	// that compares segments would judge another name than is served. Where a
+	// policy decides, such paths are refused with 400 path_invalid.
+	// Default: false.
+	Semicolons bool `yaml:"semicolons"`
 	// Methods that match; empty matches any.
 	Methods []string `yaml:"methods" oneof:"GET HEAD POST PUT PATCH DELETE OPTIONS"`
 }
@@ -130,9 +136,12 @@ type Policy struct {
 	Off bool `yaml:"-"`
 	// Stated tells whether the route says anything about policy.
 	Stated bool `yaml:"-"`
-	// Body shows the whole parsed JSON request body to the policy. Where the
-	// policies provably do not read it, it is not parsed, unless decisions go
-	// on record or others are judged in the shadow. Default: false.
+	// Body shows the whole parsed request body to the policy, as input.body: JSON
+	// as it is, a form as an object of lists, a multipart form as a list of its
+	// parts, where a file is there with its name, size, types and SHA-256 and
+	// without its bytes. Any other body is refused with 415. Where the policies
+	// provably do not read it, it is not parsed, unless decisions go on record
+	// or others are judged in the shadow. Default: false.
 	Body bool `yaml:"body"`
 	// Masks is required or optional. Required: a decision with neither a mask
 	// nor expose nor all_fields is refused. Default: optional.
@@ -140,6 +149,13 @@ type Policy struct {
 	// Rows is required or optional. Required: a decision with neither a row
 	// filter nor all_rows is refused. Default: optional.
 	Rows string `yaml:"rows" oneof:"required optional"`
+	// Placeholders says what becomes of a request that sends back what a mask
+	// has put in the place of a value ("***", a partial value, a pseudonym), and
+	// so would overwrite the value: reject is 422 input_rejected, which names the
+	// fields; drop leaves the fields out, which is right where the upstream
+	// leaves alone what is not sent (a PATCH) and wrong where it replaces the
+	// whole (a PUT); off lets them through. Default: reject.
+	Placeholders string `yaml:"placeholders" oneof:"reject drop off"`
 }
 
 // Mask says how answers are masked.

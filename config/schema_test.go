@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -108,6 +109,10 @@ func read(t *testing.T, v reflect.Value, stated any) any {
 	case []any:
 		for _, s := range x {
 			out = reflect.Append(out, reflect.ValueOf(s))
+		}
+	case float64: // not as 1e+06
+		if err := assign(out, strconv.FormatFloat(x, 'f', -1, 64)); err != nil {
+			t.Error(err)
 		}
 	default:
 		if err := assign(out, fmt.Sprint(x)); err != nil {

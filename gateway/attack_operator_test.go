@@ -23,7 +23,7 @@ func TestAdminPaths(t *testing.T) {
 	} {
 		for _, method := range []string{"GET", "POST", "HEAD", "OPTIONS", "CONNECT", "TRACE"} {
 			for _, auth := range []string{"", "Authorization: Bearer \r\n", "Authorization: Bearer the token of the operator\r\n", "Authorization: the token of the operators\r\n", "Authorization: Basic the token of the operators\r\n", "Authorization: Bearer the token of the operators \x00\r\n"} {
-				got := a.rawTo(t, a.ops, method+" "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+auth+"\r\n")
+				got := a.rawTo(t, a.ops, method+" "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"+auth+"\r\n")
 				if strings.HasPrefix(got, "HTTP/1.1 2") {
 					t.Errorf("%s %s with %q: %.200s", method, path, auth, got)
 				}
@@ -33,7 +33,7 @@ func TestAdminPaths(t *testing.T) {
 	if a.reloader.Last() != before {
 		t.Error("somebody reloaded")
 	}
-	if got := a.rawTo(t, a.ops, "GET /admin/reload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer the token of the operators\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 200") {
+	if got := a.rawTo(t, a.ops, "GET /admin/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer the token of the operators\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 200") {
 		t.Errorf("the token itself: %s", got)
 	}
 }
@@ -60,7 +60,7 @@ func TestSecretsInOutputs(t *testing.T) {
 			answers.WriteString(a.raw(t, request))
 		}
 	}
-	answers.WriteString(a.rawTo(t, a.ops, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+	answers.WriteString(a.rawTo(t, a.ops, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
 	// A secret in the wrong place of a configuration that is then reloaded.
 	text, err := os.ReadFile(a.file)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestSecretsInOutputs(t *testing.T) {
 	if err := a.reloader.Reload(t.Context()); err == nil {
 		t.Error("the configuration was taken")
 	}
-	answers.WriteString(a.rawTo(t, a.ops, "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+	answers.WriteString(a.rawTo(t, a.ops, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
 	log, err := os.ReadFile(filepath.Join(a.dir, "access.log"))
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -80,6 +82,7 @@ func (b *builder) build() {
 	p.httpsPort = redirectPort(b.config)
 	p.bare = b.observed(b.bare())
 	b.checkRedirects()
+	b.checkCSRF()
 	for _, r := range b.config.Routes {
 		b.checkHosts(r)
 		p.pipelines = append(p.pipelines, b.pipeline(r))
@@ -303,7 +306,7 @@ func (b *builder) rules(r *config.Route) []*ratelimit.Rule {
 }
 
 func (b *builder) sanitize(r *config.Route) middleware.Stage {
-	s, err := sanitize.New(r.Sanitize, r.Upload != nil)
+	s, err := sanitize.New(r.Sanitize)
 	if err != nil {
 		b.mistake(routePath(b.config, r)+".sanitize", err)
 	}
@@ -320,7 +323,7 @@ func (b *builder) upload(r *config.Route) middleware.Stage {
 
 func (b *builder) authz(r *config.Route) middleware.Stage {
 	policy := b.asked(r)
-	return authz.New(policy, b.witness(r.Policy.Body && !policy.Body), b.config.Policies.Headers)
+	return authz.New(policy, b.witness(r.Policy.Body && !policy.Body), b.config.Policies.Headers, slices.Sorted(maps.Keys(b.config.Masking.Keys)))
 }
 
 // asked is what of a request the policies are shown: no body that they cannot

@@ -28,7 +28,7 @@ func framingClasses() []failure {
 		{"A30d", "chunk extensions (CVE-2023-39326) and sizes", h1, framing(chunks)},
 		{"A30e", "odd heads: bare LF, obs-fold, versions, hosts, expectations, previous knowledge of HTTP/2", h1, framing(heads)},
 		{"A30f", "HTTP/2 that cannot be said in HTTP/1.1", []proto{tlsH2}, func(t *testing.T, _ proto) int { t.Helper(); return tryTranslation(t) }},
-		{"C29", "response splitting: what policies and clients say never becomes a header (CVE-2020-15111)", nil, func(t *testing.T, p proto) int { t.Helper(); return tryHostile(t, p) }},
+		{"C29b", "response splitting: what policies and clients say never becomes a header (CVE-2020-15111)", nil, func(t *testing.T, p proto) int { t.Helper(); return tryHostile(t, p) }},
 		{"C31", "upgrades, by request and by answer (CVE-2024-23326); answers that are more than one, or left over for the next request", nil, answers},
 	}
 }

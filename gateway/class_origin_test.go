@@ -13,10 +13,10 @@ import (
 
 func originClasses() []failure {
 	return []failure{
-		{"52", "changes that another site makes a browser send (CVE-2025-24358, CVE-2025-47909, CVE-2025-47910, CVE-2023-45128, CVE-2023-45141)", nil, forgedChanges},
-		{"52b", "one session's value used in another, planted cookies, two tokens in one request", nil, reusedValues},
-		{"53", "origins that only look like a known one, any origin with credentials (CVE-2018-20744, CVE-2024-25124)", nil, strangeOrigins},
-		{"53b", "preflights that ask for much (CVE-2025-47908), and whom they never reach", nil, longPreflights},
+		{"E52", "changes that another site makes a browser send (CVE-2025-24358, CVE-2025-47909, CVE-2025-47910, CVE-2023-45128, CVE-2023-45141)", nil, forgedChanges},
+		{"E52b", "one session's value used in another, planted cookies, two tokens in one request", nil, reusedValues},
+		{"E53", "origins that only look like a known one, any origin with credentials (CVE-2018-20744, CVE-2024-25124)", nil, strangeOrigins},
+		{"E53b", "preflights that ask for much (CVE-2025-47908), and whom they never reach", nil, longPreflights},
 	}
 }
 

@@ -11,13 +11,13 @@ import (
 func tlsClasses() []failure {
 	over := []proto{tlsH1, tlsH2}
 	return []failure{
-		{"54", "an unreadable client authority turns mutual TLS off (CVE-2026-27586)", over, unreadableAuthority},
-		{"55", "a name gets weaker options than its own: fragmented hello, wildcard, empty options, unknown name (CVE-2026-32305, CVE-2026-48491, CVE-2022-46153)", over, weakerOptions},
-		{"56", "early data is replayed, or gets past mutual TLS (GHSA-gv8r-9rw9-9697, CVE-2026-53622)", []proto{tlsH1}, earlyData},
-		{"57", "what was trusted once is trusted on: sessions and connections after an authority is taken out (GO-2026-4337)", over, trustAfterReload},
-		{"58", "domain fronting: the server name of one host, the Host of another", over, fronting},
-		{"59", "a flag of TLS that verifies nothing (CVE-2025-66491)", over, flagsOfTLS},
-		{"60", "handshakes that stall (CVE-2026-22045, CVE-2026-26999) and key updates without end (CVE-2026-32283)", []proto{tlsH1}, stalls},
+		{"F54", "an unreadable client authority turns mutual TLS off (CVE-2026-27586)", over, unreadableAuthority},
+		{"F55", "a name gets weaker options than its own: fragmented hello, wildcard, empty options, unknown name (CVE-2026-32305, CVE-2026-48491, CVE-2022-46153)", over, weakerOptions},
+		{"F56", "early data is replayed, or gets past mutual TLS (GHSA-gv8r-9rw9-9697, CVE-2026-53622)", []proto{tlsH1}, earlyData},
+		{"F57", "what was trusted once is trusted on: sessions and connections after an authority is taken out (GO-2026-4337)", over, trustAfterReload},
+		{"F58", "domain fronting: the server name of one host, the Host of another", over, fronting},
+		{"F59", "a flag of TLS that verifies nothing (CVE-2025-66491)", over, flagsOfTLS},
+		{"F60", "handshakes that stall (CVE-2026-22045, CVE-2026-26999) and key updates without end (CVE-2026-32283)", []proto{tlsH1}, stalls},
 	}
 }
 

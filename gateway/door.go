@@ -3,9 +3,11 @@ package gateway
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/edge"
@@ -24,6 +26,15 @@ func (p *Plan) atDoor(err error, h edge.Head) *middleware.Refusal {
 		r.Set("Allow", allow)
 	}
 	return r
+}
+
+// hidesName refuses a path with a bare semicolon where a policy would judge its
+// segments: what stands behind one is no part of the name to some servers.
+func hidesName(r *config.Route, escaped string) *middleware.Refusal {
+	if r.Policy.Off || r.Match.Semicolons || !strings.Contains(escaped, ";") {
+		return nil
+	}
+	return middleware.Refuse("router", middleware.PathInvalid, "what stands behind a semicolon may be no part of the path to the backend")
 }
 
 // redirect answers with the same address over https, if it is one that is
@@ -98,6 +109,18 @@ func (b *builder) checkHosts(r *config.Route) {
 			b.mistakes = append(b.mistakes, b.config.Mistake(at, "%q: %v", host, err))
 		case canonical != host:
 			b.mistakes = append(b.mistakes, b.config.Mistake(at, "%q must be written as %q", host, canonical))
+		}
+	}
+}
+
+// checkCSRF reports a header that pages are to repeat a value in and that is
+// taken away at the door: nobody could ever make a change by cookie.
+func (b *builder) checkCSRF() {
+	name := b.config.CSRF.Header
+	for _, r := range b.config.Routes {
+		if r.Authn != nil && r.Authn.Cookie != "" && r.CSRF.Mode != "off" && b.plan.door.Removes(name) {
+			b.mistake("csrf.header", fmt.Errorf("%q is removed from requests, as what proxies or policies set; write it like X-CSRF-Token", name))
+			return
 		}
 	}
 }

@@ -41,6 +41,8 @@ func TestHTTP2Heads(t *testing.T) {
 		"a line end in a method":          {{":method", "GET / HTTP/1.1\r\nX: y"}},
 		"a connection header":             {{"connection", "x-request-id"}},
 		"an upgrade":                      {{"upgrade", "h2c"}},
+		"a value behind a blank":          {{"x-purpose", " secret"}},
+		"a value before a tab":            {{"x-purpose", "secret\t"}},
 		"content that is no HTTP/2 thing": {{"transfer-encoding", "chunked"}},
 	} {
 		fields := [][2]string{}

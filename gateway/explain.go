@@ -82,6 +82,10 @@ func (p *Plan) Explain(method, target string, claims map[string]any, now time.Ti
 		return e, nil
 	}
 	route := m.pipeline.route
+	if refusal := hidesName(route, head.Escaped); refusal != nil {
+		e.Refused = explainRefusal(refusal)
+		return e, nil
+	}
 	e.Route, e.Upstream = route.Name, route.Upstream
 	forward, err := head.Without(route.Rewrite.StripPrefix)
 	if err != nil {
@@ -119,7 +123,7 @@ func (p *Plan) decide(e *Explanation, x *middleware.Exchange, claims map[string]
 		}
 		x.Subject, e.Subject = s, s
 	}
-	stage := authz.New(route.Policy, p.decider, p.config.Policies.Headers)
+	stage := authz.New(route.Policy, p.decider, p.config.Policies.Headers, nil)
 	if stage == nil {
 		return nil
 	}

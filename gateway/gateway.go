@@ -33,6 +33,10 @@ type Gateway struct {
 	plan     atomic.Pointer[Plan]
 	draining atomic.Bool
 	buffers  buffers
+
+	mu      sync.Mutex     // held where closing grows
+	closed  bool           // it grows no more
+	closing sync.WaitGroup // of what replaced plans held
 }
 
 // New makes a gateway that serves by a plan, which it owns from now on.
@@ -66,8 +70,15 @@ func (g *Gateway) Swap(p *Plan) {
 	old.leave()
 }
 
-// Close gives up the current plan; the gateway must not be used afterwards.
-func (g *Gateway) Close() { g.plan.Load().leave() }
+// Close gives up the current plan, and waits until what replaced ones held is
+// closed; the gateway must not be used afterwards.
+func (g *Gateway) Close() {
+	g.plan.Load().leave()
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.closing.Wait()
+}
 
 // Unclassified lists where answers held values that look like personal data
 // and that the policies do not know.
@@ -80,9 +91,25 @@ func (g *Gateway) Draining() bool { return g.draining.Load() }
 func (g *Gateway) Handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := g.enter()
-		defer p.leave()
+		defer g.leave(p)
 		p.serve(g, w, r, listener)
 	})
+}
+
+// leave counts a request out. Its answer is not whole before this returns, so
+// the last request of a replaced plan does not wait for what that held to be
+// closed: a collector of traces that does not answer takes seconds.
+func (g *Gateway) leave(p *Plan) {
+	if !p.last() {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		p.lease.release()
+		return
+	}
+	g.closing.Go(p.lease.release)
 }
 
 // enter takes part in the current plan. A plan that was swapped out between

@@ -87,6 +87,14 @@ func (l *Log) std() *log.Logger {
 	return std
 }
 
+// ErrorLog is for the HTTP servers, which outlive plans: it writes to the log of
+// the plan that is current then.
+func (g *Gateway) ErrorLog() *log.Logger { return log.New(complaints{g}, "", 0) }
+
+type complaints struct{ g *Gateway }
+
+func (c complaints) Write(p []byte) (int, error) { return c.g.Plan().errorLog.Writer().Write(p) }
+
 // access writes the one line of an exchange. The trace is what joins it to the
 // records of backends, which get the same id.
 func (l *Log) access(r *audit.Record, trace string) {

@@ -131,10 +131,14 @@ func (p *Plan) enter() bool {
 
 // leave counts a request out. The last one closes what the plan held.
 func (p *Plan) leave() {
-	if p.refs.Add(-1) == 0 {
+	if p.last() {
 		p.lease.release()
 	}
 }
+
+// last counts a request out, and reports whether what the plan held is to be
+// closed now.
+func (p *Plan) last() bool { return p.refs.Add(-1) == 0 }
 
 // Close gives up a plan that was never handed to a gateway.
 func (p *Plan) Close() { p.leave() }

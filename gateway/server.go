@@ -57,7 +57,7 @@ func (g *Gateway) server(p *Plan, name string) *http.Server {
 		// For what net/http writes by itself. Everything else moves it: see
 		// passage.bound and pacedBody.
 		WriteTimeout:   2 * c.Timeouts.Idle.D(),
-		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: p.errorLog,
+		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: g.ErrorLog(),
 		HTTP2: http2Bounds(c),
 		// OPTIONS * is answered and recorded as everything else is.
 		DisableGeneralOptionsHandler: true,
@@ -83,13 +83,11 @@ func (g *Gateway) tls(name string) *tls.Config {
 	return t
 }
 
-// What one HTTP/2 connection may make the gateway hold of request bodies that
-// nobody has read yet: all of its streams together, and one of them, so that
-// one that stalls leaves room for others. Memory is taken as bytes arrive.
-const (
-	connectionBuffer = 1 << 20
-	streamBuffer     = 512 << 10
-)
+// connectionBuffer is what one HTTP/2 connection, with all of its streams, may make
+// the gateway hold of request bodies that nobody has read yet. Memory is taken as
+// bytes arrive. It is also how much a client may send ahead: less would slow
+// uploads over long ways.
+const connectionBuffer = 1 << 20
 
 // http2Bounds is what one HTTP/2 connection may cost. Beyond it the standard
 // library ends the connection by itself: over heads (header_bytes, decoded),
@@ -104,7 +102,7 @@ func http2Bounds(c *config.Config) *http.HTTP2Config {
 		// stays with a connection for as long as it is open.
 		MaxReadFrameSize:              16 << 10,
 		MaxReceiveBufferPerConnection: connectionBuffer,
-		MaxReceiveBufferPerStream:     streamBuffer,
+		MaxReceiveBufferPerStream:     connectionBuffer,
 		MaxDecoderHeaderTableSize:     4 << 10,
 		MaxEncoderHeaderTableSize:     4 << 10,
 		// A client that has vanished with streams open, and one that does not

@@ -88,6 +88,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	if refusal != nil {
 		return refuse(refusal)
 	}
+	if refusal := hidesName(m.pipeline.route, head.Escaped); refusal != nil {
+		return refuse(refusal)
+	}
 	s.x.Route, s.x.Params = m.pipeline.route, m.params
 	if prefix := s.x.Route.Rewrite.StripPrefix; prefix != "" {
 		t, err := head.Without(prefix)

@@ -135,8 +135,12 @@ func BodyRefusal(stage string, err error) *Refusal {
 }
 
 // SetBody replaces the request body with data, which is what is judged from
-// now on and sent upstream.
+// now on and sent upstream. A form that was read before is no more.
 func (x *Exchange) SetBody(data []byte) {
+	if x.form != nil {
+		x.form.close(x.Memory)
+		x.form = nil
+	}
 	if x.body == nil {
 		x.body = &body{}
 	}
@@ -157,8 +161,8 @@ func (x *Exchange) install(data []byte) {
 	}
 }
 
-// Release gives back what the request body takes, of memory and disk. The gateway calls it when
-// the exchange is over.
+// Release gives back what the request body takes, of memory and disk. The
+// gateway calls it when the exchange is over.
 func (x *Exchange) Release() {
 	if x.body != nil {
 		x.Memory.Give(x.body.taken)
@@ -166,6 +170,9 @@ func (x *Exchange) Release() {
 	}
 	if x.form != nil {
 		x.form.close(x.Memory)
+	}
+	if x.file != nil {
+		x.file.Close()
 	}
 }
 

@@ -59,6 +59,8 @@ type Exchange struct {
 	body    *body
 	form    *Form
 	formErr error
+	file    *Blob
+	fileErr error
 	notes   []Note
 }
 

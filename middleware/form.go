@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -20,13 +19,30 @@ import (
 // the stages judged.
 type Form struct {
 	Parts []*FormPart
+
+	removed []*FormPart
+}
+
+// Remove takes the parts out of the form for which gone is true. What they take
+// of memory and disk is given back with the rest. [Exchange.SetForm] makes it
+// count.
+func (f *Form) Remove(gone func(*FormPart) bool) {
+	var kept []*FormPart
+	for _, p := range f.Parts {
+		if gone(p) {
+			f.removed = append(f.removed, p)
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	f.Parts = kept
 }
 
 // FormPart is one part of a form.
 type FormPart struct {
-	Name   string            // of the field, as sent
+	Name   string            // of the field; a quote in it is written %22
 	Type   string            // declared media type in lower case, "" where none is
-	Params map[string]string // of the declared type
+	Params map[string]string // of the declared type; a charset is a token
 	Text   []byte            // the content, where it is not a file
 	File   *File             // nil where it is not a file
 
@@ -35,7 +51,7 @@ type FormPart struct {
 
 // File is a part with a file name.
 type File struct {
-	Name string // as sent; "" with no content where no file was chosen
+	Name string // a quote in it is written %22; "" with no content where no file was chosen
 	Blob *Blob  // the content
 	// Detected is the media type that the content is, in lower case; "" where
 	// no stage has looked.
@@ -72,6 +88,17 @@ func (x *Exchange) Form(stage string) (*Form, error) {
 	if !x.HasBody() {
 		return nil, nil
 	}
+	if x.body != nil { // read whole before: the form takes its place
+		x.Memory.Give(x.body.taken)
+		x.body = nil
+	}
+	if x.Request.ContentLength <= 0 {
+		// Only reading tells whether there is one.
+		if is, err := x.startBody(stage); err != nil || !is {
+			x.formErr = err
+			return nil, err
+		}
+	}
 	boundary, refusal := formBoundary(stage, x.Request.Header)
 	if refusal != nil {
 		x.formErr = refusal
@@ -88,6 +115,26 @@ func (x *Exchange) Form(stage string) (*Form, error) {
 	return f, x.SetForm(f)
 }
 
+// startBody reports whether there is a byte in a body of unknown length.
+func (x *Exchange) startBody(stage string) (bool, error) {
+	r := x.Request
+	var first [1]byte
+	_, err := io.ReadFull(r.Body, first[:])
+	switch {
+	case err == io.EOF: //nolint:errorlint // io.Reader gives it bare
+		_ = r.Body.Close()
+		x.SetBody(nil)
+		return false, nil
+	case err != nil:
+		return false, BodyRefusal(stage, err)
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(first[:]), r.Body), r.Body}
+	return true, nil
+}
+
 // formBoundary takes the boundary from a Content-Type that is well-formed and
 // stands once.
 func formBoundary(stage string, h http.Header) (string, *Refusal) {
@@ -98,6 +145,9 @@ func formBoundary(stage string, h http.Header) (string, *Refusal) {
 	t, params, err := mime.ParseMediaType(values[0])
 	if err != nil || t != "multipart/form-data" || strings.Contains(values[0], "*") {
 		return "", Refuse(stage, MediaTypeUnsupported, "of multipart only form-data is accepted, with a well-formed Content-Type")
+	}
+	if !isUTF8(params["charset"]) {
+		return "", Refuse(stage, MediaTypeUnsupported, "the charset must be utf-8")
 	}
 	for _, v := range h["Content-Encoding"] {
 		if !strings.EqualFold(v, "identity") {
@@ -112,7 +162,8 @@ func (x *Exchange) readForm(stage string, f *Form, boundary string) error {
 	if err != nil {
 		return malformedForm(stage, err)
 	}
-	for files := 0; ; {
+	so := tally{in: map[string]int{}}
+	for {
 		head, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -126,24 +177,33 @@ func (x *Exchange) readForm(stage string, f *Form, boundary string) error {
 			if p.Text, err = x.readAll(r, maxText, &p.taken); err != nil {
 				return formRefusal(stage, err)
 			}
+			if refusal := p.decode(stage); refusal != nil {
+				return refusal
+			}
 			continue
 		}
-		if p.File, err = x.readFile(r, head.File); err != nil {
+		if p.File, err = x.readFile(r, p.Name, head.File); err != nil {
 			return formRefusal(stage, err)
 		}
-		if p.File.Chosen() {
-			files++
-		}
-		if refusal := x.tooMuch(stage, p.File, files); refusal != nil {
+		if refusal := x.tooMuch(stage, p, &so); refusal != nil {
 			return refusal
 		}
 	}
 }
 
+// tally counts the files of a form while it is read.
+type tally struct {
+	files int
+	bytes int64
+	in    map[string]int // by field
+}
+
 // readFile reads a file, and of one that is too large no more than shows it.
-func (x *Exchange) readFile(r io.Reader, name string) (*File, error) {
-	if u := x.uploads(); u != nil && u.FileBytes > 0 {
-		r = io.LimitReader(r, int64(u.FileBytes)+1)
+func (x *Exchange) readFile(r io.Reader, field, name string) (*File, error) {
+	if u := x.uploads(); u != nil {
+		if most := u.In(field).FileBytes; most > 0 {
+			r = io.LimitReader(r, int64(most)+1)
+		}
 	}
 	b, err := x.Spool.take(r, x.Memory)
 	if err != nil {
@@ -160,21 +220,34 @@ func (x *Exchange) uploads() *config.Upload {
 }
 
 // tooMuch refuses a file that the route does not take, before the rest is read.
-func (x *Exchange) tooMuch(stage string, f *File, files int) *Refusal {
-	var refusal *Refusal
-	switch u := x.uploads(); {
-	case !f.Chosen():
-	case u == nil:
-		refusal = Refuse(stage, UploadRejected, "this route takes no files")
-	case u.Files > 0 && files > u.Files:
-		refusal = Refuse(stage, UploadRejected, fmt.Sprintf("there are more than %d files", u.Files))
-	case u.FileBytes > 0 && f.Blob.Size() > int64(u.FileBytes):
-		refusal = Refuse(stage, BodyTooLarge, fmt.Sprintf("file %d is larger than %s", files, u.FileBytes))
+func (x *Exchange) tooMuch(stage string, p *FormPart, so *tally) *Refusal {
+	if !p.File.Chosen() {
+		return nil
 	}
-	if refusal != nil {
-		refusal.Close = true // the rest of the body is not worth reading
+	u, size := x.uploads(), p.File.Blob.Size()
+	if u == nil {
+		return enough(Refuse(stage, UploadRejected, "this route takes no files"))
 	}
-	return refusal
+	so.files++
+	so.bytes += size
+	so.in[p.Name]++
+	switch in := u.In(p.Name); {
+	case u.Files > 0 && so.files > u.Files:
+		return enough(Refuse(stage, UploadRejected, fmt.Sprintf("there are more than %d files", u.Files)))
+	case in.Files > 0 && so.in[p.Name] > in.Files:
+		return enough(Refuse(stage, UploadRejected, fmt.Sprintf("file %d is one of more than %d in its field", so.files, in.Files)))
+	case in.FileBytes > 0 && size > int64(in.FileBytes):
+		return enough(Refuse(stage, BodyTooLarge, fmt.Sprintf("file %d is larger than %s", so.files, in.FileBytes)))
+	case u.TotalBytes > 0 && so.bytes > int64(u.TotalBytes):
+		return enough(Refuse(stage, BodyTooLarge, fmt.Sprintf("the files are larger than %s together", u.TotalBytes)))
+	}
+	return nil
+}
+
+// enough says that the rest of the body is not worth reading.
+func enough(r *Refusal) *Refusal {
+	r.Close = true
+	return r
 }
 
 func formRefusal(stage string, err error) *Refusal {
@@ -183,10 +256,9 @@ func formRefusal(stage string, err error) *Refusal {
 		return BodyRefusal(stage, cause)
 	case errors.Is(err, errNoMemory), errors.Is(err, errTooLarge):
 		return BodyRefusal(stage, err)
-	case errors.Is(err, errNoRoom):
-		return Refuse(stage, Overloaded, "too many large files at once").With(err).Set("Retry-After", "1")
-	case errors.As(err, new(*diskError)):
-		return Refuse(stage, InternalError, "a file could not be kept").With(err)
+	}
+	if refusal := spoolRefusal(stage, err); refusal != nil {
+		return refusal
 	}
 	return malformedForm(stage, err)
 }
@@ -195,89 +267,12 @@ func malformedForm(stage string, err error) *Refusal {
 	return Refuse(stage, BodyMalformed, "the multipart body is malformed: "+err.Error()).With(err)
 }
 
-// SetForm makes the form what is sent upstream, as it is when it is sent. It is
-// to be called again where a stage has changed a part.
-func (x *Exchange) SetForm(f *Form) error {
-	var random [16]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return err
-	}
-	// What clients sent was chosen before the boundary was.
-	boundary := fmt.Sprintf("gatehouse-%x", random)
-	r := x.Request
-	r.Header["Content-Type"] = []string{"multipart/form-data; boundary=" + boundary}
-	r.ContentLength = -1
-	size, body := f.write(boundary)
-	r.ContentLength = size
-	r.Header.Set("Content-Length", fmt.Sprint(size))
-	r.TransferEncoding, r.Trailer = nil, nil
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body()), nil }
-	r.Body, _ = r.GetBody()
-	return nil
-}
-
-// write gives the size of the form under a boundary, and what reads it.
-func (f *Form) write(boundary string) (size int64, body func() io.Reader) {
-	var pieces []func() io.Reader
-	text := func(s string) {
-		size += int64(len(s))
-		pieces = append(pieces, func() io.Reader { return strings.NewReader(s) })
-	}
-	for _, p := range f.Parts {
-		text("--" + boundary + "\r\n" + p.head())
-		if p.File != nil {
-			size += p.File.Blob.Size()
-			pieces = append(pieces, func() io.Reader { return p.File.Blob.Reader() })
-		} else {
-			content := p.Text
-			size += int64(len(content))
-			pieces = append(pieces, func() io.Reader { return bytes.NewReader(content) })
-		}
-		text("\r\n")
-	}
-	text("--" + boundary + "--\r\n")
-	return size, func() io.Reader {
-		readers := make([]io.Reader, len(pieces))
-		for i, open := range pieces {
-			readers[i] = open()
-		}
-		return io.MultiReader(readers...)
-	}
-}
-
-// head writes the headers of a part in the one form that all parsers read
-// alike. What could end a quoted text was refused when it was read.
-func (p *FormPart) head() string {
-	var b strings.Builder
-	b.WriteString(`Content-Disposition: form-data; name="` + p.Name + `"`)
-	if p.File != nil {
-		b.WriteString(`; filename="` + p.File.Name + `"`)
-	}
-	b.WriteString("\r\n")
-	if p.Type != "" {
-		b.WriteString("Content-Type: " + p.mediaType() + "\r\n")
-	}
-	b.WriteString("\r\n")
-	return b.String()
-}
-
-// mediaType gives the declared type with its charset. Other parameters mean
-// nothing in a form.
-func (p *FormPart) mediaType() string {
-	if c := p.Params["charset"]; c != "" {
-		if t := mime.FormatMediaType(p.Type, map[string]string{"charset": c}); t != "" {
-			return t
-		}
-	}
-	return p.Type
-}
-
 func (f *Form) close(memory *Budget) {
-	for _, p := range f.Parts {
+	for _, p := range append(f.Parts, f.removed...) {
 		memory.Give(p.taken)
 		if p.File != nil {
 			p.File.Blob.Close()
 		}
 	}
-	f.Parts = nil
+	f.Parts, f.removed = nil, nil
 }

@@ -106,6 +106,9 @@ func TestFormIsGivenBack(t *testing.T) {
 	}{
 		"whole":          {strings.NewReader(formOf("name=a\r\n\r\nx", file, file)), nil, ""},
 		"no files taken": {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Route.Upload = nil }, "upload_rejected"},
+		"a charset":      {strings.NewReader(formOf(file, "name=a\r\nContent-Type: text/plain; charset=utf-7\r\n\r\n+ADw-")), nil, "media_type_unsupported"},
+		"of the form":    {strings.NewReader(formOf(file)), middlewaretest.Header("Content-Type", formType+"; charset=utf-16"), "media_type_unsupported"},
+		"controls":       {strings.NewReader(formOf("name=a\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n\x9b")), nil, "body_malformed"},
 		"too many":       {strings.NewReader(formOf(file, file, file, file)), func(x *middleware.Exchange) { x.Route.Upload.Files = 2 }, "upload_rejected"},
 		"too large":      {strings.NewReader(formOf(file)), func(x *middleware.Exchange) { x.Route.Upload.FileBytes = 1 << 20 }, "body_too_large"},
 		"large text":     {strings.NewReader(formOf("name=a\r\n\r\n" + big)), nil, "body_too_large"},
@@ -147,5 +150,152 @@ func TestFormIsGivenBack(t *testing.T) {
 				t.Error("memory is still taken")
 			}
 		})
+	}
+}
+
+// A body is held in one way at a time: whole, or as a form.
+func TestBodyAndForm(t *testing.T) {
+	x := formExchange(t, strings.NewReader(formOf("name=a\r\n\r\none")))
+	if b, err := x.Body("test"); err != nil || !strings.Contains(string(b), "one") {
+		t.Fatalf("%q %v", b, err)
+	}
+	f, err := x.Form("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := x.Body("test"); err != nil || !strings.Contains(string(b), "--gatehouse-") {
+		t.Errorf("the body is %q beside the form, %v", b, err)
+	}
+	f.Parts[0].Text = []byte("two")
+	if err := x.SetForm(f); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := x.Body("test"); err != nil || !strings.Contains(string(b), "two") {
+		t.Errorf("the body is %q behind the form, %v", b, err)
+	}
+	x.SetBody([]byte(formOf("name=a\r\n\r\nthree")))
+	x.Request.Header.Set("Content-Type", formType)
+	if f, err := x.Form("test"); err != nil || string(f.Parts[0].Text) != "three" {
+		t.Errorf("%v %v", f, err)
+	}
+	x.Release()
+	if !x.Memory.Take(64 << 20) {
+		t.Error("memory is still taken")
+	}
+}
+
+// Of a body of unknown length only reading tells whether it is there.
+func TestNoForm(t *testing.T) {
+	x := formExchange(t, io.MultiReader())
+	if f, err := x.Form("test"); f != nil || err != nil || x.HasBody() || x.Request.ContentLength != 0 {
+		t.Errorf("%v %v, length %d", f, err, x.Request.ContentLength)
+	}
+	x = formExchange(t, iotest.ErrReader(io.ErrUnexpectedEOF))
+	if _, err := x.Form("test"); middlewaretest.Code(err) != "body_malformed" {
+		t.Error(err)
+	}
+}
+
+// What is declared in ISO 8859-1 is sent in UTF-8, which all parsers expect.
+func TestTextsAreUTF8(t *testing.T) {
+	const latin = "Content-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+	x := formExchange(t, strings.NewReader(formOf("name=a\r\n"+latin+"Ad\xe9", "name=b\r\n"+latin+"AT&T", "name=c\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nAdé")))
+	if _, err := x.Form("test"); err != nil {
+		t.Fatal(err)
+	}
+	want := "a||text/plain; charset=utf-8|Adé,b||text/plain; charset=utf-8|AT&T,c||text/plain; charset=utf-8|Adé"
+	if got := strings.Join(sent(t, x), ","); got != want {
+		t.Errorf("%q", got)
+	}
+}
+
+// A body that is one file arrives as it came, is read once and gives back what
+// it takes.
+func TestFileBody(t *testing.T) {
+	for name, tt := range map[string]struct {
+		size int
+		want middleware.Code
+	}{
+		"small": {10, ""}, "on disk": {200 << 10, ""}, "empty": {0, ""}, "as allowed": {8 << 20, ""}, "too large": {8<<20 + 1, middleware.BodyTooLarge},
+	} {
+		body := bytes.Repeat([]byte("x"), tt.size)
+		x := formExchange(t, bytes.NewReader(body), middlewaretest.Header("Content-Type", "application/pdf"))
+		b, err := x.FileBody("test")
+		if middlewaretest.Code(err) != string(tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if again, err2 := x.FileBody("test"); again != b && tt.size > 0 || !errors.Is(err2, err) {
+			t.Errorf("%s: the second time %v, %v", name, again, err2)
+		}
+		if err == nil {
+			got, rerr := io.ReadAll(x.Request.Body)
+			if rerr != nil || !bytes.Equal(got, body) || tt.size > 0 && x.Request.ContentLength != int64(tt.size) {
+				t.Errorf("%s: %d bytes, %v", name, len(got), rerr)
+			}
+		}
+		x.Release()
+		if !x.Memory.Take(64 << 20) {
+			t.Errorf("%s: memory was not given back", name)
+		}
+	}
+	broken := formExchange(t, io.MultiReader(strings.NewReader("x"), iotest.ErrReader(io.ErrUnexpectedEOF)), middlewaretest.Header("Content-Type", "application/pdf"))
+	if _, err := broken.FileBody("test"); middlewaretest.Code(err) != string(middleware.BodyMalformed) {
+		t.Errorf("broken off: %v", err)
+	}
+	none := middlewaretest.Exchange(t, "PUT", "http://api.example.com/x", nil)
+	if b, err := none.FileBody("test"); b != nil || err != nil {
+		t.Errorf("no body: %v, %v", b, err)
+	}
+}
+
+// What a field takes is known before its file is read.
+func TestFieldsTakeWhatIsTheirs(t *testing.T) {
+	file := func(field string, size int) string {
+		return `name="` + field + `"; filename="f"` + "\r\n\r\n" + strings.Repeat("x", size)
+	}
+	for name, tt := range map[string]struct {
+		parts []string
+		want  middleware.Code
+	}{
+		"as allowed":       {[]string{file("avatar", 10), file("cv", 100), file("cv", 100)}, ""},
+		"avatar too large": {[]string{file("avatar", 11)}, middleware.BodyTooLarge},
+		"second avatar":    {[]string{file("avatar", 1), file("avatar", 1)}, middleware.UploadRejected},
+		"cv too large":     {[]string{file("cv", 101)}, middleware.BodyTooLarge},
+		"in all too large": {[]string{file("cv", 100), file("cv", 100), file("cv", 11)}, middleware.BodyTooLarge},
+		"in all too many":  {[]string{file("cv", 1), file("cv", 1), file("cv", 1), file("cv", 1)}, middleware.UploadRejected},
+	} {
+		fields := func(x *middleware.Exchange) {
+			x.Route.Upload = &config.Upload{FileBytes: 100, Files: 3, TotalBytes: 210, Fields: map[string]config.UploadField{"avatar": {FileBytes: 10, Files: 1}}}
+		}
+		x := formExchange(t, strings.NewReader(formOf(tt.parts...)), fields)
+		if _, err := x.Form("test"); middlewaretest.Code(err) != string(tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRemovedParts: what is taken out of a form is not sent, and what it took is
+// given back all the same.
+func TestRemovedParts(t *testing.T) {
+	body := "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"b\"; filename=\"b.txt\"\r\n\r\n2\r\n--b--\r\n"
+	x := middlewaretest.Exchange(t, "POST", "https://h/", strings.NewReader(body),
+		middlewaretest.Header("Content-Type", "multipart/form-data; boundary=b"),
+		func(x *middleware.Exchange) { x.Route.Upload = &config.Upload{}; x.Memory = middleware.NewBudget(1 << 20) })
+	f, err := x.Form("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Remove(func(p *middleware.FormPart) bool { return p.Name == "b" })
+	if err := x.SetForm(f); err != nil {
+		t.Fatal(err)
+	}
+	sent, err := io.ReadAll(x.Request.Body)
+	if err != nil || !strings.Contains(string(sent), `name="a"`) || strings.Contains(string(sent), "b.txt") || x.Request.ContentLength != int64(len(sent)) {
+		t.Errorf("sent %q, %v", sent, err)
+	}
+	x.Release()
+	if !x.Memory.Take(1 << 20) {
+		t.Error("memory is missing")
 	}
 }

@@ -24,10 +24,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -127,7 +127,7 @@ func open(c *config.ACME, log *zap.Logger, p pace) (*Client, error) {
 	}
 	log = log.Named("acme")
 	storage := &certmagic.FileStorage{Path: c.Storage}
-	client := &Client{pace: p, log: log, http: httpClient(t), turns: make(chan struct{}, orders)}
+	client := &Client{pace: p, log: log, http: httpClient(t, strings.HasPrefix(c.Directory, "https:")), turns: make(chan struct{}, orders)}
 	client.challenges = newChallenges(storage, issuerKey(c.Directory))
 	client.issuer = &issuer{
 		directory: c.Directory, email: c.Email, types: slices.Clone(c.Challenges), key: issuerKey(c.Directory),
@@ -156,23 +156,6 @@ func (c *Client) open(storage certmagic.Storage) {
 		// The authorities of the web are giving up OCSP.
 		OCSP: certmagic.OCSPConfig{DisableStapling: true},
 	})
-}
-
-// httpClient has bounds for everything, and follows nobody elsewhere.
-func httpClient(t *tls.Config) *http.Client {
-	return &http.Client{
-		Timeout:       time.Minute,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			TLSClientConfig:       t,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 30 * time.Second,
-			IdleConnTimeout:       30 * time.Second,
-			ForceAttemptHTTP2:     true,
-		},
-	}
 }
 
 // turn waits until an order may be placed. What it gives ends the turn.

@@ -394,6 +394,36 @@ func TestTornStorage(t *testing.T) {
 	p.eventually("a whole certificate", func() bool { return list[0].TLS() != nil && list[0].Err() == nil })
 }
 
+// TestForeignCertificate has the certificate of another name in the storage.
+func TestForeignCertificate(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, acmetest.Options{}, http01)
+	p.authority.Start()
+	_, list, stop := p.open("other.example")
+	list[0].Start()
+	p.eventually("a certificate", func() bool { return list[0].TLS() != nil })
+	stop()
+	folder := filepath.Join(p.config.Storage, "certificates", issuerKey(p.config.Directory))
+	if err := os.Mkdir(filepath.Join(folder, "own.example"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{".crt", ".key", ".json"} {
+		data, err := os.ReadFile(filepath.Join(folder, "other.example", "other.example"+kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = []byte(strings.ReplaceAll(string(data), "other.example", "own.example"))
+		if err := os.WriteFile(filepath.Join(folder, "own.example", "own.example"+kind), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, list = p.start("own.example")
+	if list[0].TLS() != nil {
+		t.Error("a certificate of another name was taken")
+	}
+	p.eventually("a certificate of the name", func() bool { return list[0].TLS() != nil && list[0].Err() == nil })
+}
+
 // TestSharedStorage has two gateways with one name: one certificate is issued,
 // and the one that did not ask can answer for the one that did.
 func TestSharedStorage(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"sync"
@@ -129,7 +130,8 @@ func (m *Certificate) try(ctx context.Context, failures int) error {
 		return err // perhaps it is just being written
 	}
 	// A key and a certificate that do not belong together, after a crash
-	// between the two: certmagic would refuse them for ever.
+	// between the two, or to the name: certmagic would refuse the former for
+	// ever, and keep the latter until it is due.
 	if err := m.client.magic.RenewCertSync(ctx, m.name, true); err != nil {
 		return err
 	}
@@ -150,10 +152,16 @@ func (m *Certificate) replacing(ctx context.Context) context.Context {
 }
 
 // load takes the certificate from the storage. That there is none yet is an
-// error that is fs.ErrNotExist.
+// error that is fs.ErrNotExist; one for another name, which somebody put there or
+// the authority gave, is an error too, and not served.
 func (m *Certificate) load(ctx context.Context) error {
-	_, err := m.client.magic.CacheManagedCertificate(ctx, m.name)
+	c, err := m.client.magic.CacheManagedCertificate(ctx, m.name)
 	m.take()
+	if err == nil && c.Leaf.VerifyHostname(m.name) != nil {
+		// Nobody would ask for it by its own names.
+		m.client.cache.Remove([]string{c.Hash()})
+		return fmt.Errorf("the certificate in the storage is not for %s", m.name)
+	}
 	return err
 }
 

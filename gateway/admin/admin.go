@@ -1,7 +1,8 @@
 // Package admin is the listener for operators: health, metrics and
 // administration. It is never the one that clients use.
 //
-// /livez, /readyz and /metrics are open to whoever reaches the address.
+// /livez, /readyz and /metrics are open to whoever reaches the address, but for
+// pages of other sites in a browser.
 // Everything under /admin/ and /debug/pprof/ needs the bearer token or a client
 // certificate; where neither is configured it does not exist.
 package admin
@@ -38,21 +39,18 @@ type Admin struct {
 // config.Mistakes.
 func Listen(g *gateway.Gateway, reloader *gateway.Reloader, metrics http.Handler) (*Admin, error) {
 	c := g.Plan().Config()
-	a := &Admin{g: g, reloader: reloader, metrics: metrics}
-	a.server = &http.Server{
-		Handler: a.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		DisableGeneralOptionsHandler: true,
+	l, err := net.Listen("tcp", c.Admin.Address)
+	if err != nil {
+		return nil, config.Mistakes{c.Mistake("admin.address", "%v", err)}
 	}
+	a := &Admin{g: g, reloader: reloader, metrics: metrics, listener: l}
+	a.server = server(a.routes(), patience)
+	a.server.ErrorLog = g.ErrorLog()
 	if len(c.Admin.Certificates) > 0 {
 		// Those of the plan that is current when an operator connects: an
 		// authority that a reload has taken out opens nothing any more.
 		a.server.TLSConfig = certs.Listener(func() *certs.Server { return g.Plan().AdminTLS() })
 	}
-	l, err := net.Listen("tcp", c.Admin.Address)
-	if err != nil {
-		return nil, config.Mistakes{c.Mistake("admin.address", "%v", err)}
-	}
-	a.listener = l
 	return a, nil
 }
 
@@ -86,6 +84,29 @@ func (a *Admin) Serve(ctx context.Context) error {
 	return nil
 }
 
+// patience is how long an operator may take to send a request, and again to take
+// the answer.
+const patience = 10 * time.Second
+
+// server makes the HTTP server of a handler. Some of what it answers is open to
+// whoever reaches it, so nobody may hold a connection, or one of the few
+// collections of metrics that may run at once.
+func server(h http.Handler, patience time.Duration) *http.Server {
+	bounded := func(w http.ResponseWriter, r *http.Request) {
+		// Nothing reads bodies, but net/http does before it answers. Others have
+		// no deadline: it would end the request of a profile.
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience))
+		}
+		h.ServeHTTP(w, r)
+	}
+	return &http.Server{
+		Handler: http.HandlerFunc(bounded), ReadHeaderTimeout: patience, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		WriteTimeout:                 2 * patience, // pprof adds what a profile takes
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
 func (a *Admin) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, map[string]bool{"live": true}) })
@@ -104,10 +125,11 @@ func (a *Admin) routes() http.Handler {
 	inner.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	inner.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.Handle("/", a.protected(inner))
+	checked := a.sameSite(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		mux.ServeHTTP(w, r)
+		checked.ServeHTTP(w, r)
 	})
 }
 
@@ -173,10 +195,13 @@ func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Admin) reload(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Time{}) // it takes what it takes
 	status := http.StatusOK
 	if err := a.reloader.Reload(r.Context()); err != nil {
 		status = http.StatusUnprocessableEntity
 	}
+	_ = control.SetWriteDeadline(time.Now().Add(patience))
 	write(w, status, a.reloader.Last())
 }
 

@@ -66,14 +66,23 @@ func NewDoor(identity, set, shown []string) *Door {
 	return d
 }
 
+// Removes reports whether a header of that name never gets in, whoever sends it.
+func (d *Door) Removes(name string) bool { return d.strip.removes(name) }
+
 // Read reads the head of a request as net/http hands it over, and takes out of
 // its headers what clients may not send. Whoever needs X-Forwarded-For has read
 // it before. Where there is an error, it is an [*Error], and the Head holds what
 // could be read nevertheless; the headers are clean all the same.
 func (d *Door) Read(r *http.Request) (Head, error) {
 	hosts := r.Header["Host"]
-	err := checkOnce(r.Header, d.once)
-	d.strip.clean(r.Header)
+	repeated, blanks := d.strip.clean(r.Header)
+	var err error
+	if repeated || len(hosts) > 1 { // hardly ever
+		err = checkOnce(r.Header, hosts, d.once)
+	}
+	if err == nil && blanks {
+		err = errPadded
+	}
 	if err == nil {
 		err = checkShown(r.Header, d.shown)
 	}

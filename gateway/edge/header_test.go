@@ -106,6 +106,19 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
+// Over HTTP/2 net/http leaves blanks around a value where they are; the upstream
+// is sent it without them.
+func TestBlanks(t *testing.T) {
+	for value, want := range map[string]string{" a": HeaderInvalid, "a ": HeaderInvalid, "\ta": HeaderInvalid, "a\t": HeaderInvalid, " ": HeaderInvalid, "": "", "a b\tc": ""} {
+		for _, name := range []string{"X-Other", "X-Purpose", "Content-Type"} {
+			r := &http.Request{Method: "GET", RequestURI: "/", Host: "h", Header: http.Header{name: {value}}, ProtoMajor: 2, TLS: &tls.ConnectionState{}}
+			if _, err := NewDoor(nil, nil, []string{"X-Purpose"}).Read(r); code(err) != want {
+				t.Errorf("%s: %q: %v, want %q", name, value, err, want)
+			}
+		}
+	}
+}
+
 // variable is the name under which CGI and its descendants know a header.
 func variable(name string) string {
 	return strings.Map(func(r rune) rune {

@@ -169,6 +169,9 @@ func ascii(s string) bool {
 // numeric reports whether the last label of a name makes it an address to some
 // programs (WHATWG URL, section 3.5).
 func numeric(label string) bool {
+	if c := label[len(label)-1]; 'g' <= c && c <= 'w' || 'y' <= c { // as those of nearly all names
+		return false
+	}
 	if strings.HasPrefix(label, "0x") {
 		return strings.Trim(label[2:], "0123456789abcdef") == ""
 	}

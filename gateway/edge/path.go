@@ -135,7 +135,7 @@ func checkSegments(path string) error {
 			return errSlashes
 		}
 		name = strings.TrimRight(name, " ")
-		if !ascii(name) {
+		if !ascii(name) && strings.ContainsAny(name, "\u2024\u2025\ufe52\uff0e") {
 			name = dots.Replace(name)
 		}
 		if name == "." || name == ".." || name == "" && segment != "" {

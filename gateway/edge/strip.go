@@ -10,38 +10,41 @@ import (
 // every route, public ones too, before any stage sees the request: whatever
 // reaches an upstream under these names was put there by the gateway.
 type strip struct {
-	exact    map[string]bool
-	prefixes []string
-	judged   map[string]bool // names that pass, but not in a second spelling
+	// By their first byte: for most names that clients send nothing is left to
+	// be compared. Lists are short, and what is in them differs in length.
+	exact, prefixes [256][]string
+	judged          map[string]bool // names that pass, but not in a second spelling
 }
 
-// forwarding are the headers by which proxies tell of clients, paths, methods
-// and protocols; an upstream behind the gateway believes them.
+// forwarding are the headers by which proxies tell of clients, their users and
+// certificates (RFC 9440), paths, methods and protocols; an upstream behind the
+// gateway believes them. Proxy is HTTP_PROXY to programs behind CGI, which then
+// send what they ask others through it.
 func forwarding() []string {
 	return []string{
 		"Forwarded", "X-Forwarded-*", "X-Original-*", "X-Envoy-*",
-		"X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Cluster-Client-Ip",
-		"Fastly-Client-Ip", "Fly-Client-Ip", "X-Originating-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Azure-Clientip", "X-Azure-Socketip",
+		"X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "X-Cluster-Client-Ip",
+		"Fastly-Client-Ip", "Fly-Client-Ip", "X-Originating-Ip", "X-Azure-Clientip", "X-Azure-Socketip", "Wl-Proxy-*", "X-Proxyuser-Ip",
+		"Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email", "X-Remote-*", "Client-Cert", "Client-Cert-Chain", "X-Client-Cert", "Ssl-Client-*", "X-Ssl-*",
 		"X-Rewrite-Url", "X-Host", "X-Scheme", "X-Url-Scheme", "Front-End-Https",
 		"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Request-Id",
-		"Host", "Upgrade", "Http2-Settings", "Proxy-Authorization", "Proxy-Connection",
+		"Host", "Upgrade", "Http2-Settings", "Proxy", "Proxy-Authorization", "Proxy-Connection",
 	}
 }
 
 // newStrip joins the names that the gateway keeps to itself with those that it
 // is given. What decides something, or is shown to policies, is judged.
 func newStrip(identity, policy, shown []string) *strip {
-	s := &strip{exact: map[string]bool{}, judged: map[string]bool{}}
+	s := &strip{judged: map[string]bool{}}
 	for _, list := range [][]string{forwarding(), identity, policy} {
 		for _, name := range list {
 			name = textproto.CanonicalMIMEHeaderKey(name)
 			if stem, ok := strings.CutSuffix(name, "*"); ok {
-				s.prefixes = append(s.prefixes, stem)
+				file(&s.prefixes, stem)
 				// Whoever does not want X-User-Anything means X-User too.
-				s.exact[strings.TrimSuffix(stem, "-")] = true
-				continue
+				name = strings.TrimSuffix(stem, "-")
 			}
-			s.exact[name] = true
+			file(&s.exact, name)
 		}
 	}
 	for _, list := range [][]string{once(), shown, {"Content-Length", "Transfer-Encoding"}} {
@@ -52,6 +55,13 @@ func newStrip(identity, policy, shown []string) *strip {
 	return s
 }
 
+// file puts a name among those with its first byte.
+func file(lists *[256][]string, name string) {
+	if name != "" {
+		lists[name[0]] = append(lists[name[0]], name)
+	}
+}
+
 // clean removes from h what the client may not send: the names that s knows,
 // and whatever Connection lists. That is what a proxy must do (RFC 9110,
 // section 7.6.1), and it is done before anything is judged by these headers.
@@ -59,7 +69,10 @@ func newStrip(identity, policy, shown []string) *strip {
 // Names with an underscore go too: CGI and WSGI servers take them for their
 // twins with a hyphen. Some do so with any character that is neither letter nor
 // digit, so X.User-Id goes where X-User-Id does.
-func (s *strip) clean(h http.Header) {
+//
+// It reports whether anything that is left stands more than once, and whether a
+// value has blanks around it.
+func (s *strip) clean(h http.Header) (repeated, blanks bool) {
 	for _, list := range h["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
 			if name = textproto.TrimString(name); name != "" {
@@ -68,16 +81,24 @@ func (s *strip) clean(h http.Header) {
 		}
 	}
 	delete(h, "Connection")
-	for name := range h {
+	for name, values := range h {
 		if s.removes(name) {
 			delete(h, name)
+			continue
+		}
+		repeated = repeated || len(values) > 1
+		for _, v := range values {
+			blanks = blanks || padded(v)
 		}
 	}
+	return repeated, blanks
 }
 
 func (s *strip) removes(name string) bool {
-	canonical := textproto.CanonicalMIMEHeaderKey(name)
-	if s.known(canonical) {
+	if ordinary(name) {
+		return s.known(name)
+	}
+	if s.known(textproto.CanonicalMIMEHeaderKey(name)) {
 		return true
 	}
 	if !odd(name) {
@@ -87,16 +108,36 @@ func (s *strip) removes(name string) bool {
 	return strings.Contains(name, "_") || s.known(twin) || s.judged[twin]
 }
 
+// known reports whether a canonical name is one of those that are removed.
 func (s *strip) known(name string) bool {
-	if s.exact[name] {
-		return true
+	if name == "" {
+		return false
 	}
-	for _, p := range s.prefixes {
+	for _, n := range s.exact[name[0]] {
+		if n == name {
+			return true
+		}
+	}
+	for _, p := range s.prefixes[name[0]] {
 		if strings.HasPrefix(name, p) {
 			return true
 		}
 	}
 	return false
+}
+
+// ordinary reports whether a name is canonical and has letters, digits and
+// hyphens only, as nearly all have that net/http hands over.
+func ordinary(name string) bool {
+	begins := true // a word, with a capital
+	for i := range len(name) {
+		c := name[i]
+		if begins && 'a' <= c && c <= 'z' || !begins && 'A' <= c && c <= 'Z' || !usual(c) {
+			return false
+		}
+		begins = c == '-'
+	}
+	return true
 }
 
 // odd reports whether a name has other characters than letters, digits and

@@ -44,7 +44,8 @@ func (u *Upstream) probe(ctx context.Context, e *endpoint, path string, within t
 	if err != nil || target.Host != e.url.Host {
 		return false
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	way := &lane{} // as for any request: it takes connections that others have used
+	r, err := http.NewRequestWithContext(way.watched(ctx), http.MethodGet, target.String(), nil)
 	if err != nil {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
@@ -38,6 +39,37 @@ func TestSurplusAnswersNobody(t *testing.T) {
 				t.Errorf("%d answers were left over from others, %d requests failed", poisoned, failed)
 			}
 		})
+	}
+}
+
+// Nor may it tell how the upstream is: what the health check had asked for would
+// be left over in turn, and answer a request.
+func TestSurplusAnswersNoHealthCheck(t *testing.T) {
+	const answers = "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+	u := open(t, nil, raw(t, func(c net.Conn, r *bufio.Reader) {
+		for {
+			if _, err := http.ReadRequest(r); err != nil {
+				return
+			}
+			if _, err := io.WriteString(c, answers); err != nil {
+				return
+			}
+		}
+	}))
+	var unwell atomic.Int64
+	var wg sync.WaitGroup
+	for range 48 {
+		wg.Go(func() {
+			for range 25 {
+				if !u.probe(t.Context(), u.endpoints[0], "/healthz", time.Minute) {
+					unwell.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := unwell.Load(); n > 0 {
+		t.Errorf("%d of the checks got what was left over from others", n)
 	}
 }
 

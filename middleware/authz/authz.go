@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
@@ -27,27 +28,37 @@ type Stage struct {
 	policy  config.Policy
 	headers []string // canonical names of request headers that policies may read
 
-	protections *lru.Cache[*policies.Decision, *protection]
+	keys []string // ids of the keys that pseudonyms are made with
+
+	protections  *lru.Cache[*policies.Decision, *protection]
+	placeholders *lru.Cache[*policies.Decision, *redact.Placeholders]
 }
 
+const stageName = "authz"
+
 // New makes the stage; nil where the route's policy is off. headers are the
-// names of request headers that policies may read.
-func New(policy config.Policy, decider policies.Decider, headers []string) middleware.Stage {
+// names of request headers that policies may read, keys the ids of the keys that
+// masks make hashes and tokens with.
+func New(policy config.Policy, decider policies.Decider, headers, keys []string) middleware.Stage {
 	if policy.Off {
 		return nil
 	}
 	protections, _ := lru.New[*policies.Decision, *protection](maxProtections) // fails for no size but 0
-	return &Stage{decider, policy, headers, protections}
+	placeholders, _ := lru.New[*policies.Decision, *redact.Placeholders](maxProtections)
+	return &Stage{decider, policy, headers, keys, protections, placeholders}
 }
 
 // Name of the stage.
-func (s *Stage) Name() string { return "authz" }
+func (s *Stage) Name() string { return stageName }
 
 // Describe tells what the route demands of a decision.
 func (s *Stage) Describe() string {
 	out := fmt.Sprintf("masks %s, rows %s", s.policy.Masks, s.policy.Rows)
 	if s.policy.Body {
 		out += ", sees the body"
+	}
+	if p := s.policy.Placeholders; p != "" && p != "reject" {
+		out += ", placeholders " + p
 	}
 	return out
 }
@@ -61,7 +72,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	x.Input = in
 	d, err := s.decider.Decide(x.Request.Context(), in)
 	if err != nil {
-		return nil, middleware.Refuse("authz", middleware.PolicyError, "the policy could not decide").With(err)
+		return nil, middleware.Refuse(stageName, middleware.PolicyError, "the policy could not decide").With(err)
 	}
 	x.Decision = d
 	if err := s.enforce(x, d); err != nil {
@@ -81,14 +92,17 @@ func (s *Stage) enforce(x *middleware.Exchange, d *policies.Decision) error {
 		return err
 	}
 	if s.policy.Masks == "required" && !d.AllFields && len(d.Mask) == 0 && len(d.Expose) == 0 {
-		return middleware.Refuse("authz", middleware.PolicyError, "the policy says nothing about fields").
+		return middleware.Refuse(stageName, middleware.PolicyError, "the policy says nothing about fields").
 			With(errors.New("the route requires masks and the decision has neither mask, expose nor all_fields"))
 	}
 	if s.policy.Rows == "required" && !d.AllRows && len(d.Rows) == 0 {
-		return middleware.Refuse("authz", middleware.PolicyError, "the policy says nothing about rows").
+		return middleware.Refuse(stageName, middleware.PolicyError, "the policy says nothing about rows").
 			With(errors.New("the route requires row filters and the decision has neither rows nor all_rows"))
 	}
 	if err := s.protect(x, d); err != nil {
+		return err
+	}
+	if err := s.placeholder(x, d); err != nil {
 		return err
 	}
 	return setHeaders(x, d.Headers)
@@ -96,11 +110,11 @@ func (s *Stage) enforce(x *middleware.Exchange, d *policies.Decision) error {
 
 func denied(d *policies.Decision) error {
 	if len(d.Deny) > 0 {
-		r := middleware.Refuse("authz", middleware.Forbidden, d.Deny[0].Message)
+		r := middleware.Refuse(stageName, middleware.Forbidden, d.Deny[0].Message)
 		r.Code = d.Deny[0].Code
 		return r
 	}
-	return middleware.Refuse("authz", middleware.Forbidden, "the policy does not allow this")
+	return middleware.Refuse(stageName, middleware.Forbidden, "the policy does not allow this")
 }
 
 // setHeaders puts the decision's headers on the request. A header that cannot
@@ -111,17 +125,17 @@ func setHeaders(x *middleware.Exchange, headers map[string]policies.Value) error
 		if v.Input != "" {
 			value, ok := x.Input.Lookup(v.Input)
 			if !ok {
-				return middleware.Refuse("authz", middleware.Forbidden, "the token lacks a value that the policy passes on").
+				return middleware.Refuse(stageName, middleware.Forbidden, "the token lacks a value that the policy passes on").
 					With(fmt.Errorf("header %s: %s has no value", name, v.Input))
 			}
 			var err error
 			if text, err = headerText(value); err != nil {
-				return middleware.Refuse("authz", middleware.Forbidden, "the token holds a value that cannot be passed on").
+				return middleware.Refuse(stageName, middleware.Forbidden, "the token holds a value that cannot be passed on").
 					With(fmt.Errorf("header %s: %s %w", name, v.Input, err))
 			}
 		}
 		if !cleanHeader(text) {
-			return middleware.Refuse("authz", middleware.Forbidden, "the token holds a value that cannot be passed on").
+			return middleware.Refuse(stageName, middleware.Forbidden, "the token holds a value that cannot be passed on").
 				With(fmt.Errorf("header %s: the value has characters that a header cannot carry", name))
 		}
 		x.Request.Header[http.CanonicalHeaderKey(name)] = []string{text}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	mt "github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
@@ -135,7 +137,7 @@ func TestHandle(t *testing.T) {
 			u := mt.NewUpstream(t, 200, "application/json", "{}")
 			x := mt.Exchange(t, "GET", "https://h/api/a/7?page=1&page=2", nil, subject(tt.subject))
 			x.Start = time.Unix(start, 0)
-			_, _, err := mt.Run(t, New(tt.policy, &fixed{d: tt.d, err: tt.err}, nil), x, u.Handle)
+			_, _, err := mt.Run(t, New(tt.policy, &fixed{d: tt.d, err: tt.err}, nil, nil), x, u.Handle)
 			if tt.status == 200 {
 				if err != nil || u.Calls.Load() != 1 {
 					t.Fatalf("%v, the upstream saw %d requests", err, u.Calls.Load())
@@ -159,42 +161,8 @@ func TestHandle(t *testing.T) {
 }
 
 func TestOffIsAbsent(t *testing.T) {
-	if New(config.Policy{Off: true}, nil, nil) != nil {
+	if New(config.Policy{Off: true}, nil, nil, nil) != nil {
 		t.Error("a stage although policy is off")
-	}
-}
-
-func TestProtect(t *testing.T) {
-	entries := []policies.Protect{{Path: "$..salary", Action: "reject"}, {Path: "$.role", Action: "drop"}}
-	tests := []struct {
-		name, mediaType, body, code, forwarded string
-	}{
-		{"nothing protected", "application/json", `{"a": 1.0}`, "", `{"a": 1.0}`},
-		{"rejected", "application/json", `{"pay":{"salary":1}}`, "forbidden", ""},
-		{"rejected in an array", "application/json", `[{"salary":1}]`, "forbidden", ""},
-		{"rejected in another spelling", "application/json", `{"Sal_Ary":1}`, "forbidden", ""},
-		{"rejected behind an escape", "application/json", `{"\u0073alary":1}`, "forbidden", ""},
-		{"dropped", "application/json", `{"a": 1.0, "role": "admin"}`, "", `{"a": 1.0}`},
-		{"a name that stands twice", "application/json", `{"a":1,"a":2}`, "body_malformed", ""},
-		{"broken JSON", "application/json", `{"a":`, "body_malformed", ""},
-		{"a form", "application/x-www-form-urlencoded", `salary=1`, "media_type_unsupported", ""},
-		{"no type", "", `{"salary":1}`, "media_type_unsupported", ""},
-		{"a patch that names its targets in values", "application/json-patch+json", `[]`, "media_type_unsupported", ""},
-		{"another charset", "application/json; charset=utf-16", `{}`, "media_type_unsupported", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			u := mt.NewUpstream(t, 200, "application/json", "{}")
-			x := mt.Exchange(t, "POST", "https://h/", strings.NewReader(tt.body), mt.Header("Content-Type", tt.mediaType))
-			d := allow(func(d *policies.Decision) { d.Protect = entries })
-			_, _, err := mt.Run(t, New(config.Policy{}, &fixed{d: d}, nil), x, u.Handle)
-			if mt.Code(err) != tt.code || (err == nil) != (tt.code == "") {
-				t.Fatalf("got %v, want %q", err, tt.code)
-			}
-			if u.Got != tt.forwarded {
-				t.Errorf("forwarded %q, want %q", u.Got, tt.forwarded)
-			}
-		})
 	}
 }
 
@@ -204,7 +172,7 @@ func TestQuestion(t *testing.T) {
 	x := mt.Exchange(t, "PUT", "https://h/api/a/7?page=1&page=2", strings.NewReader(`{"n":12345678901234567890}`),
 		mt.Header("Content-Type", "application/json"), mt.Header("X-Purpose", "audit"), mt.Header("X-Other", "no"))
 	x.Start = time.Unix(1_700_000_000, 0)
-	_, _, err := mt.Run(t, New(config.Policy{Body: true}, f, []string{"x-purpose"}), x, u.Handle)
+	_, _, err := mt.Run(t, New(config.Policy{Body: true}, f, []string{"x-purpose"}, nil), x, u.Handle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,6 +188,55 @@ func TestQuestion(t *testing.T) {
 	}
 	if u.Got != `{"n":12345678901234567890}` {
 		t.Errorf("forwarded %q", u.Got)
+	}
+}
+
+func TestQuestionOfForms(t *testing.T) {
+	sum := "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae" // of foo
+	seen := func(media, body string) (any, error) {
+		f := &fixed{d: allow(nil)}
+		u := mt.NewUpstream(t, 200, jsonType, "{}")
+		x := mt.Exchange(t, "POST", "https://h/", strings.NewReader(body), mt.Header("Content-Type", media),
+			func(x *middleware.Exchange) { x.Route.Upload = &config.Upload{FileBytes: 10, Files: 2} })
+		_, _, err := mt.Run(t, New(config.Policy{Body: true}, f, nil, nil), x, u.Handle)
+		if err != nil {
+			return nil, err
+		}
+		return f.seen.Body, nil
+	}
+	for _, tt := range []struct{ media, body, want string }{
+		{formType, "a=1&b=%41+b&a=2&&c&%61=3", `{"a":["1","2","3"],"b":["A b"],"c":[""]}`},
+		{formType, "", `null`},
+		{jsonType, "", `null`},
+		{patchType, `[{"op":"add"}]`, `[{"op":"add"}]`},
+		{multipartType, multipart(part("title", "", "text/plain", "x\ny"), part("cv", "cv.pdf", "Application/PDF", "foo"), part("a", "", "", "{}")), `{"parts":[
+			{"field":"title","type":"text/plain","value":"x\ny"},
+			{"field":"cv","name":"cv.pdf","type":"application/pdf","detected":"","size":3,"sha256":"` + sum + `"},
+			{"field":"a","type":"","value":"{}"}]}`},
+	} {
+		got, err := seen(tt.media, tt.body)
+		if err != nil {
+			t.Errorf("%s: %v", tt.body, err)
+			continue
+		}
+		want, err := decode([]byte(tt.want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.body, diff)
+		}
+	}
+	for name, tt := range map[string]struct{ media, body, code string }{
+		"text":             {"text/plain", "a", "media_type_unsupported"},
+		"not UTF-8":        {formType, "a=%ff", "body_malformed"},
+		"part not UTF-8":   {multipartType, multipart(part("a", "", "", "\xff")), "body_malformed"},
+		"a file too large": {multipartType, multipart(part("a", "a.txt", "", strings.Repeat("x", 11))), "body_too_large"},
+		"many fields":      {formType, strings.Repeat("&", maxFields), "body_too_large"},
+	} {
+		if _, err := seen(tt.media, tt.body); mt.Code(err) != tt.code {
+			t.Errorf("%s: %v, want %s", name, err, tt.code)
+		}
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -21,27 +19,19 @@ const maxDepth = 128
 // that is not UTF-8, data after the end) is refused, because policy and
 // upstream might read it differently.
 func jsonBody(x *middleware.Exchange) (any, error) {
-	data, err := rawJSON(x)
+	data, err := x.Body(stageName)
 	if err != nil {
 		return nil, err
 	}
 	v, err := decode(data)
 	if err != nil {
-		return nil, middleware.Refuse("authz", middleware.BodyMalformed, "the request body is not well-formed JSON").With(err)
+		return nil, notJSON(err)
 	}
 	return v, nil
 }
 
-// rawJSON reads the body of a request that says it is JSON.
-func rawJSON(x *middleware.Exchange) ([]byte, error) {
-	h := x.Request.Header
-	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
-	charset := strings.ToLower(params["charset"])
-	json := media == "application/json" || media == "application/merge-patch+json"
-	if err != nil || !json || len(h.Values("Content-Type")) != 1 || charset != "" && charset != "utf-8" || len(h.Values("Content-Encoding")) > 0 {
-		return nil, middleware.Refuse("authz", middleware.MediaTypeUnsupported, "this route needs a JSON body, so that the policy can read it")
-	}
-	return x.Body("authz")
+func notJSON(err error) error {
+	return middleware.Refuse(stageName, middleware.BodyMalformed, "the request body is not well-formed JSON").With(err)
 }
 
 func decode(data []byte) (any, error) {

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -9,9 +10,17 @@ import (
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
+// fence is the members that one action of protect holds for, compiled: to look
+// for in texts, and for places.
+type fence struct {
+	plan  *redact.Plan
+	paths *redact.Paths
+	list  []string
+}
+
 // protection is what a decision protects, compiled.
 type protection struct {
-	reject, drop *redact.Plan
+	reject, drop *fence
 	err          error
 }
 
@@ -24,67 +33,294 @@ func (s *Stage) protection(d *policies.Decision) *protection {
 	if p, ok := s.protections.Get(d); ok {
 		return p
 	}
-	var reject, drop redact.Spec
+	var reject, drop []string
 	for _, e := range d.Protect {
-		rule := redact.Rule{Path: e.Path, Action: redact.Drop}
 		if e.Action == "drop" {
-			drop.Rules = append(drop.Rules, rule)
+			drop = append(drop, e.Path)
 			continue
 		}
-		reject.Rules = append(reject.Rules, rule)
+		reject = append(reject, e.Path)
 	}
 	p := &protection{}
 	var err error
-	p.reject, p.err = redact.Compile(reject, redact.Options{})
-	p.drop, err = redact.Compile(drop, redact.Options{})
+	p.reject, p.err = newFence(reject)
+	p.drop, err = newFence(drop)
 	p.err = errors.Join(p.err, err)
 	s.protections.Add(d, p)
 	return p
 }
+
+func newFence(list []string) (*fence, error) {
+	f := &fence{list: list}
+	var spec redact.Spec
+	for _, path := range list {
+		spec.Rules = append(spec.Rules, redact.Rule{Path: path, Action: redact.Drop})
+	}
+	var err, perr error
+	f.plan, err = redact.Compile(spec, redact.Options{})
+	f.paths, perr = redact.NewPaths(list)
+	return f, errors.Join(err, perr)
+}
+
+// empty reports whether there is nothing to protect.
+func (f *fence) empty() bool { return len(f.list) == 0 }
 
 // protect keeps the subject from writing members that the policy protects: a
 // body that holds one is refused, or goes on without it. Names are matched as
 // masks match them, so "SSN" does not pass where "ssn" is protected. A body
 // that cannot be read member by member is refused: it might hold anything.
 func (s *Stage) protect(x *middleware.Exchange, d *policies.Decision) error {
-	if len(d.Protect) == 0 || !x.HasBody() {
+	if len(d.Protect) == 0 {
 		return nil
 	}
-	if _, err := jsonBody(x); err != nil {
+	if has, err := hasContent(x); err != nil || !has {
 		return err
 	}
 	p := s.protection(d)
 	if p.err != nil {
-		return middleware.Refuse("authz", middleware.PolicyError, "the policy could not be carried out").With(p.err)
+		return middleware.Refuse(stageName, middleware.PolicyError, "the policy could not be carried out").With(p.err)
 	}
-	_, report, err := without(x, p.reject)
+	c, clear := carrierOf(x)
+	if c == unread || !clear {
+		return unreadable()
+	}
+	switch c {
+	case formFields:
+		return p.pairs(x)
+	case formParts:
+		return p.parts(x)
+	}
+	return p.json(x, c)
+}
+
+func unreadable() error {
+	return middleware.Refuse(stageName, middleware.MediaTypeUnsupported, "this route needs a JSON body or a form, in UTF-8 and not encoded, so that the policy can read it")
+}
+
+// written refuses a request that writes what is protected. The places are names
+// of the body, or paths of the policy, and never values.
+func written(places ...string) error {
+	return middleware.Refuse(stageName, middleware.Forbidden, "the request writes a field that the caller may not write: "+strings.Join(places, ", "))
+}
+
+// json judges a body that is one JSON text.
+func (p *protection) json(x *middleware.Exchange, c carrier) error {
+	v, err := jsonBody(x)
 	if err != nil {
 		return err
 	}
-	if report.Masked > 0 {
-		detail := "the request writes a field that the caller may not write: " + strings.Join(report.Pointers, ", ")
-		return middleware.Refuse("authz", middleware.Forbidden, detail)
-	}
-	body, report, err := without(x, p.drop)
+	data, err := x.Body(stageName)
 	if err != nil {
 		return err
 	}
-	if report.Masked > 0 {
-		x.SetBody(body)
-		x.Note("protected", report.Pointers)
+	operations := patchIn(v)
+	if c == jsonPatch {
+		if operations, err = readPatch(data); err != nil {
+			return notJSON(err)
+		}
+	}
+	// A patch is refused by either action: what one operation does depends on
+	// those before it, and nobody can say what is left without one.
+	for _, f := range []*fence{p.reject, p.drop} {
+		for i := range operations {
+			if n := operations[i].writes(f.paths); n >= 0 {
+				return written(f.list[n])
+			}
+		}
+	}
+	if c == jsonPatch {
+		return nil
+	}
+	if media := x.Request.Header.Get("Content-Type"); strings.Contains(strings.ToLower(media), "merge-patch") {
+		for _, f := range []*fence{p.reject, p.drop} {
+			if n := replaced(f.paths.Root(), v); n >= 0 {
+				return written(f.list[n])
+			}
+		}
+	}
+	rest, dropped, err := p.text(data, "")
+	if err != nil {
+		return err
+	}
+	if len(dropped) > 0 {
+		x.SetBody(rest)
+		x.Note("protected", dropped)
 	}
 	return nil
 }
 
-// without gives the body without the members that the plan's rules match.
-func without(x *middleware.Exchange, plan *redact.Plan) ([]byte, redact.Report, error) {
-	data, err := x.Body("authz")
-	if err != nil {
-		return nil, redact.Report{}, err
+// text judges a JSON text. It gives it without what is to be dropped, and the
+// pointers to that, which go on from where the text stands.
+func (p *protection) text(data []byte, at string) (rest []byte, dropped []string, err error) {
+	if _, report, err := p.reject.without(data); err != nil {
+		return nil, nil, err
+	} else if report.Masked > 0 {
+		return nil, nil, written(prefixed(at, report.Pointers)...)
 	}
-	out, report, err := redact.Append(nil, data, plan, redact.Limits{Depth: maxDepth})
+	rest, report, err := p.drop.without(data)
+	return rest, prefixed(at, report.Pointers), err
+}
+
+// without gives a JSON text without the members of the fence.
+func (f *fence) without(data []byte) ([]byte, redact.Report, error) {
+	if f.empty() {
+		return data, redact.Report{}, nil
+	}
+	out, report, err := redact.Append(nil, data, f.plan, redact.Limits{Depth: maxDepth})
 	if err != nil {
-		return nil, redact.Report{}, middleware.Refuse("authz", middleware.BodyMalformed, "the request body is not well-formed JSON").With(err)
+		return nil, redact.Report{}, notJSON(err)
+	}
+	if report.Masked == 0 {
+		out = data
 	}
 	return out, report, nil
+}
+
+// pairs judges an application/x-www-form-urlencoded body.
+func (p *protection) pairs(x *middleware.Exchange) error {
+	pairs, err := strictPairs(x)
+	if err != nil {
+		return err
+	}
+	var dropped []string
+	kept := pairs[:0]
+	for _, f := range pairs {
+		drop := false
+		for _, name := range append(f.others, f.name) {
+			hit, err := p.named(name)
+			if err != nil {
+				return err
+			}
+			drop = drop || hit
+		}
+		rest, within, err := p.value(f.name, []byte(f.value), false)
+		if err != nil {
+			return err
+		}
+		switch {
+		case drop:
+			dropped = append(dropped, fieldPointer(f.name))
+			continue
+		case len(within) > 0:
+			dropped = append(dropped, within...)
+			f.setValue(string(rest))
+		}
+		kept = append(kept, f)
+	}
+	if len(dropped) > 0 {
+		x.SetBody(joined(kept))
+		x.Note("protected", capped(dropped))
+	}
+	return nil
+}
+
+// parts judges a multipart form. A file is a document and none of the members,
+// unless it is JSON: browsers send JSON parts so.
+func (p *protection) parts(x *middleware.Exchange) error {
+	form, err := strictParts(x)
+	if err != nil || form == nil {
+		return err
+	}
+	var dropped []string
+	gone := map[*middleware.FormPart]bool{}
+	for _, part := range form.Parts {
+		drop, err := p.named(part.Name)
+		if err != nil {
+			return err
+		}
+		if gone[part] = drop; drop {
+			dropped = append(dropped, fieldPointer(part.Name))
+			continue
+		}
+		within, err := p.content(part)
+		if err != nil {
+			return err
+		}
+		dropped = append(dropped, within...)
+	}
+	if len(dropped) == 0 {
+		return nil
+	}
+	x.Note("protected", capped(dropped))
+	form.Remove(func(p *middleware.FormPart) bool { return gone[p] })
+	return x.SetForm(form)
+}
+
+// content judges what is inside of a part, and takes out what is to be dropped.
+func (p *protection) content(part *middleware.FormPart) ([]string, error) {
+	typed := isJSON(part.Type)
+	if part.File == nil {
+		rest, within, err := p.value(part.Name, part.Text, typed)
+		if len(within) > 0 {
+			part.Text = rest
+		}
+		return within, err
+	}
+	if !typed && !isJSON(part.File.Detected) {
+		return nil, nil
+	}
+	data, err := documentOf(part.File)
+	if err != nil {
+		return nil, err
+	}
+	_, within, err := p.value(part.Name, data, true)
+	if err == nil && len(within) > 0 {
+		err = written(within...) // a file is taken as it is, or not at all
+	}
+	return nil, err
+}
+
+// named reports whether a field of a form is to be dropped for its name, and
+// refuses what is to be rejected.
+func (p *protection) named(name string) (drop bool, err error) {
+	for _, f := range []*fence{p.reject, p.drop} {
+		if f.empty() {
+			continue
+		}
+		at, err := places(f.paths.Root(), name)
+		if err != nil {
+			return false, malformedForm(err)
+		}
+		if slices.ContainsFunc(at, func(at redact.Place) bool { return at.Any() >= 0 }) {
+			if f == p.reject {
+				return false, written(fieldPointer(name))
+			}
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// value judges the value of a field where it is JSON. Backends take such a
+// field for the whole document, or for a member of it by the name of the field;
+// it is judged as both.
+func (p *protection) value(name string, data []byte, typed bool) (rest []byte, dropped []string, err error) {
+	if !typed && !looksLikeJSON(data) {
+		return nil, nil, nil
+	}
+	v, err := decode(data)
+	if err != nil {
+		return nil, nil, notJSON(err)
+	}
+	rest, dropped, err = p.text(data, fieldPointer(name))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range []*fence{p.reject, p.drop} {
+		if len(dropped) > 0 && f == p.drop {
+			if v, err = decode(rest); err != nil {
+				return nil, nil, notJSON(err)
+			}
+		}
+		at, err := places(f.paths.Root(), name)
+		if err != nil {
+			return nil, nil, malformedForm(err)
+		}
+		for _, at := range at {
+			if n := within(at, v); n >= 0 {
+				return nil, nil, written(f.list[n])
+			}
+		}
+	}
+	return rest, dropped, nil
 }

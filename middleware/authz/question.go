@@ -16,7 +16,7 @@ func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 	// The gateway has refused queries that do not parse.
 	query, err := url.ParseQuery(x.Request.URL.RawQuery)
 	if err != nil {
-		return nil, middleware.Refuse("authz", middleware.PathInvalid, "the query cannot be read").With(err)
+		return nil, middleware.Refuse(stageName, middleware.PathInvalid, "the query cannot be read").With(err)
 	}
 	method := x.Request.Method
 	in := &policies.Input{
@@ -33,13 +33,10 @@ func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 	if in.Resource.Params == nil {
 		in.Resource.Params = map[string]string{}
 	}
-	if !s.policy.Body || !x.HasBody() {
-		return in, nil
+	if s.policy.Body {
+		in.Body, err = seen(x)
 	}
-	if in.Body, err = jsonBody(x); err != nil {
-		return nil, err
-	}
-	return in, nil
+	return in, err
 }
 
 // readable gives the headers that policies may read.

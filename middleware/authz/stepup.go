@@ -40,7 +40,7 @@ func stepUp(x *middleware.Exchange, require []policies.Require) error {
 	if len(acr) > 0 {
 		values, ok := quoted(strings.Join(acr, " "))
 		if !ok {
-			return middleware.Refuse("authz", middleware.PolicyError, "the policy demands an authentication that cannot be named")
+			return middleware.Refuse(stageName, middleware.PolicyError, "the policy demands an authentication that cannot be named")
 		}
 		challenge += ", acr_values=" + values
 	}
@@ -52,7 +52,7 @@ func stepUp(x *middleware.Exchange, require []policies.Require) error {
 		slices.Sort(missing)
 		detail += ": " + strings.Join(slices.Compact(missing), ", ")
 	}
-	r := middleware.Refuse("authz", middleware.StepUpRequired, detail)
+	r := middleware.Refuse(stageName, middleware.StepUpRequired, detail)
 	r.Header = http.Header{"Www-Authenticate": {challenge}}
 	return r
 }

@@ -64,7 +64,7 @@ func BenchmarkBody(b *testing.B) {
 
 // benchmarkJudge judges a body that has been read.
 func benchmarkJudge(b *testing.B, sql string, body []byte) {
-	made, err := New(&config.Sanitize{SQLInjection: sql}, false)
+	made, err := New(&config.Sanitize{SQLInjection: sql})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,8 +10,7 @@ import (
 
 // media is what a request says about its body.
 type media struct {
-	name     string // in lower case, without parameters
-	boundary string
+	name string // in lower case, without parameters
 }
 
 // defaultMediaTypes are those that the stage can look into and that APIs are
@@ -60,7 +59,7 @@ func readMedia(h http.Header) (media, error) {
 	if !knownCharset(params["charset"]) {
 		return media{}, fmt.Errorf("the charset must be utf-8")
 	}
-	return media{name: name, boundary: params["boundary"]}, nil
+	return media{name: name}, nil
 }
 
 // isPlainType reports whether a Content-Type is a type in lower case and nothing

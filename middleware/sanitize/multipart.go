@@ -6,78 +6,70 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/gatehouse-dev/gatehouse/middleware/internal/formdata"
+	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
-var (
-	// errUnsupported is wrapped where a part has a type or charset that is not
-	// looked into.
-	errUnsupported = errors.New("unsupported content")
-	// errFile says that there is a file where none is taken.
-	errFile = errors.New("this route takes no files")
-)
+// errUnsupported is wrapped where a part has a type or charset that is not
+// looked into.
+var errUnsupported = errors.New("unsupported content")
 
-// rewriteMultipart shows the text parts of a multipart/form-data body to v.
-// Files are not touched: where files are taken, the upload stage looks at
-// them. A part changes only in its content, and what v does not change keeps
-// its bytes.
-func rewriteMultipart(src []byte, boundary string, files bool, v visitor) ([]byte, error) {
-	parts, err := formdata.Parse(src, boundary)
-	if err != nil {
-		return nil, malformed("%w", err)
+// cleanForm judges the text parts of a form and puts in place what changed.
+// Files are not touched: where a route takes them, the upload stage looks at
+// them. What is not changed keeps its bytes.
+func (s *Stage) cleanForm(x *middleware.Exchange) error {
+	f, err := x.Form(name)
+	if f == nil {
+		return err
 	}
-	var out []byte
-	kept := 0
-	for _, p := range parts {
+	j := s.judge()
+	defer s.judges.Put(j)
+	changed, err := rewriteParts(f, j)
+	j.report(x)
+	if err != nil {
+		return refusal(err)
+	}
+	if changed {
+		return x.SetForm(f)
+	}
+	return nil
+}
+
+// rewriteParts shows the text parts of a form to v, and reports whether one
+// has changed.
+func rewriteParts(f *middleware.Form, v visitor) (bool, error) {
+	any := false
+	for _, p := range f.Parts {
 		at := pointer{member(p.Name)}
 		if err := v.name(at); err != nil {
-			return nil, err
+			return false, err
 		}
-		if p.HasFile {
-			if !files && !p.Empty() {
-				return nil, errFile
-			}
+		if p.File != nil {
 			continue
 		}
-		content := p.Content(src)
-		changed, err := rewritePart(&p, at, content, v)
+		text, err := rewritePart(p, at, v)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		if bytes.Equal(changed, content) {
-			continue
-		}
-		// Taking something out can join what stood around it: "--bou<b>ndary"
-		// must not become a boundary.
-		if formdata.Contains(string(changed), boundary) {
-			return nil, &refused{"the field " + at.String() + " holds markup inside of a boundary"}
-		}
-		out = append(append(out, src[kept:p.Start]...), changed...)
-		kept = p.End
+		any = any || !bytes.Equal(text, p.Text)
+		p.Text = text
 	}
-	if kept == 0 {
-		return src, nil
-	}
-	return append(out, src[kept:]...), nil
+	return any, nil
 }
 
 // rewritePart rewrites the content of a part that is not a file: text, or JSON
 // where the part says so.
-func rewritePart(p *formdata.Part, at pointer, content []byte, v visitor) ([]byte, error) {
-	if !knownCharset(p.Params["charset"]) {
-		return nil, errUnsupported
-	}
+func rewritePart(p *middleware.FormPart, at pointer, v visitor) ([]byte, error) {
 	// RFC 7578, section 4.6: a field of this name sets the charset of others.
-	if strings.EqualFold(p.Name, "_charset_") && !knownCharset(string(content)) {
+	if strings.EqualFold(p.Name, "_charset_") && !knownCharset(string(p.Text)) {
 		return nil, errUnsupported
 	}
 	if isJSON(p.Type) {
-		return rewriteJSON(content, at, v)
+		return rewriteJSON(p.Text, at, v)
 	}
 	if p.Type != "" && !strings.HasPrefix(p.Type, "text/") {
 		return nil, errUnsupported
 	}
-	return rewriteText(content, at, v)
+	return rewriteText(p.Text, at, v)
 }
 
 // rewriteText shows a whole content to v as one text.

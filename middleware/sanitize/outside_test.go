@@ -51,7 +51,7 @@ func TestOutsideOfTheBody(t *testing.T) {
 			if tt.note != "" {
 				x.Request.Header["X-Note"] = []string{"first", tt.note}
 			}
-			_, _, err := middlewaretest.Run(t, stage(t, tt.config, false), x, up.Handle)
+			_, _, err := middlewaretest.Run(t, stage(t, tt.config), x, up.Handle)
 			got := result{Code: middlewaretest.Code(err), Notes: x.Notes()}
 			if r, ok := err.(*middleware.Refusal); ok {
 				got.Detail = r.Detail

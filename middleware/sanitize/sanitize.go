@@ -49,7 +49,6 @@ const name = "sanitize"
 type Stage struct {
 	rules   *rules
 	types   []string
-	files   bool
 	cleaner *cleaner
 	words   *sqlWords
 	judges  sync.Pool // of *judge
@@ -61,9 +60,9 @@ type Stage struct {
 // The default media types are those that the stage looks into. A type beyond
 // them that a route names (application/pdf) passes unread, with a note, but
 // for text/plain, which is one text with the pointer of the whole document.
-// With hasUpload, files in multipart bodies are left to the upload stage;
-// without it, a request with a file is refused with 422 upload_rejected.
-func New(c *config.Sanitize, hasUpload bool) (middleware.Stage, error) {
+// Files in multipart bodies are left to the upload stage; where a route has
+// none, a request with a file is refused with 422 upload_rejected.
+func New(c *config.Sanitize) (middleware.Stage, error) {
 	if c == nil {
 		return nil, nil
 	}
@@ -75,7 +74,7 @@ func New(c *config.Sanitize, hasUpload bool) (middleware.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Stage{rules: r, types: types, files: hasUpload, cleaner: newCleaner(), words: newSQLWords()}, nil
+	return &Stage{rules: r, types: types, cleaner: newCleaner(), words: newSQLWords()}, nil
 }
 
 // Name is sanitize.
@@ -99,7 +98,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return next(x)
 	}
 	// Of a body without a length only reading tells whether it is there.
-	if x.Request.ContentLength <= 0 {
+	if x.Request.ContentLength <= 0 && !x.IsForm() {
 		if body, err := x.Body(name); err != nil {
 			return nil, err
 		} else if len(body) == 0 {
@@ -112,6 +111,12 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	}
 	if !m.allowed(s.types) {
 		return nil, middleware.Refuse(name, middleware.MediaTypeUnsupported, "this media type is not accepted here")
+	}
+	if m.name == "multipart/form-data" {
+		if err := s.cleanForm(x); err != nil {
+			return nil, err
+		}
+		return next(x)
 	}
 	body, err := x.Body(name)
 	if err != nil {
@@ -182,8 +187,6 @@ func (s *Stage) rewrite(m media, body []byte, v *judge) (out []byte, read bool, 
 		out, err = v.doc.rewrite(body, nil, v)
 	case m.name == "application/x-www-form-urlencoded":
 		out, err = rewriteForm(body, v)
-	case m.name == "multipart/form-data":
-		out, err = rewriteMultipart(body, m.boundary, s.files, v)
 	case m.name == "text/plain":
 		out, err = rewriteText(body, nil, v)
 	default:
@@ -200,8 +203,6 @@ func refusal(err error) error {
 		return err
 	case errors.As(err, &no):
 		return middleware.Refuse(name, middleware.InputRejected, no.message)
-	case errors.Is(err, errFile):
-		return middleware.Refuse(name, middleware.UploadRejected, errFile.Error())
 	case errors.Is(err, errUnsupported):
 		return middleware.Refuse(name, middleware.MediaTypeUnsupported, "a part of the body has a type or charset that is not accepted here")
 	}

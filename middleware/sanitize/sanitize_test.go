@@ -14,9 +14,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/sanitize"
 )
 
-func stage(t testing.TB, c config.Sanitize, hasUpload bool) middleware.Stage {
+func stage(t testing.TB, c config.Sanitize) middleware.Stage {
 	t.Helper()
-	s, err := sanitize.New(&c, hasUpload)
+	s, err := sanitize.New(&c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestModes(t *testing.T) {
 		"unread":                 {config.Sanitize{MediaTypes: []string{"application/pdf"}}, "application/pdf", "%PDF <b>", result{Got: "%PDF <b>", Notes: []middleware.Note{{Key: "sanitize_unread", Value: "application/pdf"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if d := cmp.Diff(tt.want, send(t, stage(t, tt.config, true), tt.media, tt.in)); d != "" {
+			if d := cmp.Diff(tt.want, send(t, stage(t, tt.config), tt.media, tt.in)); d != "" {
 				t.Error(d)
 			}
 		})
@@ -113,16 +113,16 @@ func TestMediaTypes(t *testing.T) {
 		"application/json;;;=":                          no,
 		"multipart/mixed; boundary=b":                   no,
 	} {
-		if r := send(t, stage(t, config.Sanitize{}, true), media, "{}"); r.Code != want {
+		if r := send(t, stage(t, config.Sanitize{}), media, "{}"); r.Code != want {
 			t.Errorf("%q: %q, want %q", media, r.Code, want)
 		}
 	}
 	twice := func(x *middleware.Exchange) { x.Request.Header.Add("Content-Type", "application/json") }
-	if r := send(t, stage(t, config.Sanitize{}, true), "application/json", "{}", twice); r.Code != no {
+	if r := send(t, stage(t, config.Sanitize{}), "application/json", "{}", twice); r.Code != no {
 		t.Errorf("two types: %q", r.Code)
 	}
 	for coding, want := range map[string]string{"gzip": no, "identity, gzip": no, "br": no, "Identity": ok} {
-		r := send(t, stage(t, config.Sanitize{}, true), "application/json", "{}", middlewaretest.Header("Content-Encoding", coding))
+		r := send(t, stage(t, config.Sanitize{}), "application/json", "{}", middlewaretest.Header("Content-Encoding", coding))
 		if r.Code != want {
 			t.Errorf("Content-Encoding %s: %q, want %q", coding, r.Code, want)
 		}
@@ -130,53 +130,17 @@ func TestMediaTypes(t *testing.T) {
 }
 
 func TestNoBodyNoType(t *testing.T) {
-	if r := send(t, stage(t, config.Sanitize{}, true), "", ""); r.Code != "" {
+	if r := send(t, stage(t, config.Sanitize{}), "", ""); r.Code != "" {
 		t.Errorf("no body: %+v", r)
 	}
 	unknown := func(x *middleware.Exchange) { x.Request.ContentLength = -1 }
-	if r := send(t, stage(t, config.Sanitize{}, true), "", "", unknown, func(x *middleware.Exchange) {
+	if r := send(t, stage(t, config.Sanitize{}), "", "", unknown, func(x *middleware.Exchange) {
 		x.Request.Body = http.MaxBytesReader(nil, http.NoBody, 1)
 	}); r.Code != "" {
 		t.Errorf("a chunked body of nothing: %+v", r)
 	}
-	if r := send(t, stage(t, config.Sanitize{}, true), "", "{}", unknown); r.Code != "media_type_unsupported" {
+	if r := send(t, stage(t, config.Sanitize{}), "", "{}", unknown); r.Code != "media_type_unsupported" {
 		t.Errorf("a chunked body without a type: %+v", r)
-	}
-}
-
-// form writes a multipart body with the boundary b.
-func form(parts ...string) string {
-	return "--b\r\nContent-Disposition: form-data; " + strings.Join(parts, "\r\n--b\r\nContent-Disposition: form-data; ") + "\r\n--b--\r\n"
-}
-
-func TestMultipart(t *testing.T) {
-	const media = "multipart/form-data; boundary=b"
-	const file = "name=\"f\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n<b>\x00\xff"
-	const text, empty = "name=\"t\"\r\n\r\n", "name=\"f\"; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n"
-	for name, tt := range map[string]struct {
-		files bool
-		in    string
-		want  result
-	}{
-		"texts alone change": {true, form(text+"AT&T", file, text+"<b>x</b>", file), result{Got: form(text+"AT&T", file, text+"x", file), Notes: notes("sanitize_strip", "/t")}},
-		"nothing to change":  {true, form(file, text+"5 < 6 & O'Brien"), result{Got: form(file, text+"5 < 6 & O'Brien")}},
-		"no files taken":     {false, form(file), result{Code: "upload_rejected", Detail: "this route takes no files"}},
-		"no file chosen":     {false, form(text+"x", empty), result{Got: form(text+"x", empty)}},
-		"JSON part":          {true, form("name=\"j\"\r\nContent-Type: application/json\r\n\r\n[\"\\u003cb>x\"]"), result{Got: form("name=\"j\"\r\nContent-Type: application/json\r\n\r\n[\"x\"]"), Notes: notes("sanitize_strip", "/j/0")}},
-		"broken JSON part":   {true, form("name=\"j\"\r\nContent-Type: application/json\r\n\r\n["), result{Code: "body_malformed", Detail: "malformed body: a value is expected at byte 1"}},
-		"another type":       {true, form("name=\"j\"\r\nContent-Type: image/png\r\n\r\nx"), result{Code: "media_type_unsupported", Detail: "a part of the body has a type or charset that is not accepted here"}},
-		"another charset":    {true, form("name=\"j\"\r\nContent-Type: text/plain; charset=utf-7\r\n\r\nx"), result{Code: "media_type_unsupported", Detail: "a part of the body has a type or charset that is not accepted here"}},
-		"_charset_":          {true, form("name=\"_charset_\"\r\n\r\nutf-7"), result{Code: "media_type_unsupported", Detail: "a part of the body has a type or charset that is not accepted here"}},
-		"not UTF-8":          {true, form(text + "\xff"), result{Code: "body_malformed", Detail: "malformed body: a text is not UTF-8"}},
-		"name with markup":   {true, form("name=\"<b>\"\r\n\r\nx"), result{Code: "input_rejected", Detail: "the name of a field in / holds markup", Notes: notes("sanitize_reject", "/")}},
-		"boundary made anew": {true, form(text + "\r\n-<b></b>-b\r\nContent-Disposition: form-data; name=\"t\"; filename=\"x.php\"\r\n\r\n<?php"), result{Code: "input_rejected", Detail: "the field /t holds markup inside of a boundary", Notes: notes("sanitize_strip", "/t")}},
-		"preamble":           {true, "x" + form(text), result{Code: "body_malformed", Detail: "malformed body: the body does not start with the boundary"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if d := cmp.Diff(tt.want, send(t, stage(t, config.Sanitize{}, tt.files), media, tt.in)); d != "" {
-				t.Error(d)
-			}
-		})
 	}
 }
 
@@ -187,7 +151,7 @@ func TestProseStays(t *testing.T) {
 		`{ "salary" : 1234567890123456789.10, "rate":1E2,"tags":[ "a < b", "x && y" ], "u":"\u00e9\ud83d\ude00\/" }` + "\n",
 		`{"review":"Please select from the union of the two lists; drop me a line -- thanks","p":"a'b\"c"}`,
 	} {
-		r := send(t, stage(t, config.Sanitize{HTML: "reject"}, false), "application/json", doc)
+		r := send(t, stage(t, config.Sanitize{HTML: "reject"}), "application/json", doc)
 		if r.Code != "" || r.Got != doc || len(r.Notes) > 0 {
 			t.Errorf("%s: %+v", doc, r)
 		}
@@ -195,14 +159,14 @@ func TestProseStays(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	if s, err := sanitize.New(nil, false); s != nil || err != nil {
+	if s, err := sanitize.New(nil); s != nil || err != nil {
 		t.Errorf("not configured: %v, %v", s, err)
 	}
-	s := stage(t, config.Sanitize{Fields: map[string]config.SanitizeField{"/bio": {HTML: "ugc"}}}, false)
+	s := stage(t, config.Sanitize{Fields: map[string]config.SanitizeField{"/bio": {HTML: "ugc"}}})
 	if got := s.(middleware.Describer).Describe(); s.Name() != "sanitize" || got != "html strip, sql_injection report, 1 fields" {
 		t.Errorf("%s: %s", s.Name(), got)
 	}
-	s = stage(t, config.Sanitize{Query: "report", Headers: []string{"x-note"}}, false)
+	s = stage(t, config.Sanitize{Query: "report", Headers: []string{"x-note"}})
 	if got := s.(middleware.Describer).Describe(); got != "html strip, sql_injection report, 0 fields, query report, 1 headers" {
 		t.Error(got)
 	}
@@ -218,7 +182,7 @@ func TestNew(t *testing.T) {
 		`sanitize: "json" is not a media type; write it like application/json or application/*+json`:                                  {MediaTypes: []string{"json"}},
 		`sanitize: "text/[" is not a media type; write it like application/json or application/*+json`:                                {MediaTypes: []string{"text/["}},
 	} {
-		if _, err := sanitize.New(&c, false); err == nil || err.Error() != want {
+		if _, err := sanitize.New(&c); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -231,7 +195,7 @@ func BenchmarkJSON(b *testing.B) {
 }
 
 func benchmarkJSON(b *testing.B, c config.Sanitize) {
-	s := stage(b, c, false)
+	s := stage(b, c)
 	doc := `[` + strings.Repeat(`{"id":7,"name":"Adébáyọ̀ O'Brien","unit":"R&D","bio":"a longer text of some forty characters"},`, 99) + `{}]`
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()

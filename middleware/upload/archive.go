@@ -22,28 +22,28 @@ const (
 
 // isArchive reports whether a zip reader finds an archive at the end of data,
 // wherever it begins.
-func isArchive(data []byte) bool {
-	if !bytes.Contains(data[max(0, len(data)-tail):], []byte(endOfZip)) {
+func isArchive(v *view) bool {
+	if !bytes.Contains(v.tail(tail), []byte(endOfZip)) {
 		return false
 	}
-	_, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	_, err := zip.NewReader(v, v.size)
 	return err == nil
 }
 
 // openZip reads the directory of an archive and judges it. Only the directory
 // is read, never an entry.
-func openZip(data []byte) (*zip.Reader, string) {
-	if !bytes.HasPrefix(data, []byte("PK\x03\x04")) {
+func openZip(v *view) (*zip.Reader, string) {
+	if !bytes.HasPrefix(v.head, []byte("PK\x03\x04")) {
 		return nil, "it does not start as an archive does"
 	}
-	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	z, err := zip.NewReader(v, v.size)
 	if err != nil {
 		return nil, "its directory cannot be read"
 	}
 	if len(z.File) > maxEntries {
 		return nil, "it has too many entries"
 	}
-	if !whole(z, data) {
+	if !whole(z, v) {
 		return nil, "it is more than one archive, or not only an archive"
 	}
 	var unpacked uint64
@@ -64,7 +64,7 @@ func openZip(data []byte) (*zip.Reader, string) {
 			return nil, "it unpacks to too much"
 		}
 	}
-	if unpacked > alwaysSmall && unpacked/maxRatio > uint64(len(data)) {
+	if unpacked > alwaysSmall && unpacked/maxRatio > uint64(v.size) {
 		return nil, "it unpacks to too much"
 	}
 	return z, ""
@@ -74,24 +74,25 @@ func openZip(data []byte) (*zip.Reader, string) {
 // data. A reader that starts at the front must meet the entries that one
 // starting at the end does. The 64-bit form of the record is for archives far
 // larger than a body may be, and is not taken.
-func whole(z *zip.Reader, data []byte) bool {
+func whole(z *zip.Reader, v *view) bool {
 	const header, record = 30, 22
+	data := v.tail(tail)
 	end := bytes.LastIndex(data, []byte(endOfZip))
-	if end < header || len(data) < end+record {
+	if end < 0 || len(v.head) < header || len(data) < end+record {
 		return false
 	}
 	field := func(at int) int64 { return int64(binary.LittleEndian.Uint32(data[end+at:])) }
 	size, offset, comment := field(12), field(16), int(binary.LittleEndian.Uint16(data[end+20:]))
-	if offset+size != int64(end) || len(data) != end+record+comment {
+	if offset+size != v.size-int64(len(data)-end) || len(data) != end+record+comment {
 		return false
 	}
-	n, extra := int(binary.LittleEndian.Uint16(data[26:])), int(binary.LittleEndian.Uint16(data[28:]))
-	if len(data) < header+n {
+	n, extra := int(binary.LittleEndian.Uint16(v.head[26:])), int(binary.LittleEndian.Uint16(v.head[28:]))
+	if len(v.head) < header+n {
 		return false
 	}
 	for _, f := range z.File {
 		at, err := f.DataOffset()
-		if err == nil && at == int64(header+n+extra) && f.Name == string(data[header:header+n]) {
+		if err == nil && at == int64(header+n+extra) && f.Name == string(v.head[header:header+n]) {
 			return true
 		}
 	}
@@ -111,16 +112,16 @@ func unsafeName(s string) bool {
 	return false
 }
 
-func checkZip(data []byte) string {
-	_, reason := openZip(data)
+func checkZip(v *view) string {
+	_, reason := openZip(v)
 	return reason
 }
 
 // checkOffice wants an Office Open XML document with the main part given and
 // without macros. A document with macros differs from one without by its list
 // of types and a binary part, and by nothing that a magic number sees.
-func checkOffice(data []byte, main string) string {
-	z, reason := openZip(data)
+func checkOffice(v *view, main string) string {
+	z, reason := openZip(v)
 	if reason != "" {
 		return reason
 	}
@@ -163,8 +164,8 @@ func checkListing(f *zip.File) string {
 
 // checkOpen wants an OpenDocument file of the media type given and without
 // macros.
-func checkOpen(data []byte, mediaType string) string {
-	z, reason := openZip(data)
+func checkOpen(v *view, mediaType string) string {
+	z, reason := openZip(v)
 	if reason != "" {
 		return reason
 	}

@@ -16,7 +16,7 @@ type kind struct {
 	// found are the media types that the content may be recognized as.
 	found []string
 	// check looks closer than a magic number does. It gives "" or a reason.
-	check func(data []byte) string
+	check func(v *view) string
 }
 
 // Media types that several extensions share.
@@ -46,7 +46,7 @@ func kinds() map[string]kind {
 	one := func(t string, alias ...string) kind {
 		return kind{declared: append([]string{t}, alias...), found: []string{t}}
 	}
-	with := func(k kind, check func([]byte) string) kind {
+	with := func(k kind, check func(*view) string) kind {
 		k.check = check
 		return k
 	}
@@ -109,11 +109,11 @@ func addOffice(all map[string]kind) {
 		"pptx": {"presentationml.presentation", "ppt/presentation.xml"},
 	} {
 		t := officePrefix + d.subtype
-		all[ext] = kind{declared: []string{t}, found: []string{t, zipType}, check: func(data []byte) string { return checkOffice(data, d.main) }}
+		all[ext] = kind{declared: []string{t}, found: []string{t, zipType}, check: func(v *view) string { return checkOffice(v, d.main) }}
 	}
 	for ext, subtype := range map[string]string{"odt": "text", "ods": "spreadsheet", "odp": "presentation"} {
 		t := openPrefix + subtype
-		all[ext] = kind{declared: []string{t}, found: []string{t, zipType}, check: func(data []byte) string { return checkOpen(data, t) }}
+		all[ext] = kind{declared: []string{t}, found: []string{t, zipType}, check: func(v *view) string { return checkOpen(v, t) }}
 	}
 }
 
@@ -123,8 +123,17 @@ func (k kind) declares(t string) bool {
 	return t == "" || t == "application/octet-stream" || slices.Contains(k.declared, t)
 }
 
-// finds reports whether the content is recognized as one of the kind.
-func (k kind) finds(data []byte) bool {
-	found := mimetype.Detect(data)
-	return slices.ContainsFunc(k.found, found.Is)
+// finds gives the media type of a file whose content is recognized as one of
+// the kind.
+func (k kind) finds(head []byte) (mediaType string, ok bool) {
+	found := mimetype.Detect(head)
+	if !slices.ContainsFunc(k.found, found.Is) {
+		return "", false
+	}
+	switch t, _, _ := strings.Cut(found.String(), ";"); t {
+	case zipType, "application/x-ole-storage": // a container; the kind's own check knows of what
+		return k.found[0], true
+	default:
+		return t, true
+	}
 }

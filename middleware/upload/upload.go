@@ -11,22 +11,21 @@
 // pictures nothing behind or inside them that is a page, a program or an
 // archive.
 //
-// The body is forwarded as it came. Multipart bodies that parsers disagree
-// about are refused, and so is every other multipart type: files in it could
-// not be found. Bodies of other types pass; where they are not wanted, the
+// The form is forwarded as it was read here. Multipart bodies that parsers
+// disagree about are refused, and so is every other multipart type: files in it
+// could not be found. Bodies of other types pass; where they are not wanted, the
 // media types of sanitize say so. Viruses are not looked for.
 package upload
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
-	"github.com/gatehouse-dev/gatehouse/middleware/internal/formdata"
 )
 
 const name = "upload"
@@ -83,69 +82,40 @@ func (s *Stage) Describe() string {
 
 // Handle passes the request on if its files are what they say.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
-	if !x.HasBody() {
+	if !x.IsForm() || !x.HasBody() {
 		return next(x)
 	}
-	boundary, is, refusal := multipartOf(x.Request.Header)
-	if refusal != nil {
-		return nil, refusal
-	}
-	if !is {
-		return next(x)
-	}
-	body, err := x.Body(name)
+	f, err := x.Form(name)
 	if err != nil {
 		return nil, err
 	}
-	if len(body) == 0 {
+	if f == nil {
 		return next(x)
 	}
-	if r := s.check(body, boundary); r != nil {
-		return nil, r
+	if err := s.check(x.Request.Context(), f); err != nil {
+		return nil, err
 	}
 	return next(x)
 }
 
-// multipartOf reads the boundary of a multipart/form-data body. What is or may
-// be multipart otherwise is refused.
-func multipartOf(h http.Header) (boundary string, is bool, refusal *middleware.Refusal) {
-	values := h.Values("Content-Type")
-	if !strings.Contains(strings.ToLower(strings.Join(values, ",")), "multipart") {
-		return "", false, nil
-	}
-	t, params, err := mime.ParseMediaType(values[0])
-	if len(values) != 1 || err != nil || t != "multipart/form-data" || strings.Contains(values[0], "*") {
-		return "", false, middleware.Refuse(name, middleware.MediaTypeUnsupported, "of multipart only form-data is accepted, with a well-formed Content-Type")
-	}
-	for _, v := range h.Values("Content-Encoding") {
-		if !strings.EqualFold(v, "identity") {
-			return "", false, middleware.Refuse(name, middleware.MediaTypeUnsupported, "an encoded body is not accepted")
-		}
-	}
-	return params["boundary"], true, nil
-}
-
-// check judges every file of a body.
-func (s *Stage) check(body []byte, boundary string) *middleware.Refusal {
-	parts, err := formdata.Parse(body, boundary)
-	if err != nil {
-		return middleware.Refuse(name, middleware.BodyMalformed, "the multipart body is malformed: "+err.Error()).With(err)
-	}
+// check judges every file of a form. How many they may be and how large, the
+// form was told while it was read.
+func (s *Stage) check(ctx context.Context, f *middleware.Form) error {
 	count := 0
-	for _, p := range parts {
-		if !p.HasFile || p.Empty() {
+	for _, p := range f.Parts {
+		if p.File == nil || !p.File.Chosen() {
 			continue
 		}
-		if count++; count > s.files {
-			return middleware.Refuse(name, middleware.UploadRejected, fmt.Sprintf("there are more than %d files", s.files))
+		count++
+		v := newView(ctx, p.File.Blob, p.File.Blob.Size())
+		found, reason := s.judge(p.File.Name, p.Type, v)
+		if v.err != nil {
+			return middleware.Refuse(name, middleware.InternalError, "a file could not be read").With(v.err)
 		}
-		data := p.Content(body)
-		if int64(len(data)) > int64(s.fileBytes) {
-			return middleware.Refuse(name, middleware.BodyTooLarge, fmt.Sprintf("%s is larger than %s", place(count, p.Name), s.fileBytes))
-		}
-		if reason := s.checkFile(&p, data); reason != "" {
+		if reason != "" {
 			return middleware.Refuse(name, middleware.UploadRejected, place(count, p.Name)+" is not accepted: "+reason)
 		}
+		p.File.Detected = found
 	}
 	return nil
 }
@@ -162,24 +132,27 @@ func place(n int, field string) string {
 	return fmt.Sprintf("file %d (field %s)", n, field)
 }
 
-// checkFile gives "" or the reason why a file is not accepted.
-func (s *Stage) checkFile(p *formdata.Part, data []byte) string {
-	ext, reason := checkName(p.File)
+// judge gives the media type of a file, or the reason why it is not accepted.
+func (s *Stage) judge(fileName, declared string, v *view) (mediaType, reason string) {
+	ext, reason := checkName(fileName)
 	if reason != "" {
-		return reason
+		return "", reason
 	}
 	k, ok := s.kinds[ext]
 	switch {
 	case !ok:
-		return "its extension is not one of " + strings.Join(s.extensions, ", ")
-	case len(data) == 0:
-		return "it is empty"
-	case !k.declares(p.Type):
-		return "its declared type is not one of its extension"
-	case !k.finds(data):
-		return "its content is not what its extension says"
-	case k.check != nil:
-		return k.check(data)
+		return "", "its extension is not one of " + strings.Join(s.extensions, ", ")
+	case v.size == 0:
+		return "", "it is empty"
+	case !k.declares(declared):
+		return "", "its declared type is not one of its extension"
 	}
-	return ""
+	mediaType, ok = k.finds(v.head)
+	if !ok {
+		return "", "its content is not what its extension says"
+	}
+	if k.check != nil {
+		reason = k.check(v)
+	}
+	return mediaType, reason
 }

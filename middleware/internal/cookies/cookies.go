@@ -2,11 +2,12 @@
 // byte.
 //
 // Servers do not agree on how a Cookie header is to be read: some split it at
-// commas too, some look into quoted values, some take names in any case, and
-// of two cookies of one name some take the first and some the last. What is
-// read here must be what the upstream reads. So a cookie is read only where
-// nobody can find a second one of its name (RFC 6265, section 5.4, has one
-// spelling: name=value pairs with "; " between them).
+// commas too, some look into quoted values, some take names in any case or a
+// dot for an underscore, and of two cookies of one name some take the first and
+// some the last. What is read here must be what the upstream reads. So a cookie
+// is read only where nobody can find another one of its name, nor one where
+// none is read (RFC 6265, section 5.4, has one spelling: name=value pairs with
+// "; " between them).
 package cookies
 
 import (
@@ -15,24 +16,25 @@ import (
 	"strings"
 )
 
-// ErrRepeated is the error of a request in which a cookie stands more than
-// once, or in which some server might find it a second time.
-var ErrRepeated = errors.New("the cookie can be found more than once")
+// ErrAmbiguous is the error of a request in which a cookie stands more than
+// once, or in which some server might find it where it is not read here.
+var ErrAmbiguous = errors.New("the cookie can be found more than once, or by some only")
 
 // Find gives the value of the cookie called name, "" where there is none or
 // where it is empty.
 func Find(h http.Header, name string) (string, error) {
-	value, found := "", 0
+	value, found, read := "", 0, 0
 	for _, line := range h["Cookie"] {
 		found += mentions(line, name)
 		for pair := range strings.SplitSeq(line, ";") {
 			if n, v, ok := strings.Cut(pair, "="); ok && trim(n) == name {
 				value = trim(v)
+				read++
 			}
 		}
 	}
-	if found > 1 {
-		return "", ErrRepeated
+	if found > 1 || found > read {
+		return "", ErrAmbiguous
 	}
 	return value, nil
 }
@@ -73,12 +75,12 @@ func without(line, name string) string {
 }
 
 // mentions counts the places where somebody might see the beginning of a
-// cookie called name: the name in any case, not as the end of a longer name,
-// with a = behind it.
+// cookie called name: the name in any case and as [alike] has it, not as the
+// end of a longer name, with a = behind it.
 func mentions(line, name string) int {
 	count := 0
 	for i := 0; i+len(name) < len(line); i++ {
-		if !strings.EqualFold(line[i:i+len(name)], name) || i > 0 && isNameByte(line[i-1]) {
+		if !alike(line[i:i+len(name)], name) || i > 0 && isNameByte(line[i-1]) {
 			continue
 		}
 		if rest := strings.TrimLeft(line[i+len(name):], " \t"); strings.HasPrefix(rest, "=") {
@@ -86,6 +88,28 @@ func mentions(line, name string) int {
 		}
 	}
 	return count
+}
+
+// alike reports whether some server takes s for name, which is as long. To PHP a
+// dot, a blank and a bracket in a name are underscores. Browsers do not know
+// ..Host-session for a name with a prefix that they guard, so that any site
+// beside this one may set it.
+func alike(s, name string) bool {
+	for i := range len(s) {
+		a, b := s[i], name[i]
+		if b == '_' && (a == '.' || a == ' ' || a == '[') || lower(a) == lower(b) {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // isNameByte accepts the bytes of a token (RFC 9110, section 5.6.2), which the

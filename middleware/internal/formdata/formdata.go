@@ -3,20 +3,18 @@
 //
 // What a gateway looked at must be what the backend sees. Multipart is where
 // that fails most easily: preambles, bare line feeds, folded headers, repeated
-// parameters, filename beside filename*, escapes and transfer encodings are
-// each read differently by somebody. No browser and no common client library
-// needs any of them, so none is repaired here: a body that has one is an
-// error. Parts are offsets into the body; nothing is copied, and a body that
-// passes is forwarded as it came.
+// parameters and transfer encodings are each read differently by somebody. No
+// browser and no common client library needs any of them, so none is repaired
+// here: a body that has one is an error. What common clients do write in several
+// ways is how a name is quoted and encoded; that is read where it says one name
+// beyond doubt, and is only safe to send on when it is written anew.
 //
 // The package serves the stages that look into multipart bodies and has no
 // HTTP in it.
 package formdata
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -25,28 +23,20 @@ const (
 	maxParts       = 1000
 	maxHeaders     = 8
 	maxHeaderBytes = 4 << 10
-	maxBoundary    = 70 // RFC 2046, section 5.1.1
+	maxNames       = 800 // bytes of names and types in the headers of one part
+	maxBoundary    = 70  // RFC 2046, section 5.1.1
 )
 
 // Part is one part of a body.
 type Part struct {
-	Name    string            // field name
+	Name    string            // field name, a quote in it as %22
 	HasFile bool              // there is a filename parameter, be it empty
-	File    string            // its value, as sent
+	File    string            // its value, a quote in it as %22
 	Type    string            // declared media type in lower case, "" where none is
 	Params  map[string]string // parameters of the declared type
-	Start   int               // offset of the content in the body
-	End     int               // offset behind the content
 }
 
-// Empty reports whether the part stands for a file field in which no file was
-// chosen: browsers send an empty name and no content.
-func (p *Part) Empty() bool { return p.HasFile && p.File == "" && p.Start == p.End }
-
-// Content gives the bytes of the part. They belong to body.
-func (p *Part) Content(body []byte) []byte { return body[p.Start:p.End:p.End] }
-
-// errors of Parse are worded for clients: they say what is wrong with the form
+// The errors are worded for clients: they say what is wrong with the form
 // of the body and quote nothing of it.
 var (
 	errBoundary  = errors.New("the boundary is missing or not well-formed")
@@ -56,52 +46,6 @@ var (
 	errTooMany   = errors.New("there are too many parts")
 	errNoHeaders = errors.New("the headers of a part do not end")
 )
-
-// Parse splits a body at its boundary, which is a parameter of the media type.
-func Parse(body []byte, boundary string) ([]Part, error) {
-	if !validBoundary(boundary) {
-		return nil, errBoundary
-	}
-	delimiter := []byte("--" + boundary)
-	if !bytes.HasPrefix(body, delimiter) {
-		return nil, errStart
-	}
-	var parts []Part
-	for at := len(delimiter); ; {
-		rest := body[at:]
-		if bytes.Equal(rest, []byte("--")) || bytes.Equal(rest, []byte("--\r\n")) {
-			return parts, nil
-		}
-		if bytes.HasPrefix(rest, []byte("--")) {
-			return nil, errEnd
-		}
-		if !bytes.HasPrefix(rest, []byte("\r\n")) {
-			return nil, errInside
-		}
-		if len(parts) == maxParts {
-			return nil, errTooMany
-		}
-		start := at + 2
-		// Any further occurrence of the boundary must be a delimiter. A parser
-		// that takes bare line feeds or looks for a prefix finds the same ones.
-		n := bytes.Index(body[start:], delimiter)
-		if n < 0 {
-			return nil, errEnd
-		}
-		// The line break before a delimiter belongs to it; that of an empty
-		// part may not be the one its headers end with.
-		end := start + n
-		if !bytes.HasSuffix(body[start:end], []byte("\r\n")) {
-			return nil, errInside
-		}
-		p, err := parsePart(body, start, end-2)
-		if err != nil {
-			return nil, fmt.Errorf("part %d: %w", len(parts)+1, err)
-		}
-		parts = append(parts, p)
-		at = end + len(delimiter)
-	}
-}
 
 // validBoundary checks the grammar of RFC 2046, section 5.1.1.
 func validBoundary(s string) bool {
@@ -115,10 +59,6 @@ func validBoundary(s string) bool {
 	}
 	return true
 }
-
-// Contains reports whether text holds the boundary, so that it must not be put
-// into a body that is split at it.
-func Contains(text, boundary string) bool { return strings.Contains(text, "--"+boundary) }
 
 func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'

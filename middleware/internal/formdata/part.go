@@ -1,33 +1,11 @@
 package formdata
 
 import (
-	"bytes"
 	"errors"
 	"mime"
 	"strings"
 	"unicode/utf8"
 )
-
-// parsePart reads the headers of the part in body[start:end]. An empty part
-// has the blank line after its headers and nothing else.
-func parsePart(body []byte, start, end int) (Part, error) {
-	if end < start {
-		return Part{}, errNoHeaders
-	}
-	head, n := body[start:end], 0
-	if n = bytes.Index(head, []byte("\r\n\r\n")); n < 0 {
-		return Part{}, errNoHeaders
-	}
-	if n > maxHeaderBytes {
-		return Part{}, errors.New("its headers are too long")
-	}
-	p, err := parseHead(string(head[:n]))
-	if err != nil {
-		return Part{}, err
-	}
-	p.Start, p.End = start+n+4, end
-	return *p, nil
-}
 
 // parseHead reads the headers of a part, without the blank line behind them.
 func parseHead(head string) (*Part, error) {
@@ -36,7 +14,14 @@ func parseHead(head string) (*Part, error) {
 		return nil, err
 	}
 	p := &Part{}
-	return p, p.describe(headers)
+	if err := p.describe(headers); err != nil {
+		return nil, err
+	}
+	// Django leaves out a part, silently, whose headers are longer than 1 KiB.
+	if len(p.Name)+len(p.File)+len(p.Type)+len(p.Params["charset"]) > maxNames {
+		return nil, errors.New("its names are too long")
+	}
+	return p, nil
 }
 
 // parseHeaders reads header lines without folding, each name once.
@@ -75,76 +60,37 @@ func (p *Part) describe(headers map[string]string) error {
 	if _, ok := headers["content-encoding"]; ok {
 		return errors.New("its content has an encoding")
 	}
-	declared, ok := headers["content-type"]
-	if !ok {
-		return nil
+	if declared := headers["content-type"]; declared != "" {
+		return p.declared(declared)
 	}
-	t, params, err := mime.ParseMediaType(declared)
-	if err != nil || !strings.Contains(t, "/") || strings.Contains(declared, "*") {
+	return nil
+}
+
+// declared reads the media type of the part.
+func (p *Part) declared(value string) error {
+	t, params, err := mime.ParseMediaType(value)
+	_, after, _ := strings.Cut(value, ";")
+	if err != nil || !strings.Contains(t, "/") || strings.Contains(after, "*") {
 		return errors.New("its content type is not well-formed")
 	}
-	if strings.HasPrefix(t, "multipart/") || strings.HasPrefix(t, "message/") {
+	if c, ok := params["charset"]; ok && !isToken(c) {
+		return errors.New("its charset is not well-formed")
+	}
+	_, nested := params["boundary"]
+	switch {
+	case t == "multipart/form-data" && !nested, t == "*/*":
+		// What clients are led to write who take the type of the part for that
+		// of the form, or know none. It declares nothing.
+		return nil
+	case strings.HasPrefix(t, "multipart/"), strings.HasPrefix(t, "message/"):
 		return errors.New("it holds further parts")
+	case t == "application/octet-stream" && !p.HasFile:
+		// It declares nothing either, and there are parsers to which any part
+		// of this type is a file.
+		return nil
 	}
 	p.Type, p.Params = t, params
 	return nil
-}
-
-// disposition reads form-data with a name and perhaps a filename, and nothing
-// else: not filename*, which RFC 7578, section 4.2, forbids and which may say
-// something else than filename does, and no parameter twice. Browsers do not
-// escape with backslashes and others do, so a backslash is refused.
-func (p *Part) disposition(value string) error {
-	kind, rest, _ := strings.Cut(value, ";")
-	if !strings.EqualFold(strings.TrimRight(kind, " \t"), "form-data") {
-		return errors.New("its disposition is not form-data")
-	}
-	var named bool
-	for more := strings.Contains(value, ";"); more; {
-		name, val, after, ok := parameter(strings.TrimLeft(rest, " \t"))
-		if !ok {
-			return errors.New("its disposition is not well-formed")
-		}
-		switch {
-		case name == "name" && !named:
-			p.Name, named = val, true
-		case name == "filename" && !p.HasFile:
-			p.File, p.HasFile = val, true
-		case name == "filename*":
-			return errors.New("its disposition has filename*, which form-data does not allow")
-		default:
-			return errors.New("its disposition has an unknown or repeated parameter")
-		}
-		after = strings.TrimLeft(after, " \t")
-		if more = after != ""; more {
-			if after[0] != ';' {
-				return errors.New("its disposition is not well-formed")
-			}
-			rest = after[1:]
-		}
-	}
-	if !named {
-		return errors.New("its disposition has no name")
-	}
-	return nil
-}
-
-// parameter reads name=value or name="value" off the front of s.
-func parameter(s string) (name, value, rest string, ok bool) {
-	name, s, ok = strings.Cut(s, "=")
-	name = strings.ToLower(name)
-	if !ok || !isToken(name) {
-		return "", "", "", false
-	}
-	if quoted, is := strings.CutPrefix(s, `"`); is {
-		value, rest, ok = strings.Cut(quoted, `"`)
-		return name, value, rest, ok && !strings.Contains(value, `\`)
-	}
-	n := 0
-	for n < len(s) && isTokenByte(s[n]) {
-		n++
-	}
-	return name, s[:n], s[n:], n > 0
 }
 
 // isToken is the token of RFC 9110, section 5.6.2.

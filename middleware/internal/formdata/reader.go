@@ -57,8 +57,13 @@ func (r *Reader) Next() (*Part, error) {
 func (r *Reader) next() (*Part, error) {
 	switch r.state {
 	case atStart:
-		if err := r.want(len(r.delim)); err != nil {
+		if err := r.want(2 + len(r.delim)); err != nil {
 			return nil, err
+		}
+		// Some clients send the line break that belongs to a delimiter before the
+		// first one too.
+		if bytes.HasPrefix(r.buf[r.at:r.end], []byte("\r\n")) {
+			r.at += 2
 		}
 		if !bytes.HasPrefix(r.buf[r.at:r.end], r.delim) {
 			return nil, errStart

@@ -1,0 +1,78 @@
+package authz
+
+import (
+	"mime"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+// carrier is how a body carries its members.
+type carrier uint8
+
+const (
+	unread carrier = iota // in no way that is known here
+	jsonText
+	jsonPatch  // RFC 6902: members are named by the values of others
+	formFields // application/x-www-form-urlencoded
+	formParts  // multipart/form-data
+)
+
+// carrierOf says what the body is by its media type, and whether it can be read
+// in one way only: where the type stands once, and neither a charset other than
+// UTF-8 nor a coding makes other characters of the bytes.
+func carrierOf(x *middleware.Exchange) (c carrier, clear bool) {
+	h := x.Request.Header
+	if x.IsForm() {
+		return formParts, true // Form is as strict
+	}
+	values := h["Content-Type"]
+	if len(values) != 1 {
+		return unread, false
+	}
+	media, params, err := mime.ParseMediaType(values[0])
+	if err != nil {
+		return unread, false
+	}
+	clear = utf8Charset(params["charset"]) && !strings.Contains(values[0], "*")
+	for _, v := range h["Content-Encoding"] {
+		clear = clear && strings.EqualFold(v, "identity")
+	}
+	switch {
+	case media == "application/json-patch+json":
+		return jsonPatch, clear
+	case isJSON(media):
+		return jsonText, clear
+	case media == "application/x-www-form-urlencoded":
+		return formFields, clear
+	}
+	return unread, false
+}
+
+// isJSON reports whether the members of a document are the members of what it
+// writes. Those of SCIM patches are named by values, as a JSON Patch does it, but
+// in a language of its own (RFC 7644, section 3.5.2).
+func isJSON(media string) bool {
+	return media == "application/json" || media == "text/json" ||
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") && media != "application/scim+json"
+}
+
+// utf8Charset reports whether texts in the charset are read as UTF-8, of which
+// ASCII is a part.
+func utf8Charset(s string) bool {
+	switch strings.ToLower(s) {
+	case "", "utf-8", "utf8", "us-ascii":
+		return true
+	}
+	return false
+}
+
+// hasContent reports whether there is a body with anything in it. Of one without
+// a length only reading tells.
+func hasContent(x *middleware.Exchange) (bool, error) {
+	if !x.HasBody() || x.Request.ContentLength > 0 || x.IsForm() {
+		return x.HasBody(), nil
+	}
+	data, err := x.Body(stageName)
+	return len(data) > 0, err
+}
