@@ -13,8 +13,9 @@ type Sanitize struct {
 	HTML string `yaml:"html" oneof:"off report strip reject formatting ugc"`
 	// SQLInjection is what happens to a text that looks like an SQL injection:
 	// off, report or reject (422). Prose is sometimes taken for one, such as
-	// "1 = 1 ratio" or "100% off -- limited": keep to report unless the fields
-	// are known, and set off for those that hold prose. Default: report.
+	// "100% off -- limited" or "5 < 6 and 7 > 3": keep to report unless the
+	// fields are known, and set off for those that hold prose. At most
+	// 1MiB of a body is looked into. Default: report.
 	SQLInjection string `yaml:"sql_injection" oneof:"off report reject"`
 	// Query is what happens to a value of the query with markup: off, report or
 	// reject (422). Unless it is off, sql_injection is for the query too. A

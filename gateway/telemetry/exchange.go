@@ -50,6 +50,11 @@ func (m *Metrics) Exchange(x *middleware.Exchange, status int, bytes int64, took
 // note counts the findings that have a metric; the others are for the record.
 func (m *Metrics) note(route string, n middleware.Note) {
 	switch n.Key {
+	case "sanitize_report", "sanitize_strip", "sanitize_formatting", "sanitize_ugc", "sanitize_reject",
+		"sanitize_sql_injection", "sanitize_sql_unread":
+		if fields, ok := n.Value.([]string); ok {
+			m.findings.WithLabelValues(route, n.Key).Add(float64(len(fields)))
+		}
 	case "rows_dropped":
 		m.rowsDropped.WithLabelValues(route).Add(number(n.Value))
 	case "hidden":

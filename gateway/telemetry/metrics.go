@@ -36,6 +36,7 @@ type Metrics struct {
 	stageSeconds    *prometheus.HistogramVec
 	upstreamSeconds *prometheus.HistogramVec
 	refusals        *prometheus.CounterVec
+	findings        *prometheus.CounterVec
 	masked          *prometheus.CounterVec
 	hidden          *prometheus.CounterVec
 	rowsDropped     *prometheus.CounterVec
@@ -75,6 +76,7 @@ func New() *Metrics {
 	m.upstreamSeconds = m.histograms("upstream_duration_seconds",
 		"Time from handing a request to an upstream to the head of its answer, or to giving up.", requestBuckets, "upstream")
 	m.refusals = m.counters("refusals_total", "Requests answered by the gateway with a refusal.", "route", "stage", "code")
+	m.findings = m.counters("findings_total", "Fields of requests in which something was found, by what was found or done.", "route", "kind")
 	m.masked = m.counters("masked_values_total", "Values of answers that were masked, by class in the words of the policy.", "route", "class")
 	m.hidden = m.counters("hidden_values_total", "Values taken out of answers because they were not exposed.", "route")
 	m.unclassified = m.counters("unclassified_values_total",

@@ -64,6 +64,9 @@ func used(t *testing.T) *Metrics {
 	x.Note("rows_dropped", 4)
 	x.Note("ratelimit_shadow", "per-user")
 	x.Note("ratelimit_store", "per-address: local")
+	x.Note("sanitize_strip", []string{"/a", "/b"})
+	x.Note("sanitize_sql_injection", []string{"query:q"})
+	x.Note("sanitize_whatever", []string{"/c"})
 	x.Note("something", "else")
 	m.Enter()
 	m.Enter()
@@ -104,6 +107,8 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_response_bytes_total{route="test"} 1100`,
 		`gatehouse_requests_in_flight 1`,
 		`gatehouse_refusals_total{code="forbidden",route="test",stage="authz"} 1`,
+		`gatehouse_findings_total{kind="sanitize_strip",route="test"} 2`,
+		`gatehouse_findings_total{kind="sanitize_sql_injection",route="test"} 1`,
 		`gatehouse_masked_values_total{class="pii",route="test"} 4`,
 		`gatehouse_masked_values_total{class="none",route="test"} 2`,
 		`gatehouse_unclassified_values_total{class="email",route="test"} 7`,
@@ -164,6 +169,8 @@ func TestLabelsAreBounded(t *testing.T) {
 		x := middlewaretest.Exchange(t, "GET", "/", nil)
 		x.Request.Method, x.Route = verb, nil
 		x.Refusal = &middleware.Refusal{Stage: "authz", Status: 403, Code: verb}
+		x.Note("sanitize_strip", "a lot")
+		x.Note("sanitize_"+verb, []string{"/a"})
 		x.Note("hidden", "a lot")
 		x.Note("hidden", -1)
 		for j := range 2 * maxClasses {

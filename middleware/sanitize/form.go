@@ -23,10 +23,12 @@ func rewriteForm(src []byte, v visitor) ([]byte, error) {
 		}
 		at = end + 1
 		p := pointer{{name: value.name, index: -1}}
-		if err := v.name(p); err != nil {
-			return nil, err
+		if !passes(v, p, value.name) {
+			if err := v.name(p); err != nil {
+				return nil, err
+			}
 		}
-		if v.pass(p, value.text, bytes.IndexByte(value.text, '<') >= 0) {
+		if passes(v, p, value.text) {
 			continue
 		}
 		text := string(value.text)
@@ -44,6 +46,10 @@ func rewriteForm(src []byte, v visitor) ([]byte, error) {
 		return src, nil
 	}
 	return append(out, src[kept:]...), nil
+}
+
+func passes(v visitor, p pointer, text []byte) bool {
+	return v.pass(p, text, bytes.IndexByte(text, '<') >= 0)
 }
 
 // pair is a name and a value, decoded.

@@ -157,7 +157,7 @@ func (d *document) object(depth int) error {
 			return d.fault("the name of a member is repeated")
 		}
 		d.at[len(d.at)-1].name = name
-		if angle {
+		if !d.v.pass(d.at, name, angle) {
 			if err := d.v.name(d.at); err != nil {
 				return err
 			}

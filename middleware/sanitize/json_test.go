@@ -136,6 +136,21 @@ func TestNamesWithMarkup(t *testing.T) {
 	}
 }
 
+func TestNamesWithSQL(t *testing.T) {
+	doc := []byte(`{"a":{"id":1,"1' OR '1'='1":1,"order":2,"select":[]}}`)
+	j := newJudge(t, config.Sanitize{})
+	if out, err := rewriteJSON(doc, nil, j); err != nil || !bytes.Equal(out, doc) {
+		t.Errorf("%s, %v", out, err)
+	}
+	if d := cmp.Diff(map[string][]string{"sanitize_sql_injection": {"/a"}}, j.found); d != "" {
+		t.Error(d)
+	}
+	_, err := rewriteJSON(doc, nil, newJudge(t, config.Sanitize{SQLInjection: reject}))
+	if err == nil || err.Error() != "the name of a field in /a looks like an SQL injection" {
+		t.Error(err)
+	}
+}
+
 func TestFieldModes(t *testing.T) {
 	c := config.Sanitize{HTML: reject, Fields: map[string]config.SanitizeField{
 		"/bio":          {HTML: ugc},

@@ -13,6 +13,10 @@ import (
 // nothing but tags must not be cleaned whole.
 const maxMarkup = 256 << 10
 
+// maxSQL bounds the texts that are looked into for SQL in one body, in bytes.
+// libinjection needs up to half a microsecond a byte.
+const maxSQL = 1 << 20
+
 // maxFindings bounds the pointers noted per kind of finding.
 const maxFindings = 32
 
@@ -32,13 +36,12 @@ func malformed(format string, args ...any) error {
 
 // A visitor is shown the texts of a body in their decoded form.
 type visitor interface {
-	// pass reports whether the text at p may stay without being shown, which is
-	// a cheap answer. Without angle there is no "<" in it.
+	// pass reports whether the text at p, or its name, may stay without being
+	// shown, which is a cheap answer. Without angle there is no "<" in it.
 	pass(p pointer, text []byte, angle bool) bool
 	// text gives what is to stand in place of the text at p.
 	text(p pointer, s string) (string, error)
-	// name judges the name of the field at p, which is the end of p. One without
-	// a "<" need not be shown.
+	// name judges the name of the field at p, which is the end of p.
 	name(p pointer) error
 }
 
@@ -48,8 +51,9 @@ type judge struct {
 	rules   *rules
 	cleaner *cleaner
 	words   *sqlWords
-	doc     document // room for one document after the other
-	cleaned int
+	doc     document            // room for one document after the other
+	cleaned int                 // bytes of markup
+	parsed  int                 // bytes of possible SQL
 	found   map[string][]string // by key of the note
 }
 
@@ -66,11 +70,8 @@ func (j *judge) text(p pointer, s string) (string, error) {
 
 func (j *judge) apply(m *modes, p pointer, s string) (string, error) {
 	if m.sql != off {
-		if is, _ := libinjection.IsSQLi(s); is {
-			j.note("sanitize_sql_injection", p)
-			if m.sql == reject {
-				return "", &refused{"the field " + p.String() + " looks like an SQL injection"}
-			}
+		if err := j.sql(m.sql, p, s); err != nil {
+			return "", err
 		}
 	}
 	if m.html == off || !hasMarkup(s) {
@@ -80,6 +81,26 @@ func (j *judge) apply(m *modes, p pointer, s string) (string, error) {
 		return j.markup(report, p, s)
 	}
 	return j.markup(m.html, p, s)
+}
+
+// sql looks for an SQL injection. A text beyond the bound is noted, or refused
+// where an injection would be.
+func (j *judge) sql(mode string, p pointer, s string) error {
+	if j.parsed += len(s); j.parsed > maxSQL {
+		j.note("sanitize_sql_unread", p)
+		if mode == reject {
+			return &refused{"the field " + p.String() + " is too long to be looked into"}
+		}
+		return nil
+	}
+	if is, _ := libinjection.IsSQLi(s); !is {
+		return nil
+	}
+	j.note("sanitize_sql_injection", p)
+	if mode == reject {
+		return &refused{"the field " + p.String() + " looks like an SQL injection"}
+	}
+	return nil
 }
 
 // secret reports whether the field at p is named as passwords are. Such a text
@@ -128,21 +149,30 @@ func (j *judge) refuse(p pointer, message string) error {
 
 // name judges the name of a field. A name cannot be changed without changing
 // what the document means, so where a text would be cleaned a name is refused.
-// The message names what is around the field: its own name is the markup.
+// Notes and messages name what is around the field, not its own name.
 func (j *judge) name(p pointer) error {
-	name := p[len(p)-1].name
-	if !hasMarkup(string(name)) {
+	around := p[:len(p)-1]
+	return j.nameIn(j.rules.of(p), around, "the name of a field in "+around.String(), string(p[len(p)-1].name))
+}
+
+// nameIn judges a name; what says in a message which one it is.
+func (j *judge) nameIn(m *modes, around pointer, what, name string) error {
+	if m.sql != off {
+		if is, _ := libinjection.IsSQLi(name); is {
+			j.note("sanitize_sql_injection", around)
+			if m.sql == reject {
+				return &refused{what + " looks like an SQL injection"}
+			}
+		}
+	}
+	if m.html == off || !hasMarkup(name) {
 		return nil
 	}
-	around := p[:len(p)-1]
-	switch j.rules.of(p).html {
-	case off:
-		return nil
-	case report:
+	if m.html == report {
 		j.note("sanitize_report", around)
 		return nil
 	}
-	return j.refuse(around, "the name of a field in "+around.String()+" holds markup")
+	return j.refuse(around, what+" holds markup")
 }
 
 func (j *judge) note(key string, p pointer) {

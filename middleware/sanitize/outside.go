@@ -116,11 +116,8 @@ func (j *judge) inQuery(raw string) error {
 		if !ok {
 			m = j.rules.query
 		}
-		if m.html != off && hasMarkup(string(pair.name)) {
-			// The name is the markup, so it is not repeated.
-			if _, err := j.markup(m.html, outsidePointer("query"), ""); err != nil {
-				return err
-			}
+		if err := j.nameIn(&m, outsidePointer("query"), "a name in the query", string(pair.name)); err != nil {
+			return err
 		}
 		if _, err := j.apply(&m, outsidePointer(key), string(pair.text)); err != nil {
 			return err

@@ -70,6 +70,7 @@ func TestModes(t *testing.T) {
 		"report":                 {config.Sanitize{HTML: "report"}, js, marked, result{Got: marked, Notes: notes("sanitize_report", "/bio")}},
 		"reject":                 {config.Sanitize{HTML: "reject"}, js, marked, result{Code: "input_rejected", Detail: "the field /bio holds markup", Notes: notes("sanitize_reject", "/bio")}},
 		"ugc":                    {config.Sanitize{HTML: "ugc"}, js, `{"bio":"<b>x</b><script>"}`, result{Got: marked, Notes: notes("sanitize_ugc", "/bio")}},
+		"formatting":             {config.Sanitize{HTML: "formatting"}, js, `{"bio":"<p class=x>a <a href=https://a.example>b</a> & <b>c</b><img src=x></p>"}`, result{Got: `{"bio":"<p>a b &amp; <b>c</b></p>"}`, Notes: notes("sanitize_formatting", "/bio")}},
 		"ugc with nothing to do": {config.Sanitize{HTML: "ugc"}, js, marked, result{Got: marked}},
 		"sql is reported":        {config.Sanitize{}, js, sql, result{Got: sql, Notes: notes("sanitize_sql_injection", "/q")}},
 		"sql off":                {config.Sanitize{SQLInjection: "off"}, js, sql, result{Got: sql}},
@@ -165,14 +166,21 @@ func TestNew(t *testing.T) {
 	if got := s.(middleware.Describer).Describe(); s.Name() != "sanitize" || got != "html strip, sql_injection report, 1 fields" {
 		t.Errorf("%s: %s", s.Name(), got)
 	}
+	s = stage(t, config.Sanitize{Query: "report", Headers: []string{"x-note"}})
+	if got := s.(middleware.Describer).Describe(); got != "html strip, sql_injection report, 0 fields, query report, 1 headers" {
+		t.Error(got)
+	}
 	for want, c := range map[string]config.Sanitize{
-		`sanitize: html is "stripp", which is none of off, report, strip, reject, formatting, ugc`:        {HTML: "stripp"},
-		`sanitize: sql_injection is "strip", which is none of off, report, reject`:                        {SQLInjection: "strip"},
-		`sanitize: field "bio": a JSON pointer starts with /`:                                             {Fields: map[string]config.SanitizeField{"bio": {}}},
-		`sanitize: field "/a~b": ~ in a JSON pointer is written ~0`:                                       {Fields: map[string]config.SanitizeField{"/a~b": {}}},
-		`sanitize: field "/a": html is "x", which is none of off, report, strip, reject, formatting, ugc`: {Fields: map[string]config.SanitizeField{"/a": {HTML: "x"}}},
-		`sanitize: "json" is not a media type; write it like application/json or application/*+json`:      {MediaTypes: []string{"json"}},
-		`sanitize: "text/[" is not a media type; write it like application/json or application/*+json`:    {MediaTypes: []string{"text/["}},
+		`sanitize: query is "strip", which is none of off, report, reject`:                                                            {Query: "strip"},
+		`sanitize: field "query:q": html is "strip", and what is outside of the body is not changed: it is off, report or reject`:     {Fields: fields{"query:q": {HTML: "strip"}}},
+		`sanitize: field "header:x-note": html is "ugc", and what is outside of the body is not changed: it is off, report or reject`: {Fields: fields{"header:x-note": {HTML: "ugc"}}},
+		`sanitize: html is "stripp", which is none of off, report, strip, reject, formatting, ugc`:                                    {HTML: "stripp"},
+		`sanitize: sql_injection is "strip", which is none of off, report, reject`:                                                    {SQLInjection: "strip"},
+		`sanitize: field "bio": a JSON pointer starts with /`:                                                                         {Fields: map[string]config.SanitizeField{"bio": {}}},
+		`sanitize: field "/a~b": ~ in a JSON pointer is written ~0`:                                                                   {Fields: map[string]config.SanitizeField{"/a~b": {}}},
+		`sanitize: field "/a": html is "x", which is none of off, report, strip, reject, formatting, ugc`:                             {Fields: map[string]config.SanitizeField{"/a": {HTML: "x"}}},
+		`sanitize: "json" is not a media type; write it like application/json or application/*+json`:                                  {MediaTypes: []string{"json"}},
+		`sanitize: "text/[" is not a media type; write it like application/json or application/*+json`:                                {MediaTypes: []string{"text/["}},
 	} {
 		if _, err := sanitize.New(&c); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
