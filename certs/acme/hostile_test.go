@@ -93,7 +93,9 @@ func TestAnswersWithinBounds(t *testing.T) {
 	if text := failure(t, m); !strings.Contains(text, "closed for repair") {
 		t.Errorf("%q", text)
 	}
-	m = hostile(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Long", strings.Repeat("x", 2*maxHeader)) })
+	m = hostile(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 2*maxHeader))
+	})
 	if text := failure(t, m); !strings.Contains(text, "headers exceeded") {
 		t.Errorf("%.300q", text)
 	}

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// errSurplus ends a connection on which bytes came that nobody had asked for.
-var errSurplus = errors.New("the upstream sent more than its answer")
+// errSurplus ends a connection on which something came that nobody had asked for.
+var errSurplus = errors.New("the upstream sent more than its answer, or ended the connection")
 
 // A conn is a connection to an endpoint that never lets what is left over from
 // one answer become the next one.
@@ -23,7 +23,7 @@ var errSurplus = errors.New("the upstream sent more than its answer")
 // connection first waits until its reader has nothing left and waits for more
 // (see [conn.ready]); the reader gives the connection up if there is something.
 // What comes from then on, before the first byte of the request is written, is
-// no answer either.
+// no answer either, whether the reader has seen it or it has only arrived.
 //
 // What an upstream sends later than that cannot be told from an answer. That is
 // how HTTP/1.1 is made; HTTP/2 numbers its answers and needs none of this.
@@ -73,7 +73,8 @@ func (c *conn) Read(p []byte) (int, error) {
 // nothing is written, and net/http may take another connection.
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	if c.surplus {
+	if c.surplus || c.quiet && arrived(c.Conn) {
+		c.surplus = true
 		c.mu.Unlock()
 		return 0, errSurplus
 	}

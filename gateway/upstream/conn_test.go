@@ -32,6 +32,63 @@ func TestSurplusWhileTaken(t *testing.T) {
 	})
 }
 
+// A reader that waits may not have been woken yet by what has come. The
+// request is not written then either, and what has come is no answer to it.
+func TestSurplusBeforeItsReader(t *testing.T) {
+	for name, speak := range map[string]func(theirs net.Conn) error{
+		"bytes":   func(theirs net.Conn) error { _, err := theirs.Write([]byte("surplus")); return err },
+		"the end": func(theirs net.Conn) error { return theirs.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			ours, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			theirs, err := ln.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer theirs.Close()
+			c := &conn{Conn: ours, reading: true}
+			defer c.Close()
+			c.ready(t.Context())
+			if err := speak(theirs); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Write([]byte("request")); !errors.Is(err, errSurplus) {
+				t.Errorf("the request was written: %v", err)
+			}
+			if n, _ := c.Read(make([]byte, 10)); n > 0 {
+				t.Error("what came before is read as an answer")
+			}
+		})
+	}
+}
+
+// A connection over which nothing has come is written to.
+func TestSilence(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	ours, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &conn{Conn: ours, reading: true}
+	defer c.Close()
+	c.ready(t.Context())
+	if _, err := c.Write([]byte("request")); err != nil {
+		t.Error(err)
+	}
+}
+
 // An answer is read as one: the connection is quiet no more once a byte of the
 // request was written.
 func TestAnswerAfterTaken(t *testing.T) {
