@@ -31,7 +31,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	want.Routes = []*Route{{
 		Name: "all", Match: Match{Path: "/"}, Upstream: "echo", Public: true,
 		CSRF:   CSRF{Mode: "auto"},
-		Policy: Policy{Off: true, Stated: true, Masks: "optional", Rows: "optional", Placeholders: "reject"},
+		Policy: Policy{Off: true, Stated: true, Masks: "optional", Rows: "optional", Bodies: "json", Placeholders: "reject"},
 		Mask: Mask{Buffer: "stream", Max: 8 << 20, Unclassified: "off", OracleParameters: []string{
 			"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
 			"include", "exclude", "expand", "columns", "filter", "where", "having", "and", "or",
@@ -78,10 +78,10 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 	for i, want := range []Policy{
-		{Stated: true, Body: true, Masks: "required", Rows: "required", Placeholders: "drop"},
-		{Stated: true, Masks: "optional", Rows: "optional", Placeholders: "reject"},
-		{Stated: true, Masks: "optional", Rows: "optional", Placeholders: "reject"},
-		{Stated: true, Off: true, Masks: "optional", Rows: "optional", Placeholders: "reject"},
+		{Stated: true, Body: true, Masks: "required", Rows: "required", Bodies: "any", Placeholders: "drop"},
+		{Stated: true, Masks: "optional", Rows: "optional", Bodies: "json", Placeholders: "reject"},
+		{Stated: true, Masks: "optional", Rows: "optional", Bodies: "json", Placeholders: "reject"},
+		{Stated: true, Off: true, Masks: "optional", Rows: "optional", Bodies: "json", Placeholders: "reject"},
 	} {
 		if got := c.Routes[i].Policy; got != want {
 			t.Errorf("policy %d: %+v", i, got)

@@ -74,7 +74,7 @@ func defaults(t reflect.Type) reflect.Value {
 func defaultRoute() Route {
 	return Route{
 		CSRF:   CSRF{Mode: "auto"},
-		Policy: Policy{Masks: "optional", Rows: "optional", Placeholders: "reject"},
+		Policy: Policy{Bodies: "json", Masks: "optional", Rows: "optional", Placeholders: "reject"},
 		Mask: Mask{
 			Buffer: "stream", Max: 8 << 20, Unclassified: "off",
 			OracleParameters: []string{

@@ -137,12 +137,18 @@ type Policy struct {
 	// Stated tells whether the route says anything about policy.
 	Stated bool `yaml:"-"`
 	// Body shows the whole parsed request body to the policy, as input.body: JSON
-	// as it is, a form as an object of lists, a multipart form as a list of its
+	// as it is, and on routes with `upload` a multipart form as a list of its
 	// parts, where a file is there with its name, size, types and SHA-256 and
 	// without its bytes. Any other body is refused with 415. Where the policies
 	// provably do not read it, it is not parsed, unless decisions go on record
 	// or others are judged in the shadow. Default: false.
 	Body bool `yaml:"body"`
+	// Bodies says which bodies a policy is shown. json is application/json and
+	// application/merge-patch+json; any is also application/*+json, forms (an
+	// object of lists) and multipart on every route. A rule that looks for a
+	// member of JSON finds none in those, though the backend may: say any only
+	// where the policies know their shapes. Default: json.
+	Bodies string `yaml:"bodies" oneof:"json any"`
 	// Masks is required or optional. Required: a decision with neither a mask
 	// nor expose nor all_fields is refused. Default: optional.
 	Masks string `yaml:"masks" oneof:"required optional"`

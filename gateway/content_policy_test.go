@@ -50,7 +50,7 @@ const contentRoutes = `
 masking: {keys: {k1: "{KEY}"}}
 upstreams: {hr: {endpoints: ["{HR}"]}}
 routes:
-  - {name: people, match: {path: /people/}, upstream: hr, public: true, policy: {masks: required, body: true}, sanitize: {html: strip}, upload: {extensions: [txt], files: 3}}
+  - {name: people, match: {path: /people/}, upstream: hr, public: true, policy: {masks: required, body: true, bodies: any}, sanitize: {html: strip}, upload: {extensions: [txt], files: 3}}
   - {name: lenient, match: {path: /lenient/}, upstream: hr, public: true, policy: {placeholders: drop}}
   - {name: plain, match: {path: /plain/}, upstream: hr, public: true, policy: on, limits: {body_bytes: 2KiB}}
 `

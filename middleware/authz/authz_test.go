@@ -198,7 +198,7 @@ func TestQuestionOfForms(t *testing.T) {
 		u := mt.NewUpstream(t, 200, jsonType, "{}")
 		x := mt.Exchange(t, "POST", "https://h/", strings.NewReader(body), mt.Header("Content-Type", media),
 			func(x *middleware.Exchange) { x.Route.Upload = &config.Upload{FileBytes: 10, Files: 2} })
-		_, _, err := mt.Run(t, New(config.Policy{Body: true}, f, nil, nil), x, u.Handle)
+		_, _, err := mt.Run(t, New(config.Policy{Body: true, Bodies: "any"}, f, nil, nil), x, u.Handle)
 		if err != nil {
 			return nil, err
 		}
@@ -255,5 +255,35 @@ func TestUnknownClientHasNoAddress(t *testing.T) {
 	}
 	if got := address(netip.MustParseAddr("2001:db8::1")); got != "2001:db8::1" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Without being told of other shapes, a policy is shown those that rules about
+// members are written for: what is not among them would pass such a rule.
+func TestPoliciesSeeJSONUnlessToldOfMore(t *testing.T) {
+	for _, tt := range []struct {
+		media, body string
+		upload      bool
+		want        string
+	}{
+		{jsonType, `{"role":"admin"}`, false, ""},
+		{"application/merge-patch+json", `{"role":"admin"}`, false, ""},
+		{"application/vnd.api+json", `{"data":{"role":"admin"}}`, false, "media_type_unsupported"},
+		{patchType, `[{"op":"replace","path":"/role","value":"admin"}]`, false, "media_type_unsupported"},
+		{formType, "role=admin", false, "media_type_unsupported"},
+		{formType, "role=admin", true, "media_type_unsupported"},
+		{multipartType, multipart(part("role", "", "", "admin")), false, "media_type_unsupported"},
+		{multipartType, multipart(part("role", "", "", "admin")), true, ""},
+	} {
+		u := mt.NewUpstream(t, 200, jsonType, "{}")
+		x := mt.Exchange(t, "POST", "https://h/", strings.NewReader(tt.body), mt.Header("Content-Type", tt.media), func(x *middleware.Exchange) {
+			if tt.upload {
+				x.Route.Upload = &config.Upload{FileBytes: 10, Files: 2}
+			}
+		})
+		_, _, err := mt.Run(t, New(config.Policy{Body: true, Bodies: "json"}, &fixed{d: allow(nil)}, nil, nil), x, u.Handle)
+		if mt.Code(err) != tt.want {
+			t.Errorf("%s, upload %v: %v, want %q", tt.media, tt.upload, err, tt.want)
+		}
 	}
 }

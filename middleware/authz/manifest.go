@@ -3,6 +3,7 @@ package authz
 import (
 	"encoding/hex"
 	"encoding/json"
+	"mime"
 	"strconv"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -15,13 +16,17 @@ import (
 //   - an application/x-www-form-urlencoded form is an object of lists, since a
 //     name may stand more than once: {"name": ["Ada"]};
 //   - a multipart form is a manifest, see [manifest].
-func seen(x *middleware.Exchange) (any, error) {
+//
+// A rule that denies by a member of JSON finds none in the other shapes, and a
+// backend may take them all for the same. So without being told to, it is shown
+// nothing but JSON, and forms where there are files to be judged.
+func (s *Stage) seen(x *middleware.Exchange) (any, error) {
 	if has, err := hasContent(x); err != nil || !has {
 		return nil, err
 	}
 	c, clear := carrierOf(x)
 	switch {
-	case c == unread || !clear:
+	case c == unread || !clear || !s.shows(x, c):
 		return nil, unreadable()
 	case c == formFields:
 		return formBody(x)
@@ -29,6 +34,20 @@ func seen(x *middleware.Exchange) (any, error) {
 		return manifest(x)
 	}
 	return jsonBody(x)
+}
+
+// shows reports whether a policy of the route is made for bodies of the kind.
+func (s *Stage) shows(x *middleware.Exchange, c carrier) bool {
+	switch {
+	case s.policy.Bodies == "any":
+		return true
+	case c == formParts:
+		return x.Route.Upload != nil
+	case c == jsonText:
+		media, _, _ := mime.ParseMediaType(x.Request.Header.Get("Content-Type"))
+		return media == "application/json" || media == "application/merge-patch+json"
+	}
+	return false
 }
 
 func formBody(x *middleware.Exchange) (any, error) {

@@ -34,7 +34,7 @@ func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 		in.Resource.Params = map[string]string{}
 	}
 	if s.policy.Body {
-		in.Body, err = seen(x)
+		in.Body, err = s.seen(x)
 	}
 	return in, err
 }
