@@ -257,6 +257,7 @@ func (w *world) cut(path string, n int) (out []map[string]any) {
 func overfill(t *testing.T, c net.Conn, target string) {
 	t.Helper()
 	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Minute)) // what was sent is answered first, and that is much
 	batch := strings.Repeat("GET "+target+" HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)
 	for range 1000 {
 		if _, err := io.WriteString(c, batch); err != nil {
