@@ -11,10 +11,6 @@ GO          ?= go
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT      = $(GO) run mvdan.cc/gofumpt@v0.12.0
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
-# The tests need a C compiler (race detector), a Redis server, ClamAV's daemon, and
-# two parsers of forms that backends use: Django's, and busboy of Node.
-PACKAGES     = gcc libc6-dev redis-server clamav-daemon python3-django nodejs npm
-
 .PHONY: demo test fuzz-door classes h2spec tls-check packages lint vuln bench soak build
 
 demo:
@@ -62,13 +58,22 @@ tls-check: build
 	awk -F'","' '{ n[$$4]++ } $$4 ~ /MEDIUM|HIGH|CRITICAL|FATAL/ { print $$4, substr($$1, 2) ": " $$5; if ($$1 !~ /^"cert_/) bad++ } \
 		END { print n["OK"] " good, " n["INFO"] " to know, " n["LOW"]+0 " low; " bad+0 " above that are not the certificate'"'"'s own"; exit bad > 0 }' $$out/findings.csv
 
-# Debian packages are installed where that is possible; elsewhere the command is
-# printed. Tests that lack a component are skipped loudly, and fail in CI.
+# The tests need a C compiler (race detector), a Redis server, ClamAV's daemon, and
+# two parsers of forms that backends use: Django's, and busboy of Node. Debian
+# packages are installed where that is possible; elsewhere the command is printed.
+# Tests that lack a component are skipped loudly, and fail in CI.
 packages:
-	@if command -v redis-server >/dev/null && command -v gcc >/dev/null && command -v npm >/dev/null && [ -x /usr/sbin/clamd ] && /usr/bin/python3 -c 'import django' 2>/dev/null; then :; \
+	@missing=; \
+	command -v gcc >/dev/null || missing="gcc libc6-dev"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	[ -x /usr/sbin/clamd ] || command -v clamd >/dev/null || missing="$$missing clamav-daemon"; \
+	/usr/bin/python3 -c 'import django' 2>/dev/null || missing="$$missing python3-django"; \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
+	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); \
-	else echo "install what is missing with: sudo apt-get install $(PACKAGES)" >&2; fi
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	else echo "install what is missing with: sudo apt-get install$$missing" >&2; fi
 
 # An ACME authority to test against. Without it, and without a network to get it,
 # those tests are skipped loudly, and fail in CI.
