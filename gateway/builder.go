@@ -293,8 +293,20 @@ func (b *builder) openSpool() {
 	})
 	if err != nil {
 		b.mistake("spool", err)
+		return
 	}
 	b.plan.spool = s
+	if b.deps.Rehearsal { // whoever serves may write where this process may not
+		return
+	}
+	for _, r := range b.config.Routes {
+		if r.Upload != nil {
+			if err := s.Check(); err != nil {
+				b.mistake("spool.folder", fmt.Errorf("files of uploads could not be kept: %w", err))
+			}
+			return
+		}
+	}
 }
 
 func (b *builder) rules(r *config.Route) []*ratelimit.Rule {

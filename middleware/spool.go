@@ -23,6 +23,14 @@ func NewSpool(folder string, size int64) *Spool {
 	return &Spool{folder: folder, room: NewBudget(size)}
 }
 
+// Check reports why files could not be kept: a folder that is not there, or that
+// nothing can be written to. It leaves nothing behind.
+func (s *Spool) Check() error {
+	b := &Blob{}
+	defer b.Close()
+	return b.open(s.folder)
+}
+
 const (
 	inMemory  = 64 << 10 // a larger blob goes to disk
 	spoolStep = 1 << 20  // by which room on disk is taken
@@ -77,9 +85,9 @@ func (s *Spool) take(src io.Reader, memory *Budget) (*Blob, error) {
 	return b, nil
 }
 
-// toDisk writes what was read and the rest of src to a file that has no name.
-func (b *Blob) toDisk(s *Spool, head []byte, src io.Reader) error {
-	f, err := os.CreateTemp(s.folder, "gatehouse-")
+// open makes the file, and takes its name away.
+func (b *Blob) open(folder string) error {
+	f, err := os.CreateTemp(folder, "gatehouse-")
 	if err != nil {
 		return &diskError{err}
 	}
@@ -87,6 +95,16 @@ func (b *Blob) toDisk(s *Spool, head []byte, src io.Reader) error {
 	if err := os.Remove(f.Name()); err != nil {
 		return &diskError{err}
 	}
+	return nil
+}
+
+// toDisk writes what was read and the rest of src to a file that has no name.
+func (b *Blob) toDisk(s *Spool, head []byte, src io.Reader) error {
+	err := b.open(s.folder)
+	if err != nil {
+		return err
+	}
+	f := b.file
 	for n, more := len(head), true; ; {
 		if b.size+int64(n) > b.taken {
 			if !s.room.Take(spoolStep) {
