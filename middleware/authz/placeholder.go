@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -125,9 +126,11 @@ func (j *returned) json(x *middleware.Exchange, c carrier) error {
 	if err != nil {
 		return notJSON(err)
 	}
-	operations, err := readPatch(data)
-	if err != nil && c == jsonPatch {
-		return notJSON(err)
+	var operations []operation
+	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) || c == jsonPatch {
+		if operations, err = readPatch(data); err != nil && c == jsonPatch {
+			return notJSON(err)
+		}
 	}
 	for i := range operations {
 		o := &operations[i]
