@@ -19,12 +19,15 @@ func (s *Stage) placeholder(x *middleware.Exchange, d *policies.Decision) error 
 	if s.policy.Placeholders == "off" || !masks(x, d) || !x.HasBody() {
 		return nil
 	}
-	c, _ := carrierOf(x)
+	c, clear := carrierOf(x)
 	if c == unread || c == formParts && !s.readsParts(x, d) {
 		return nil
 	}
 	if has, err := hasContent(x); err != nil || !has {
 		return err
+	}
+	if c != formParts && !clear && (c != formFields || encoded(x)) {
+		return unreadable()
 	}
 	p, err := s.recognized(x, d)
 	if err != nil {
