@@ -15,14 +15,16 @@ import (
 // people have a hundred.
 const maxFields = 10_000
 
-// maxTurns is how many dots and brackets the names of all fields may have
+// maxTurns is how many dots, brackets and hyphens the names of all fields may have
 // together: what a name costs is what it has of them.
 const maxTurns = 4 * maxFields
 
-func turns(name string) int { return strings.Count(name, ".") + strings.Count(name, "[") }
+func turns(name string) int {
+	return strings.Count(name, ".") + strings.Count(name, "[") + strings.Count(name, "-")
+}
 
 func tooManyTurns() error {
-	return middleware.Refuse(stageName, middleware.BodyTooLarge, fmt.Sprintf("the names of the fields have more than %d dots and brackets", maxTurns))
+	return middleware.Refuse(stageName, middleware.BodyTooLarge, fmt.Sprintf("the names of the fields have more than %d dots, brackets and hyphens", maxTurns))
 }
 
 // pair is a field of an application/x-www-form-urlencoded body.
@@ -140,16 +142,17 @@ func strictParts(x *middleware.Exchange) (*middleware.Form, error) {
 		if deep += turns(p.Name); deep > maxTurns {
 			return nil, tooManyTurns()
 		}
-		if p.File != nil {
+		if p.File == nil {
+			if err := charsetField(p.Name, string(p.Text)); err != nil {
+				return nil, err
+			}
+		} else if !isJSON(p.Type) && !isJSON(p.File.Detected) {
 			continue
-		}
-		if err := charsetField(p.Name, string(p.Text)); err != nil {
-			return nil, err
 		}
 		if !utf8Charset(p.Params["charset"]) {
 			return nil, middleware.Refuse(stageName, middleware.MediaTypeUnsupported, "the charset of a part must be utf-8")
 		}
-		if !utf8.Valid(p.Text) {
+		if p.File == nil && !utf8.Valid(p.Text) {
 			return nil, malformedForm(errors.New("it is not UTF-8"))
 		}
 	}

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"mime"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -34,10 +35,7 @@ func carrierOf(x *middleware.Exchange) (c carrier, clear bool) {
 	if err != nil {
 		return unread, false
 	}
-	clear = utf8Charset(params["charset"]) && !strings.Contains(values[0], "*")
-	for _, v := range h["Content-Encoding"] {
-		clear = clear && strings.EqualFold(v, "identity")
-	}
+	clear = utf8Charset(params["charset"]) && !strings.Contains(values[0], "*") && !encoded(x)
 	switch {
 	case media == "application/json-patch+json":
 		return jsonPatch, clear
@@ -47,6 +45,10 @@ func carrierOf(x *middleware.Exchange) (c carrier, clear bool) {
 		return formFields, clear
 	}
 	return unread, false
+}
+
+func encoded(x *middleware.Exchange) bool {
+	return slices.ContainsFunc(x.Request.Header["Content-Encoding"], func(v string) bool { return !strings.EqualFold(v, "identity") })
 }
 
 // isJSON reports whether the members of a document are the members of what it

@@ -9,8 +9,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
 )
 
-// operation is one step of a JSON Patch (RFC 6902, section 4). Names of members
-// are exact there.
+// operation is one step of a JSON Patch (RFC 6902, section 4).
 type operation struct {
 	op, path, from string
 	value          any             // decoded
@@ -37,8 +36,8 @@ func readPatch(data []byte) ([]operation, error) {
 	}
 	out := make([]operation, len(list))
 	for i, e := range list {
-		o, ok := readOperation(e)
-		if !ok {
+		o, exact, err := readOperation(e)
+		if err != nil || !exact || !isPointer(o.path) || !isPointer(o.from) {
 			return nil, fmt.Errorf("operation %d: %w", i, errPatch)
 		}
 		if out[i] = o; o.value != nil {
@@ -48,30 +47,63 @@ func readPatch(data []byte) ([]operation, error) {
 	return out, nil
 }
 
-// patchIn gives the operations of what looks like a patch, whatever its media
-// type says: backends read them as plain JSON, too.
-func patchIn(v any) []operation {
+// patchIn gives the operations in what may be a patch, whatever its media type
+// says: backends read them as plain JSON, too, and some take names in any
+// spelling and paths without the first slash (ASP.NET).
+func patchIn(v any) ([]operation, error) {
 	list, _ := v.([]any)
 	var out []operation
-	for _, e := range list {
-		o, ok := readOperation(e)
-		if !ok {
-			return nil
+	for i, e := range list {
+		o, _, err := readOperation(e)
+		if errors.Is(err, errSpelling) {
+			return nil, fmt.Errorf("operation %d: %w", i, err)
+		}
+		if err != nil {
+			continue
+		}
+		for _, at := range []*string{&o.path, &o.from} {
+			if !isPointer(*at) {
+				*at = "/" + *at
+			}
 		}
 		out = append(out, o)
 	}
-	return out
+	return out, nil
 }
 
-func readOperation(v any) (operation, bool) {
+var errSpelling = errors.New("a member of it stands twice, in two spellings")
+
+// readOperation reads the members of an operation, in any spelling; exact is
+// whether it is that of the standard. The operation itself is read as lower case.
+func readOperation(v any) (o operation, exact bool, err error) {
 	m, _ := v.(map[string]any)
-	op, ok := m["op"].(string)
-	path, has := m["path"].(string)
-	from, _ := m["from"].(string)
-	if !ok || !has || !isPointer(path) || !isPointer(from) {
-		return operation{}, false
+	texts := map[string]*string{"op": &o.op, "path": &o.path, "from": &o.from}
+	seen := map[string]bool{}
+	exact = true
+	odd := false
+	for name, e := range m {
+		as := strings.ToLower(name)
+		into := texts[as]
+		if into == nil && as != "value" {
+			continue
+		}
+		if seen[as] {
+			return operation{}, false, errSpelling
+		}
+		seen[as], exact = true, exact && as == name
+		if into == nil {
+			o.value = e
+		} else if text, is := e.(string); is {
+			*into = text
+		} else if as != "from" {
+			odd = true
+		}
 	}
-	return operation{op: op, path: path, from: from, value: m["value"]}, true
+	if odd || !seen["op"] || !seen["path"] {
+		return operation{}, false, errPatch
+	}
+	o.op = strings.ToLower(o.op)
+	return o, exact, nil
 }
 
 func isPointer(s string) bool { return s == "" || s[0] == '/' }
@@ -103,7 +135,7 @@ func pointed(at redact.Place, pointer string) redact.Place {
 	}
 	decode := strings.NewReplacer("~1", "/", "~0", "~")
 	for token := range strings.SplitSeq(pointer[1:], "/") {
-		if token == "-" || strings.Trim(token, "0123456789") == "" {
+		if isIndex(token) {
 			at = at.Index(token)
 			continue
 		}
@@ -133,6 +165,22 @@ func within(at redact.Place, v any) int {
 		}
 	}
 	return -1
+}
+
+// isSCIM reports whether v is a patch of SCIM (RFC 7644, section 3.5.2), which
+// may say that it is plain JSON. Its operations name members in a language of
+// their own.
+func isSCIM(v any) bool {
+	m, _ := v.(map[string]any)
+	for name, e := range m {
+		list, _ := e.([]any)
+		for _, schema := range list {
+			if s, _ := schema.(string); strings.EqualFold(name, "schemas") && strings.EqualFold(s, "urn:ietf:params:scim:api:messages:2.0:PatchOp") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // replaced gives the path of what a JSON Merge Patch takes away by putting

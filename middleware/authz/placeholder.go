@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -18,12 +19,15 @@ func (s *Stage) placeholder(x *middleware.Exchange, d *policies.Decision) error 
 	if s.policy.Placeholders == "off" || !masks(x, d) || !x.HasBody() {
 		return nil
 	}
-	c, _ := carrierOf(x)
+	c, clear := carrierOf(x)
 	if c == unread || c == formParts && !s.readsParts(x, d) {
 		return nil
 	}
 	if has, err := hasContent(x); err != nil || !has {
 		return err
+	}
+	if c != formParts && !clear && (c != formFields || encoded(x)) {
+		return unreadable()
 	}
 	p, err := s.recognized(x, d)
 	if err != nil {
@@ -125,9 +129,11 @@ func (j *returned) json(x *middleware.Exchange, c carrier) error {
 	if err != nil {
 		return notJSON(err)
 	}
-	operations, err := readPatch(data)
-	if err != nil && c == jsonPatch {
-		return notJSON(err)
+	var operations []operation
+	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) || c == jsonPatch {
+		if operations, err = readPatch(data); err != nil && c == jsonPatch {
+			return notJSON(err)
+		}
 	}
 	for i := range operations {
 		o := &operations[i]

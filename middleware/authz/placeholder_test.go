@@ -127,6 +127,21 @@ func TestPlaceholdersAreDropped(t *testing.T) {
 	}
 }
 
+// TestPlaceholdersInWhatCannotBeRead: a coding would hide them.
+func TestPlaceholdersInWhatCannotBeRead(t *testing.T) {
+	gzip := mt.Header("Content-Encoding", "gzip")
+	for media, opts := range map[string][]func(*middleware.Exchange){
+		jsonType: {gzip}, formType: {gzip}, jsonType + "; charset=utf-16": nil,
+	} {
+		if _, _, err := send(t, config.Policy{}, masking(), media, "\x1f\x8b", opts...); mt.Code(err) != "media_type_unsupported" {
+			t.Errorf("%s: %v", media, err)
+		}
+	}
+	if _, _, err := send(t, config.Policy{}, masking(), formType+"; charset=iso-8859-1", "a=%e9"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestPlaceholdersWhereNothingIsMasked: what masks nothing makes no
 // placeholders, and its bodies are not even read.
 func TestPlaceholdersWhereNothingIsMasked(t *testing.T) {

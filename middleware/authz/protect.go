@@ -112,11 +112,16 @@ func (p *protection) json(x *middleware.Exchange, c carrier) error {
 	if err != nil {
 		return err
 	}
-	operations := patchIn(v)
+	if isSCIM(v) {
+		return unreadable()
+	}
+	read := func() ([]operation, error) { return patchIn(v) }
 	if c == jsonPatch {
-		if operations, err = readPatch(data); err != nil {
-			return notJSON(err)
-		}
+		read = func() ([]operation, error) { return readPatch(data) }
+	}
+	operations, err := read()
+	if err != nil {
+		return notJSON(err)
 	}
 	// A patch is refused by either action: what one operation does depends on
 	// those before it, and nobody can say what is left without one.
@@ -129,6 +134,11 @@ func (p *protection) json(x *middleware.Exchange, c carrier) error {
 	}
 	if c == jsonPatch {
 		return nil
+	}
+	for _, f := range []*fence{p.reject, p.drop} {
+		if n := turned(f.paths.Root(), v, false); n >= 0 {
+			return written(f.list[n])
+		}
 	}
 	if media := x.Request.Header.Get("Content-Type"); strings.Contains(strings.ToLower(media), "merge-patch") {
 		for _, f := range []*fence{p.reject, p.drop} {

@@ -152,6 +152,11 @@ func (p *protection) value(name string, data []byte, typed bool) (rest []byte, d
 				return nil, nil, written(f.list[n])
 			}
 		}
+		for _, at := range append(at, f.paths.Root()) {
+			if n := turned(at, v, false); n >= 0 {
+				return nil, nil, written(f.list[n])
+			}
+		}
 	}
 	return rest, dropped, nil
 }

@@ -59,10 +59,14 @@ func (at Place) Element() Place { return at.step(nil).lifted() }
 // name of a member, an index, or nothing at all: the "0" of items[0] or /items/0,
 // and what stands between the brackets of items[].
 func (at Place) Index(text string) Place {
-	element, member := at.step(nil), at.Member(text)
+	return at.Or(at.step(nil)).Or(at.Member(text))
+}
+
+// Or is the place of what may stand at either of two places.
+func (at Place) Or(other Place) Place {
 	out := Place{paths: at.paths, live: make([]uint64, len(at.live))}
 	for i := range out.live {
-		out.live[i] = at.live[i] | element.live[i] | member.live[i]
+		out.live[i] = at.live[i] | other.live[i]
 	}
 	return out.lifted()
 }

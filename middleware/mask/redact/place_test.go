@@ -160,8 +160,22 @@ func FuzzFind(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	for _, s := range []string{`{"b":{"a":null}}`, `{"x":"hk1_AAAAAAAAAAAAAAAAAAAAAA"}`, `{"x":" hk1\u005fAAAAAAAAAAAAAAAAAAAAAA"}`, `{"a":"a***@b.c"}`, `[1,2]`, `{"a":1`} {
+		f.Add([]byte(s))
+	}
+	quick, err := NewPlaceholders([]Rule{{Path: "$..a", Action: Partial}, {Path: "$.b.a", Action: Null}, {Path: "$..n", Action: Redact}}, []string{"k1"})
+	if err != nil || quick.marks == nil {
+		f.Fatal(err)
+	}
+	slow := *quick
+	slow.marks = nil
 	f.Fuzz(func(t *testing.T, text []byte) {
 		before := bytes.Clone(text)
+		short, serr := quick.Find(quick.Root(), text, Limits{Depth: 4})
+		long, lerr := slow.Find(slow.Root(), text, Limits{Depth: 4})
+		if fmt.Sprint(short, serr) != fmt.Sprint(long, lerr) {
+			t.Fatalf("%q: %v, %v without walking through, else %v, %v", text, short, serr, long, lerr)
+		}
 		found, err := p.Find(p.Root(), text, Limits{Depth: 40})
 		if !bytes.Equal(before, text) {
 			t.Fatal("the text was changed in place")
@@ -180,7 +194,13 @@ func FuzzFind(f *testing.F) {
 }
 
 func BenchmarkFind(b *testing.B) {
-	p, err := NewPlaceholders([]Rule{{Path: "$..salary", Action: Redact}, {Path: "$..ssn", Action: Partial}, {Path: "$.bank.iban", Action: Null}}, []string{"k1"})
+	for name, more := range map[string][]Rule{"ordinary": nil, "walked": {{Path: "$..born", Action: Generalize}}} {
+		b.Run(name, func(b *testing.B) { benchmarkFind(b, more) })
+	}
+}
+
+func benchmarkFind(b *testing.B, more []Rule) {
+	p, err := NewPlaceholders(append(more, Rule{Path: "$..salary", Action: Redact}, Rule{Path: "$..ssn", Action: Partial}, Rule{Path: "$.bank.iban", Action: Null}), []string{"k1"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -23,13 +23,17 @@ type Placeholders struct {
 	paths *Paths
 	rules []rule // by path
 	keys  []string
+	marks [][]byte // every placeholder has one of them; nil where one may have none
 }
 
 // NewPlaceholders compiles the rules of a [Spec]; keys are the ids of those that
 // hash and tokenize use. It is nil where no rule puts anything in the place of
 // a value.
 func NewPlaceholders(rules []Rule, keys []string) (*Placeholders, error) {
-	p := &Placeholders{keys: keys}
+	p := &Placeholders{keys: keys, marks: [][]byte{[]byte("***")}}
+	for _, k := range keys {
+		p.marks = append(p.marks, []byte(k+"_"))
+	}
 	var masks, shows []string
 	for _, r := range rules {
 		switch r.Action {
@@ -53,9 +57,21 @@ func NewPlaceholders(rules []Rule, keys []string) (*Placeholders, error) {
 	if len(masks) == 0 {
 		return nil, nil
 	}
-	var err error
+	for _, r := range p.rules {
+		switch r.action {
+		case Null:
+			p.marks = append(p.marks, []byte("null"))
+		case Generalize: // a year, a number
+			p.marks = nil
+			return p, p.follow(masks, shows)
+		}
+	}
+	return p, p.follow(masks, shows)
+}
+
+func (p *Placeholders) follow(masks, shows []string) (err error) {
 	p.paths, err = newPaths(masks, shows)
-	return p, err
+	return err
 }
 
 // Root is the place of a whole document.
