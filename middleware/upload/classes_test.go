@@ -102,7 +102,7 @@ func nameClasses(t testing.TB) []class {
 		return out
 	}
 	return []class{
-		{"name: double extension", names("extension of a program", "a.php.png", "a.PhP7.png", "a.phtml.x.png", "a.asp;.png", "a.aspx.png", "a.jsp.png", "a.exe.png", "a.html.png", "a.svg.png", "a.js.png", "a.hta.png", "a.scr.png", "a.docm.png", "a.php .png", "a.htaccess.png", "a.cshtml.png", "a.lnk.png", "a.cgi.png")},
+		{"name: double extension", names("extension of a program", "a.php.png", "a.PhP7.png", "a.phtml.x.png", "a.asp;.png", "a.aspx.png", "a.jsp.png", "a.exe.png", "a.html.png", "a.svg.png", "a.js.png", "a.hta.png", "a.scr.png", "a.docm.png", "a.php .png", "a.htaccess.png", "a.cshtml.png", "a.lnk.png", "a.cgi.png", "a.%70hp.png", "a%2ephp.png", "a.php%3b.png", "a%252ephp.png")},
 		{"name: encoded", names("characters of a path", "a.php%00.png", "a%2fb.png", "a%252fb.png", "%2e%2e%5cb.png", "a%0d%0a.png", "a%25252fb.png", "..%c0%afb.png", "．．／b.png", "..∕b.png")},
 		{"name: path", append(names("characters of a path", "a:b.png", "a.php:.png", "<b>.png", "../b.png", "/etc/b.png"), names("malformed", `C:\b.png`, "a\x00.png")...)},
 		{"name: direction, invisible", names("not seen", "a\u202egnp.png", "a\u2066b.png", "a\u200b.png", "a\ufeff.png", "a\u3164.png", "a\U000e0041.png", "a\u2028.png", "a\u00ad.png", "a\u0085.png")},
