@@ -217,18 +217,20 @@ func svgTries() (out []try) {
 		`<script>alert(1)</script>`, `<g onload="alert(1)"/>`, `<a xlink:href="javascript:alert(1)"><text>x</text></a>`, `<a href="java&#10;script:alert(1)"/>`, `<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"/></foreignObject>`,
 		`<image href="https://evil.example/x.png"/>`, `<use href="other.svg#a"/>`, `<style>@import "https://evil.example"</style>`, `<rect fill="url(https://evil.example/#a)"/>`, `<animate attributeName="href" to="javascript:alert(1)"/>`,
 		`<set attributeName="onload" to="alert(1)"/>`, `<iframe/>`, `<x:script xmlns:x="http://www.w3.org/1999/xhtml"/>`, `<image href="data:image/svg+xml,x"/>`, `<!--><script>alert(1)</script>-->`, `<style>a{b:\75rl(x)}</style>`, `<style>a{b:url("//evil.example")}</style>`, `<handler xmlns="http://www.w3.org/2001/xml-events"/>`,
-		`<discard/>`, `<e:script xmlns:e="urn:x"/>`,
+		`<style>@imp<!-- x -->ort "//evil.example"</style>`, `<style>a{b:ur<![CDATA[l(//evil.example)]]>}</style>`, `<style>a{b:u<title>x</title>rl(//evil.example)}</style>`, `<rect style="cursor:image-set('//evil.example' 1x)"/>`,
+		`<!--><img src="x" onerror="alert(1)"/>-->`, `<font color="a"/><title><![CDATA[</title><img src="x" onerror="alert(1)"/>]]></title>`, `<discard/>`, `<e:script xmlns:e="urn:x"/>`,
 	} {
 		out = append(out, try{file{"a.svg", "image/svg+xml", svg(inner)}, "more than a picture"})
 	}
 	for _, inner := range []string{
-		`<path d="M0 0L9 9"/>`, `<style>.a{fill:#f00}</style><g class="a"><rect fill="url(#b)"/></g>`, `<defs><linearGradient id="b"/></defs><use xlink:href="#b"/>`,
+		`<path d="M0 0L9 9"/>`, `<!-- Generator: <g/> --><style><![CDATA[.a>.b{fill:url(#c)}]]>.d{}</style><text>5 &lt; 6</text>`, `<style>.a{fill:#f00}</style><g class="a"><rect fill="url(#b)"/></g>`, `<defs><linearGradient id="b"/></defs><use xlink:href="#b"/>`,
 		`<image href="data:image/png;base64,iVBORw0KGgo="/>`, `<a href="https://example.com/"><text>O'Brien &amp; Sons</text></a>`, `<metadata><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></metadata><i:view xmlns:i="http://www.inkscape.org/namespaces/inkscape"/>`,
 	} {
 		out = append(out, try{file{"a.svg", "", svg(inner)}, ""})
 	}
 	return append(out,
 		try{file{"a.svg", "", []byte(`<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg xmlns="http://www.w3.org/2000/svg"/>`)}, "more than a picture"},
+		try{file{"a.svg", "", []byte(`<?xml version="1.0" x="><img src=x onerror=alert(1)>"?><svg xmlns="http://www.w3.org/2000/svg"/>`)}, "more than a picture"},
 		try{file{"a.svg", "", []byte(`<?xml-stylesheet href="x.xsl"?><svg xmlns="http://www.w3.org/2000/svg"/>`)}, "more than a picture"},
 		try{file{"a.svg", "", []byte(`<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"><svg xmlns="http://www.w3.org/2000/svg"/>`)}, ""},
 		try{file{"a.svg", "", []byte(`<svg xmlns="http://www.w3.org/2000/svg">`)}, notPic},
