@@ -326,6 +326,7 @@ func documentClasses(t testing.TB) []class {
 			doc(packed("/Type/ObjStm/Filter/FlateDecode", "5 0 "+strings.Repeat(" ", mostObjects+1)), active(hidden)), doc(packed("/Type/ObjStm/Filter/FlateDecode", "5 0 <</Type/Page>>"), ""),
 		}},
 		{"PDF: place and end", []try{
+			doc(strings.Replace(packed("/Type/ObjStm/N 1/First 4/X(stream 1)/Filter/FlateDecode", "5 0 <</S/JavaScript>>"), "/N 1/First 4/Length", "/Length", 1), active("JavaScript")),
 			{file{"a.pdf", "", []byte("\n" + pdf)}, "does not start"},
 			{file{"a.pdf", "", []byte("<html>" + pdf)}, "is not"},
 			{file{"a.pdf", "", []byte(pdf[:30])}, "not a whole PDF"},
