@@ -264,10 +264,12 @@ func archiveClasses(t testing.TB) []class {
 		}},
 		{"zip: read in two ways", []try{
 			zip(append(archive(t, entry{"a", "x"}), archive(t, entry{"b", "x"})...), notOnlyZip), zip(append(archive(t, entry{"a", "x"}), "x"...), notOnlyZip), zip(prefixed, notOnlyZip), zip(zipped(other), badEntry), zip(gap, notOnlyZip),
+			zip(local("up\x00\x0a\x01\x00\x00\x00\x00../b", 1, 0), badEntry), zip(local("up\x0a\x00", 1, 0), badEntry), zip(local("\x01\x00\x10\x00"+strings.Repeat("\x00", 16), 0xffffffff, 0), badEntry), zip(local("", 0xffffffff, 0), badEntry), zip(local("", 7, 8), badEntry),
 			zip(archive(t, entry{"a", "x"}, entry{"A", "y"}), "entry twice"), zip(far(archive(t, entry{"a", "x"}), 1), badZip), zip(zipped(odd), "not known here"), zip(zipped(stored("a", 1), &member{name: "b", packed: 1, unpacked: 1, at: 1}), badEntry),
 		}},
 		{"zip: encrypted", []try{zip(encrypted(archive(t, entry{"a", "x"})), "encrypted"), zip(zipped(secret), "encrypted"), zip(zipped(&member{name: "a", packed: 1, unpacked: 1, method: 99}), "encrypted")}},
 		{"zip: ordinary", []try{
+			zip(local("up\x06\x00\x01\x00\x00\x00\x00a", 1, 0), ""), zip(local("\x01\x00\x10\x00\x01"+strings.Repeat("\x00", 7)+"\x01"+strings.Repeat("\x00", 7), 0xffffffff, 0), ""), zip(local("UT\x01\x00\x00", 1, 8), ""), zip(local("", 0, 8), ""),
 			zip(archive(t, entry{"a/", ""}, entry{"a/b.txt", "x"}), ""), zip(far(archive(t, entry{"a", "x"}), 0), ""), zip(zipped(stored("a", 5), stored("b", 0)), ""), zip(archive(t, entry{"Ọláoyè & co.txt", strings.Repeat("x", 5000)}), ""), zip(tiny(t, maxEntries), ""),
 		}},
 		{"office: macros", officeMacros(t)},
@@ -324,13 +326,14 @@ func documentClasses(t testing.TB) []class {
 			doc(packed("/Type/ObjStm/Filter/FlateDecode", "5 0 <</S/JavaScript>>"), active("JavaScript")), doc(packed("/Filter/FlateDecode", "5 0 <</S/Launch>>"), active("Launch")), doc(packed("/Type/Obj#53tm/Filter/FlateDecode", "5 0 <</JS 6 0 R>>"), active("JS")),
 			doc("<</Type/ObjStm/Filter/ASCII85Decode>>stream\nabc~>\nendstream", active(hidden)), doc(packed("/Type/ObjStm/Filter/FlateDecode/DecodeParms<</Predictor 12>>", "5 0 x"), active(hidden)), doc(packed("/Type/ObjStm/Filter[/FlateDecode/FlateDecode]", "x\x9c packed again"), active(hidden)),
 			doc(packed("/Type/ObjStm/Filter/FlateDecode", "5 0 "+strings.Repeat(" ", mostObjects+1)), active(hidden)), doc(packed("/Type/ObjStm/Filter/FlateDecode", "5 0 <</Type/Page>>"), ""),
+			doc(strings.Replace(packed("/Type/ObjStm/N 1/First 4/X(stream 1)/Filter/FlateDecode", "5 0 <</S/JavaScript>>"), "/N 1/First 4/Length", "/Length", 1), active("JavaScript")),
 		}},
 		{"PDF: place and end", []try{
-			doc(strings.Replace(packed("/Type/ObjStm/N 1/First 4/X(stream 1)/Filter/FlateDecode", "5 0 <</S/JavaScript>>"), "/N 1/First 4/Length", "/Length", 1), active("JavaScript")),
 			{file{"a.pdf", "", []byte("\n" + pdf)}, "does not start"},
 			{file{"a.pdf", "", []byte("<html>" + pdf)}, "is not"},
 			{file{"a.pdf", "", []byte(pdf[:30])}, "not a whole PDF"},
 			{file{"a.pdf", "", append([]byte(pdf), docx(t)...)}, "archive too"},
+			{file{"a.pdf", "", slices.Concat([]byte(pdf), commented(docx(t), "PK\x05\x06"+strings.Repeat("\x00", lenEnd)))}, "archive too"},
 			{file{"a.pdf", "", []byte(pdf + "<script>")}, noted + "upload_trailing"},
 			{file{"a.pdf", "", []byte(pdf + "\r\n\x00")}, ""},
 			doc("<</OpenAction[3 0 R/Fit]/JSX 1/Title(AA/JavaScripting)>>", ""), doc("<</Length 9>>stream\n/JS\x8f /AA\x01\nendstream", ""),
