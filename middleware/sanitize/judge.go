@@ -86,21 +86,26 @@ func (j *judge) apply(m *modes, p pointer, s string) (string, error) {
 // sql looks for an SQL injection. A text beyond the bound is noted, or refused
 // where an injection would be.
 func (j *judge) sql(mode string, p pointer, s string) error {
-	if j.parsed += len(s); j.parsed > maxSQL {
-		j.note("sanitize_sql_unread", p)
-		if mode == reject {
-			return &refused{"the field " + p.String() + " is too long to be looked into"}
+	return j.sqlIn(mode, p, "", s)
+}
+
+// sqlIn looks into a text or a name; what says in a message which name it is.
+func (j *judge) sqlIn(mode string, p pointer, what, s string) error {
+	key, found := "sanitize_sql_unread", " is too long to be looked into"
+	if j.parsed += len(s); j.parsed <= maxSQL {
+		if is, _ := libinjection.IsSQLi(s); !is {
+			return nil
 		}
+		key, found = "sanitize_sql_injection", " looks like an SQL injection"
+	}
+	j.note(key, p)
+	if mode != reject {
 		return nil
 	}
-	if is, _ := libinjection.IsSQLi(s); !is {
-		return nil
+	if what == "" {
+		what = "the field " + p.String()
 	}
-	j.note("sanitize_sql_injection", p)
-	if mode == reject {
-		return &refused{"the field " + p.String() + " looks like an SQL injection"}
-	}
-	return nil
+	return &refused{what + found}
 }
 
 // secret reports whether the field at p is named as passwords are. Such a text
@@ -158,11 +163,8 @@ func (j *judge) name(p pointer) error {
 // nameIn judges a name; what says in a message which one it is.
 func (j *judge) nameIn(m *modes, around pointer, what, name string) error {
 	if m.sql != off {
-		if is, _ := libinjection.IsSQLi(name); is {
-			j.note("sanitize_sql_injection", around)
-			if m.sql == reject {
-				return &refused{what + " looks like an SQL injection"}
-			}
+		if err := j.sqlIn(m.sql, around, what, name); err != nil {
+			return err
 		}
 	}
 	if m.html == off || !hasMarkup(name) {

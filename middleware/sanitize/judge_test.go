@@ -31,3 +31,19 @@ func TestTooMuchToLookInto(t *testing.T) {
 		t.Errorf("off: %v", err)
 	}
 }
+
+// Names are looked into as texts are, and count towards the same bound.
+func TestTooManyNamesToLookInto(t *testing.T) {
+	doc, _ := json.Marshal(map[string]int{strings.Repeat("# ", maxSQL/2+1): 1})
+	j := newJudge(t, config.Sanitize{})
+	if _, err := rewriteJSON(doc, nil, j); err != nil {
+		t.Errorf("report: %v", err)
+	}
+	if d := cmp.Diff(map[string][]string{"sanitize_sql_unread": {"/"}}, j.found); d != "" {
+		t.Error(d)
+	}
+	j = newJudge(t, config.Sanitize{SQLInjection: reject})
+	if _, err := rewriteJSON(doc, nil, j); err == nil || !strings.HasSuffix(err.Error(), "is too long to be looked into") {
+		t.Errorf("reject: %v", err)
+	}
+}

@@ -102,7 +102,7 @@ func nameClasses(t testing.TB) []class {
 		return out
 	}
 	return []class{
-		{"name: double extension", names("extension of a program", "a.php.png", "a.PhP7.png", "a.phtml.x.png", "a.asp;.png", "a.aspx.png", "a.jsp.png", "a.exe.png", "a.html.png", "a.svg.png", "a.js.png", "a.hta.png", "a.scr.png", "a.docm.png", "a.php .png", "a.htaccess.png", "a.cshtml.png", "a.lnk.png", "a.cgi.png")},
+		{"name: double extension", names("extension of a program", "a.php.png", "a.PhP7.png", "a.phtml.x.png", "a.asp;.png", "a.aspx.png", "a.jsp.png", "a.exe.png", "a.html.png", "a.svg.png", "a.js.png", "a.hta.png", "a.scr.png", "a.docm.png", "a.php .png", "a.htaccess.png", "a.cshtml.png", "a.lnk.png", "a.cgi.png", "a.%70hp.png", "a%2ephp.png", "a.php%3b.png", "a%252ephp.png")},
 		{"name: encoded", names("characters of a path", "a.php%00.png", "a%2fb.png", "a%252fb.png", "%2e%2e%5cb.png", "a%0d%0a.png", "a%25252fb.png", "..%c0%afb.png", "．．／b.png", "..∕b.png")},
 		{"name: path", append(names("characters of a path", "a:b.png", "a.php:.png", "<b>.png", "../b.png", "/etc/b.png"), names("malformed", `C:\b.png`, "a\x00.png")...)},
 		{"name: direction, invisible", names("not seen", "a\u202egnp.png", "a\u2066b.png", "a\u200b.png", "a\ufeff.png", "a\u3164.png", "a\U000e0041.png", "a\u2028.png", "a\u00ad.png", "a\u0085.png")},
@@ -217,18 +217,20 @@ func svgTries() (out []try) {
 		`<script>alert(1)</script>`, `<g onload="alert(1)"/>`, `<a xlink:href="javascript:alert(1)"><text>x</text></a>`, `<a href="java&#10;script:alert(1)"/>`, `<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"/></foreignObject>`,
 		`<image href="https://evil.example/x.png"/>`, `<use href="other.svg#a"/>`, `<style>@import "https://evil.example"</style>`, `<rect fill="url(https://evil.example/#a)"/>`, `<animate attributeName="href" to="javascript:alert(1)"/>`,
 		`<set attributeName="onload" to="alert(1)"/>`, `<iframe/>`, `<x:script xmlns:x="http://www.w3.org/1999/xhtml"/>`, `<image href="data:image/svg+xml,x"/>`, `<!--><script>alert(1)</script>-->`, `<style>a{b:\75rl(x)}</style>`, `<style>a{b:url("//evil.example")}</style>`, `<handler xmlns="http://www.w3.org/2001/xml-events"/>`,
-		`<discard/>`, `<e:script xmlns:e="urn:x"/>`,
+		`<style>@imp<!-- x -->ort "//evil.example"</style>`, `<style>a{b:ur<![CDATA[l(//evil.example)]]>}</style>`, `<style>a{b:u<title>x</title>rl(//evil.example)}</style>`, `<rect style="cursor:image-set('//evil.example' 1x)"/>`,
+		`<!--><img src="x" onerror="alert(1)"/>-->`, `<font color="a"/><title><![CDATA[</title><img src="x" onerror="alert(1)"/>]]></title>`, `<discard/>`, `<e:script xmlns:e="urn:x"/>`,
 	} {
 		out = append(out, try{file{"a.svg", "image/svg+xml", svg(inner)}, "more than a picture"})
 	}
 	for _, inner := range []string{
-		`<path d="M0 0L9 9"/>`, `<style>.a{fill:#f00}</style><g class="a"><rect fill="url(#b)"/></g>`, `<defs><linearGradient id="b"/></defs><use xlink:href="#b"/>`,
+		`<path d="M0 0L9 9"/>`, `<!-- Generator: <g/> --><style><![CDATA[.a>.b{fill:url(#c)}]]>.d{}</style><text>5 &lt; 6</text>`, `<style>.a{fill:#f00}</style><g class="a"><rect fill="url(#b)"/></g>`, `<defs><linearGradient id="b"/></defs><use xlink:href="#b"/>`,
 		`<image href="data:image/png;base64,iVBORw0KGgo="/>`, `<a href="https://example.com/"><text>O'Brien &amp; Sons</text></a>`, `<metadata><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></metadata><i:view xmlns:i="http://www.inkscape.org/namespaces/inkscape"/>`,
 	} {
 		out = append(out, try{file{"a.svg", "", svg(inner)}, ""})
 	}
 	return append(out,
 		try{file{"a.svg", "", []byte(`<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg xmlns="http://www.w3.org/2000/svg"/>`)}, "more than a picture"},
+		try{file{"a.svg", "", []byte(`<?xml version="1.0" x="><img src=x onerror=alert(1)>"?><svg xmlns="http://www.w3.org/2000/svg"/>`)}, "more than a picture"},
 		try{file{"a.svg", "", []byte(`<?xml-stylesheet href="x.xsl"?><svg xmlns="http://www.w3.org/2000/svg"/>`)}, "more than a picture"},
 		try{file{"a.svg", "", []byte(`<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"><svg xmlns="http://www.w3.org/2000/svg"/>`)}, ""},
 		try{file{"a.svg", "", []byte(`<svg xmlns="http://www.w3.org/2000/svg">`)}, notPic},
@@ -262,10 +264,12 @@ func archiveClasses(t testing.TB) []class {
 		}},
 		{"zip: read in two ways", []try{
 			zip(append(archive(t, entry{"a", "x"}), archive(t, entry{"b", "x"})...), notOnlyZip), zip(append(archive(t, entry{"a", "x"}), "x"...), notOnlyZip), zip(prefixed, notOnlyZip), zip(zipped(other), badEntry), zip(gap, notOnlyZip),
+			zip(local("up\x00\x0a\x01\x00\x00\x00\x00../b", 1, 0), badEntry), zip(local("up\x0a\x00", 1, 0), badEntry), zip(local("\x01\x00\x10\x00"+strings.Repeat("\x00", 16), 0xffffffff, 0), badEntry), zip(local("", 0xffffffff, 0), badEntry), zip(local("", 7, 8), badEntry),
 			zip(archive(t, entry{"a", "x"}, entry{"A", "y"}), "entry twice"), zip(far(archive(t, entry{"a", "x"}), 1), badZip), zip(zipped(odd), "not known here"), zip(zipped(stored("a", 1), &member{name: "b", packed: 1, unpacked: 1, at: 1}), badEntry),
 		}},
 		{"zip: encrypted", []try{zip(encrypted(archive(t, entry{"a", "x"})), "encrypted"), zip(zipped(secret), "encrypted"), zip(zipped(&member{name: "a", packed: 1, unpacked: 1, method: 99}), "encrypted")}},
 		{"zip: ordinary", []try{
+			zip(local("up\x06\x00\x01\x00\x00\x00\x00a", 1, 0), ""), zip(local("\x01\x00\x10\x00\x01"+strings.Repeat("\x00", 7)+"\x01"+strings.Repeat("\x00", 7), 0xffffffff, 0), ""), zip(local("UT\x01\x00\x00", 1, 8), ""), zip(local("", 0, 8), ""),
 			zip(archive(t, entry{"a/", ""}, entry{"a/b.txt", "x"}), ""), zip(far(archive(t, entry{"a", "x"}), 0), ""), zip(zipped(stored("a", 5), stored("b", 0)), ""), zip(archive(t, entry{"Ọláoyè & co.txt", strings.Repeat("x", 5000)}), ""), zip(tiny(t, maxEntries), ""),
 		}},
 		{"office: macros", officeMacros(t)},
@@ -322,12 +326,14 @@ func documentClasses(t testing.TB) []class {
 			doc(packed("/Type/ObjStm/Filter/FlateDecode", "5 0 <</S/JavaScript>>"), active("JavaScript")), doc(packed("/Filter/FlateDecode", "5 0 <</S/Launch>>"), active("Launch")), doc(packed("/Type/Obj#53tm/Filter/FlateDecode", "5 0 <</JS 6 0 R>>"), active("JS")),
 			doc("<</Type/ObjStm/Filter/ASCII85Decode>>stream\nabc~>\nendstream", active(hidden)), doc(packed("/Type/ObjStm/Filter/FlateDecode/DecodeParms<</Predictor 12>>", "5 0 x"), active(hidden)), doc(packed("/Type/ObjStm/Filter[/FlateDecode/FlateDecode]", "x\x9c packed again"), active(hidden)),
 			doc(packed("/Type/ObjStm/Filter/FlateDecode", "5 0 "+strings.Repeat(" ", mostObjects+1)), active(hidden)), doc(packed("/Type/ObjStm/Filter/FlateDecode", "5 0 <</Type/Page>>"), ""),
+			doc(strings.Replace(packed("/Type/ObjStm/N 1/First 4/X(stream 1)/Filter/FlateDecode", "5 0 <</S/JavaScript>>"), "/N 1/First 4/Length", "/Length", 1), active("JavaScript")),
 		}},
 		{"PDF: place and end", []try{
 			{file{"a.pdf", "", []byte("\n" + pdf)}, "does not start"},
 			{file{"a.pdf", "", []byte("<html>" + pdf)}, "is not"},
 			{file{"a.pdf", "", []byte(pdf[:30])}, "not a whole PDF"},
 			{file{"a.pdf", "", append([]byte(pdf), docx(t)...)}, "archive too"},
+			{file{"a.pdf", "", slices.Concat([]byte(pdf), commented(docx(t), "PK\x05\x06"+strings.Repeat("\x00", lenEnd)))}, "archive too"},
 			{file{"a.pdf", "", []byte(pdf + "<script>")}, noted + "upload_trailing"},
 			{file{"a.pdf", "", []byte(pdf + "\r\n\x00")}, ""},
 			doc("<</OpenAction[3 0 R/Fit]/JSX 1/Title(AA/JavaScripting)>>", ""), doc("<</Length 9>>stream\n/JS\x8f /AA\x01\nendstream", ""),

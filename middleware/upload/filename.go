@@ -36,13 +36,28 @@ func checkName(name string) (ext, reason string) {
 	if len(parts) == 1 {
 		return "", "its name has no extension"
 	}
-	for _, inner := range parts[1 : len(parts)-1] {
-		inner, _, _ = strings.Cut(inner, ";")
-		if runs(strings.TrimSpace(inner)) {
+	for decoded, again := name, 0; again <= decodings; again++ {
+		if runsInside(decoded) {
 			return "", "its name has the extension of a program inside"
 		}
+		decoded = unescaped(decoded)
 	}
 	return parts[len(parts)-1], ""
+}
+
+// decodings is how often somebody behind may decode a name once more.
+const decodings = 3
+
+// runsInside reports whether an extension before the last is that of a program.
+func runsInside(name string) bool {
+	parts := strings.Split(strings.ToLower(name), ".")
+	for _, inner := range parts[1:max(1, len(parts)-1)] {
+		inner, _, _ = strings.Cut(inner, ";")
+		if runs(strings.TrimSpace(inner)) {
+			return true
+		}
+	}
+	return false
 }
 
 // hidesPath finds what becomes a separator, a NUL or a line end when somebody
@@ -50,7 +65,7 @@ func checkName(name string) (ext, reason string) {
 // for plain ones. Wide slashes by themselves are how dates are written in
 // Japanese names.
 func hidesPath(name string) bool {
-	for range 3 {
+	for range decodings {
 		next := unescaped(name)
 		if next == name {
 			break

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -221,4 +222,24 @@ func tiny(t testing.TB, n int) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// local is an archive of one byte whose header before the data has an extra
+// field, sizes and flags of its own.
+func local(extra string, size uint32, flags byte) []byte {
+	m := stored("a", 1)
+	m.flags = int64(flags)
+	data := zipped(m)
+	out := slices.Concat(data[:31], []byte(extra), data[31:32])
+	binary.LittleEndian.PutUint16(out[28:], uint16(len(extra)))
+	binary.LittleEndian.PutUint32(out[18:], size)
+	binary.LittleEndian.PutUint32(out[22:], size)
+	return ended(out, data[32:len(data)-lenEnd], 1)
+}
+
+// commented gives an archive a comment.
+func commented(data []byte, comment string) []byte {
+	out := slices.Concat(data, []byte(comment))
+	binary.LittleEndian.PutUint16(out[len(data)-2:], uint16(len(comment)))
+	return out
 }

@@ -194,7 +194,11 @@ func (s *pdfScanner) stream() {
 	is, odd := s.objects || s.first && s.number, s.params
 	packed := s.filtered
 	s.objects, s.first, s.number, s.params, s.filtered = false, false, false, false, false
-	if !is || !packed { // what is not packed is seen anyway
+	if !is {
+		return
+	}
+	if !packed { // it is seen anyway; or the word stood in a text, and the stream is to come
+		s.objects, s.params = true, odd
 		return
 	}
 	if odd || s.room <= 0 || s.fuel <= 0 || !s.unpack(s.at-1) {

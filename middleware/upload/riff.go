@@ -120,12 +120,16 @@ func checkTIFF(v *view) string {
 	}
 	w := &walker{v: v}
 	at := int64(order.Uint32(v.head[4:]))
+	left := v.size // directories do not lie in each other
 	for ; at != 0; w.frames++ {
 		var n [2]byte
 		if _, err := v.ReadAt(n[:], at); err != nil || w.frames > maxFrames/10 {
 			return notPic
 		}
 		b := make([]byte, int(order.Uint16(n[:]))*12+4)
+		if left -= int64(len(b)); left < 0 {
+			return notPic
+		}
 		if _, err := v.ReadAt(b, at+2); err != nil {
 			return notPic
 		}

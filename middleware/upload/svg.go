@@ -21,11 +21,12 @@ func checkSVG(v *view) string {
 	if v.size > maxSVG {
 		return "it is larger than an SVG may be"
 	}
-	r := v.reader()
-	d := xml.NewDecoder(r)
+	d := xml.NewDecoder(v.reader())
 	var open []string
+	var style strings.Builder // all pieces of one: what stands between them is not seen by its reader
 	root := false
 	for {
+		start := d.InputOffset()
 		t, err := d.Token()
 		switch {
 		case errors.Is(err, io.EOF) && root && len(open) == 0:
@@ -43,24 +44,42 @@ func checkSVG(v *view) string {
 			open = append(open, strings.ToLower(t.Name.Local))
 			reason = startSVG(t)
 		case xml.EndElement:
-			open = open[:len(open)-1]
+			if open = open[:len(open)-1]; strings.EqualFold(t.Name.Local, "style") {
+				reason = activeUnless(plainStyle(style.String()))
+				style.Reset()
+			}
 		case xml.CharData:
-			if len(open) > 0 && open[len(open)-1] == "style" && !plainStyle(string(t)) {
-				reason = activeSVG
+			if len(open) > 0 && open[len(open)-1] == "style" {
+				style.Write(t)
 			}
+			reason = activeUnless(bytes.IndexByte(t, '<') < 0 || !v.section(start))
+		case xml.Comment:
+			reason = activeUnless(len(t) == 0 || t[0] != '>') // the end, to a reader of HTML
 		case xml.ProcInst:
-			if t.Target != "xml" {
-				reason = activeSVG
-			}
+			reason = activeUnless(t.Target == "xml" && !bytes.ContainsAny(t.Inst, "<>"))
 		case xml.Directive:
-			if !plainDoctype(string(t)) {
-				reason = activeSVG
-			}
+			reason = activeUnless(plainDoctype(string(t)))
 		}
 		if reason != "" {
 			return reason
 		}
 	}
+}
+
+func activeUnless(plain bool) string {
+	if plain {
+		return ""
+	}
+	return activeSVG
+}
+
+// section reports whether a section of unescaped text begins at an offset. In
+// HTML it may not be one, and tags in it are tags.
+func (v *view) section(at int64) bool {
+	const begin = "<![CDATA["
+	var b [len(begin)]byte
+	_, _ = v.ReadAt(b[:], at)
+	return string(b[:]) == begin
 }
 
 // plainSVG looks for what another parser than that of XML would see.
@@ -138,7 +157,7 @@ func plainAttr(element string, a xml.Attr) bool {
 // values, refers to nothing but parts of the picture.
 func plainStyle(s string) bool {
 	s = strings.ToLower(s)
-	for _, word := range []string{"@import", "expression(", "script:", "-moz-binding", "behavior:"} {
+	for _, word := range []string{"@import", "expression(", "script:", "-moz-binding", "behavior:", "image-set("} {
 		if strings.Contains(s, word) {
 			return false
 		}

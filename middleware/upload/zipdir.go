@@ -39,8 +39,15 @@ func le64(b []byte, at int) int64 {
 // findDirectory reads the last end record of a file. The 64-bit form must agree
 // with the other wherever that states anything: readers take either.
 func findDirectory(v *view) (d directory, ok bool) {
-	tail := v.tail(lenLocator + lenEnd64 + lenEnd + maxComment)
-	i := bytes.LastIndex(tail, []byte(sigEnd))
+	tail := v.tail(lenTail)
+	return directoryAt(tail, bytes.LastIndex(tail, []byte(sigEnd)), v.size)
+}
+
+// lenTail is how far from the end of a file its records may begin.
+const lenTail = lenLocator + lenEnd64 + lenEnd + maxComment
+
+// directoryAt reads the end record at an index of the last bytes of a file.
+func directoryAt(tail []byte, i int, size int64) (d directory, ok bool) {
 	if i < 0 || len(tail)-i < lenEnd {
 		return d, false
 	}
@@ -49,7 +56,7 @@ func findDirectory(v *view) (d directory, ok bool) {
 		return d, false
 	}
 	d = directory{entries: le16(b, 10), size: le32(b, 12), at: le32(b, 16)}
-	d.until = v.size - int64(len(b))
+	d.until = size - int64(len(b))
 	d.end = d.until + lenEnd + le16(b, 20)
 	if i < lenLocator || string(tail[i-lenLocator:i-lenLocator+4]) != sigLocator {
 		return d, true
@@ -74,15 +81,21 @@ func (d *directory) take64(wide, unset int64, narrow *int64) bool {
 }
 
 // endsAsZip reports whether a zip reader finds an archive at the end of the file,
-// wherever it begins.
+// wherever it begins. Readers that do not like the last end record look for one
+// before it, so each is tried.
 func endsAsZip(v *view) bool {
-	d, ok := findDirectory(v)
-	if !ok || d.size < lenEntry || d.size > d.until {
-		return false
+	tail := v.tail(lenTail)
+	for i := bytes.LastIndex(tail, []byte(sigEnd)); i >= 0; i = bytes.LastIndex(tail[:i], []byte(sigEnd)) {
+		d, ok := directoryAt(tail, i, v.size)
+		if !ok || d.size < lenEntry || d.size > d.until {
+			continue
+		}
+		var b [4]byte
+		if _, _ = v.ReadAt(b[:], d.until-d.size); string(b[:]) == sigEntry {
+			return true
+		}
 	}
-	var b [4]byte
-	_, _ = v.ReadAt(b[:], d.until-d.size)
-	return string(b[:]) == sigEntry
+	return false
 }
 
 // member is one entry of an archive, as its directory says.
@@ -152,6 +165,9 @@ func (m *member) extra(b []byte) bool {
 		b = b[4+n:]
 		switch {
 		case id == 0x7075 && n > 5:
+			if m.otherName != "" {
+				return false
+			}
 			m.otherName = string(field[5:])
 		case id == 1:
 			for _, v := range []*int64{&m.unpacked, &m.packed, &m.at} {
@@ -180,9 +196,16 @@ func (m *member) locate(v *view) bool {
 	if n != int64(len(m.name)) || string(b[lenLocal:]) != m.name || le16(b, 8) != m.method || (le16(b, 6)^m.flags)&1 != 0 {
 		return false
 	}
-	if le16(b, 6)&8 != 0 { // the sizes follow the data
+	extra := make([]byte, le16(b, 28))
+	if _, err := v.ReadAt(extra, m.at+lenLocal+n); err != nil {
+		return false
+	}
+	here := &member{packed: le32(b, 18), unpacked: le32(b, 22)}
+	if !here.extra(extra) || here.otherName != "" && here.otherName != m.name && here.otherName != m.otherName {
+		return false
+	}
+	if le16(b, 6)&8 != 0 && here.packed == 0 && here.unpacked == 0 { // the sizes follow the data
 		return true
 	}
-	packed, unpacked := le32(b, 18), le32(b, 22)
-	return (packed == m.packed || packed == 0xffffffff) && (unpacked == m.unpacked || unpacked == 0xffffffff)
+	return here.packed == m.packed && here.unpacked == m.unpacked
 }

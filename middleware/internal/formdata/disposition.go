@@ -62,7 +62,7 @@ func (p *Part) names(params map[string]string) error {
 	if err != nil {
 		return err
 	}
-	if splits(name) || splits(file) {
+	if splits(name) || splits(file) || strings.Contains(unspaced(name), "filename=") {
 		return errors.New("its disposition has a parameter inside of a name")
 	}
 	if unescapes(file) {
@@ -145,9 +145,15 @@ func quotable(s string) (string, bool) {
 // splits reports whether a name looks like two parameters to who splits at
 // semicolons without minding the quotes, as simple parsers do.
 func splits(s string) bool {
-	_, after, _ := strings.Cut(strings.ToLower(s), ";")
-	after = strings.NewReplacer(" ", "", "\t", "", "*", "").Replace(after)
-	return strings.Contains(after, "name=")
+	_, after, _ := strings.Cut(s, ";")
+	return strings.Contains(unspaced(after), "name=")
+}
+
+// unspaced gives a text as a parameter in it would be found. A file name in the
+// name of a field makes a file of a text to parsers that search the whole header
+// for one, without minding what stands before.
+func unspaced(s string) string {
+	return strings.NewReplacer(" ", "", "\t", "", "*", "").Replace(strings.ToLower(s))
 }
 
 // unescapes reports whether character references of HTML in a file name, which
