@@ -135,11 +135,15 @@ func BodyRefusal(stage string, err error) *Refusal {
 }
 
 // SetBody replaces the request body with data, which is what is judged from
-// now on and sent upstream. A form that was read before is no more.
+// now on and sent upstream. A form or file that was read before is no more.
 func (x *Exchange) SetBody(data []byte) {
 	if x.form != nil {
 		x.form.close(x.Memory)
 		x.form = nil
+	}
+	if x.file != nil {
+		x.file.Close()
+		x.file = nil
 	}
 	if x.body == nil {
 		x.body = &body{}

@@ -200,10 +200,10 @@ type tally struct {
 
 // readFile reads a file, and of one that is too large no more than shows it.
 func (x *Exchange) readFile(r io.Reader, field, name string) (*File, error) {
-	if u := x.uploads(); u != nil {
-		if most := u.In(field).FileBytes; most > 0 {
-			r = io.LimitReader(r, int64(most)+1)
-		}
+	if u := x.uploads(); u == nil {
+		r = io.LimitReader(r, 1)
+	} else if most := u.In(field).FileBytes; most > 0 {
+		r = io.LimitReader(r, int64(most)+1)
 	}
 	b, err := x.Spool.take(r, x.Memory)
 	if err != nil {

@@ -213,6 +213,37 @@ func TestTextsAreUTF8(t *testing.T) {
 
 // A body that is one file arrives as it came, is read once and gives back what
 // it takes.
+// Of a file that is not taken no more is read than shows it.
+func TestFormWithoutFilesIsNotKept(t *testing.T) {
+	body := strings.NewReader(formOf("name=\"f\"; filename=\"f.bin\"\r\n\r\n" + strings.Repeat("x", 3<<20)))
+	x := formExchange(t, body, func(x *middleware.Exchange) { x.Route.Upload = nil })
+	if _, err := x.Form("test"); middlewaretest.Code(err) != "upload_rejected" || body.Len() < 2<<20 {
+		t.Errorf("%v, %d bytes were left", err, body.Len())
+	}
+}
+
+// A file that another body has replaced is judged by nobody any more.
+func TestFileBodyIsReplaced(t *testing.T) {
+	x := formExchange(t, strings.NewReader(strings.Repeat("old", 100_000)))
+	spool := middleware.NewSpool(t.TempDir(), 1<<20)
+	x.Spool = spool
+	if _, err := x.FileBody("test"); err != nil {
+		t.Fatal(err)
+	}
+	x.SetBody([]byte(strings.Repeat("new", 100_000)))
+	b, err := x.FileBody("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if content, err := io.ReadAll(b.Reader()); err != nil || !bytes.HasPrefix(content, []byte("new")) {
+		t.Errorf("%.9q %v", content, err)
+	}
+	x.Release()
+	if !x.Memory.Take(64 << 20) {
+		t.Error("memory is still taken")
+	}
+}
+
 func TestFileBody(t *testing.T) {
 	for name, tt := range map[string]struct {
 		size int

@@ -55,6 +55,7 @@ func TestBodies(t *testing.T) {
 		"no content":           {"/files/a.png", "image/png", nil, "", ""},
 		"name of a program":    {"/files/a.php", "image/png", png, "upload_rejected", "the file is not accepted: its extension is not one of png, pdf, docx, txt"},
 		"program inside":       {"/files/a.php.png", "image/png", png, "upload_rejected", "the file is not accepted: its name has the extension of a program inside"},
+		"ends with a dot":      {"/files/a.php.", "image/png", png, "upload_rejected", "the file is not accepted: its name starts or ends with a dot or a space"},
 		"another type":         {"/files/17", "image/png", []byte(pdf), "upload_rejected", "the file is not accepted: its content is not what is accepted here"},
 		"type of no kind":      {"/files/17", "text/html", []byte("text"), "upload_rejected", "the file is not accepted: its declared type is not one of png, pdf, docx, txt"},
 		"macros":               {"/files/17", "", docx(t, entry{"word/vbaProject.bin", "x"}), "upload_rejected", "the file is not accepted: it holds macros"},
@@ -72,6 +73,38 @@ func TestBodies(t *testing.T) {
 		}
 		if err == nil && (got != string(tt.body) || x.Request.Header.Get("Content-Type") != tt.mediaType) {
 			t.Errorf("%s: %q arrived", name, got)
+		}
+	}
+}
+
+// What a body is called in a header counts as the last segment of the path does,
+// and a piece of a file cannot be judged.
+func TestBodyHeaders(t *testing.T) {
+	c := config.Upload{Extensions: []string{"png", "txt"}, FileBytes: 1 << 20}
+	s := stage(t, c)
+	const not = "the file is not accepted: "
+	for name, tt := range map[string]struct{ path, header, value, want string }{
+		"named":            {"/files/17", "Content-Disposition", `attachment; filename="a.png"`, ""},
+		"in both":          {"/files/b.png", "Content-Disposition", `attachment; filename="a.png"`, ""},
+		"without a name":   {"/files/17", "Content-Disposition", "inline", ""},
+		"a program":        {"/files/17", "Content-Disposition", `attachment; filename="a.php"`, not + "its extension is not one of png, txt"},
+		"extended":         {"/files/17", "Content-Disposition", `attachment; filename*=utf-8''a.php`, not + "its extension is not one of png, txt"},
+		"encoded":          {"/files/17", "Content-Disposition", `attachment; filename="..%2fa.png"`, not + "its name has characters of a path or of markup"},
+		"differs":          {"/files/a.png", "Content-Disposition", `attachment; filename="a.txt"`, not + "it has names with different extensions"},
+		"a program beside": {"/files/a.php", "Content-Disposition", `attachment; filename="a.png"`, not + "it has names with different extensions"},
+		"two names":        {"/files/17", "Content-Disposition", `attachment; filename=a.png; filename=a.php`, not + "its Content-Disposition is not well-formed"},
+		"no parameter":     {"/files/17", "Content-Disposition", `filename=a.php`, not + "its Content-Disposition is not well-formed"},
+		"a piece":          {"/files/17", "Content-Range", "bytes 0-9/20", not + "it is a part of a file"},
+	} {
+		x := middlewaretest.Exchange(t, "PUT", "http://api.example.com"+tt.path, bytes.NewReader(picture(t, "png")), middlewaretest.Header(tt.header, tt.value))
+		up := middlewaretest.NewUpstream(t, http.StatusOK, "", "")
+		_, _, err := middlewaretest.Run(t, s, x, up.Handle)
+		detail := ""
+		if r := (*middleware.Refusal)(nil); errors.As(err, &r) {
+			detail = r.Detail
+		}
+		if detail != tt.want || (err == nil) != (tt.want == "") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
