@@ -79,14 +79,11 @@ func (s *Spool) take(src io.Reader, memory *Budget) (*Blob, error) {
 
 // toDisk writes what was read and the rest of src to a file that has no name.
 func (b *Blob) toDisk(s *Spool, head []byte, src io.Reader) error {
-	f, err := os.CreateTemp(s.folder, "gatehouse-")
+	f, err := s.create()
 	if err != nil {
-		return &diskError{err}
+		return err
 	}
 	b.file = f
-	if err := os.Remove(f.Name()); err != nil {
-		return &diskError{err}
-	}
 	for n, more := len(head), true; ; {
 		if b.size+int64(n) > b.taken {
 			if !s.room.Take(spoolStep) {
@@ -105,6 +102,28 @@ func (b *Blob) toDisk(s *Spool, head []byte, src io.Reader) error {
 			return err
 		}
 	}
+}
+
+// create makes a file that has no name.
+func (s *Spool) create() (*os.File, error) {
+	f, err := os.CreateTemp(s.folder, "gatehouse-")
+	if err != nil {
+		return nil, &diskError{err}
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		_ = f.Close() // the other error tells more
+		return nil, &diskError{err}
+	}
+	return f, nil
+}
+
+// Try reports why no file can be kept in the folder.
+func (s *Spool) Try() error {
+	f, err := s.create()
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // readUpTo fills p, or reads src to its end, which more tells apart. Unlike
