@@ -11,7 +11,9 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /gatehouse ./cmd/gateho
 FROM scratch
 COPY --from=build /gatehouse /gatehouse
 # A user without a name or a home. The root file system can be read-only: the
-# gateway writes nothing but its log, to standard output.
+# gateway writes its log, to standard output, and where routes take uploads the
+# files on their way, to spool.folder. Mount a folder for them at /tmp (tmpfs is
+# memory), or wherever spool.folder says.
 USER 65532:65532
 EXPOSE 8443 8080
 ENTRYPOINT ["/gatehouse"]

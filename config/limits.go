@@ -25,7 +25,9 @@ type Timeouts struct {
 // name there, nobody else can open them, and they are gone with the process,
 // however it ends. A file of up to 64 KiB stays in memory.
 type Spool struct {
-	// Folder for files. Default: empty, the system's for temporary files.
+	// Folder for files. Where a route has upload, the gateway does not start if it
+	// cannot write there; the container image has no folder of its own. Default:
+	// empty, the system's for temporary files.
 	Folder string `yaml:"folder" is:"folder"`
 	// Bytes that all files may take together; beyond it requests are refused
 	// with 503 overloaded. Default: 1GiB.

@@ -291,22 +291,16 @@ func (b *builder) openSpool() {
 	s, err := hold(b.plan.lease, "spool", b.config.Spool, func() (*middleware.Spool, error) {
 		return middleware.NewSpool(b.config.Spool.Folder, int64(b.config.Spool.Bytes)), nil
 	})
+	if err == nil && slices.ContainsFunc(b.config.Routes, func(r *config.Route) bool { return r.Upload != nil }) {
+		if err = s.Try(); err != nil {
+			err = fmt.Errorf("no file of an upload can be kept; mount a folder, or set folder: %w", err)
+		}
+	}
 	if err != nil {
 		b.mistake("spool", err)
 		return
 	}
 	b.plan.spool = s
-	if b.deps.Rehearsal { // whoever serves may write where this process may not
-		return
-	}
-	for _, r := range b.config.Routes {
-		if r.Upload != nil {
-			if err := s.Check(); err != nil {
-				b.mistake("spool.folder", fmt.Errorf("files of uploads could not be kept: %w", err))
-			}
-			return
-		}
-	}
 }
 
 func (b *builder) rules(r *config.Route) []*ratelimit.Rule {

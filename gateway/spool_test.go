@@ -9,17 +9,13 @@ import (
 )
 
 // A gateway that could not keep files does not start where a route takes them,
-// and says so at the place; who only looks at the configuration may not be who
-// serves.
+// and says so at the place.
 func TestUploadsNeedAFolder(t *testing.T) {
 	for _, tt := range []struct {
-		upload    string
-		rehearsal bool
-		want      string
+		upload, want string
 	}{
-		{"upload: {extensions: [pdf]}", false, "files of uploads could not be kept"},
-		{"upload: {extensions: [pdf]}", true, ""},
-		{"", false, ""},
+		{"upload: {extensions: [pdf]}", "no file of an upload can be kept"},
+		{"", ""},
 	} {
 		w := open(t)
 		w.backend("HR", echo("A"))
@@ -29,12 +25,12 @@ func TestUploadsNeedAFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Setenv("TMPDIR", w.dir+"/none")
-		p, err := Compile(t.Context(), c, &Deps{Metrics: telemetry.New(), Rehearsal: tt.rehearsal})
+		p, err := Compile(t.Context(), c, &Deps{Metrics: telemetry.New()})
 		if p != nil {
 			p.Close()
 		}
 		if (err != nil) != (tt.want != "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%q, rehearsal %v: %v", tt.upload, tt.rehearsal, err)
+			t.Errorf("%q: %v", tt.upload, err)
 		}
 	}
 }

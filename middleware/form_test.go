@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
 	"mime"
 	"mime/multipart"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -333,18 +331,5 @@ func TestRemovedParts(t *testing.T) {
 	x.Release()
 	if !x.Memory.Take(1 << 20) {
 		t.Error("memory is missing")
-	}
-}
-
-func TestSpoolTellsWhereNothingCanBeKept(t *testing.T) {
-	folder := t.TempDir()
-	if err := middleware.NewSpool(folder, 1).Check(); err != nil {
-		t.Error(err)
-	}
-	if left, _ := os.ReadDir(folder); len(left) > 0 {
-		t.Errorf("it left %v", left)
-	}
-	if err := middleware.NewSpool(filepath.Join(folder, "none"), 1).Check(); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no folder: %v", err)
 	}
 }

@@ -23,14 +23,6 @@ func NewSpool(folder string, size int64) *Spool {
 	return &Spool{folder: folder, room: NewBudget(size)}
 }
 
-// Check reports why files could not be kept: a folder that is not there, or that
-// nothing can be written to. It leaves nothing behind.
-func (s *Spool) Check() error {
-	b := &Blob{}
-	defer b.Close()
-	return b.open(s.folder)
-}
-
 const (
 	inMemory  = 64 << 10 // a larger blob goes to disk
 	spoolStep = 1 << 20  // by which room on disk is taken
@@ -85,26 +77,13 @@ func (s *Spool) take(src io.Reader, memory *Budget) (*Blob, error) {
 	return b, nil
 }
 
-// open makes the file, and takes its name away.
-func (b *Blob) open(folder string) error {
-	f, err := os.CreateTemp(folder, "gatehouse-")
-	if err != nil {
-		return &diskError{err}
-	}
-	b.file = f
-	if err := os.Remove(f.Name()); err != nil {
-		return &diskError{err}
-	}
-	return nil
-}
-
 // toDisk writes what was read and the rest of src to a file that has no name.
 func (b *Blob) toDisk(s *Spool, head []byte, src io.Reader) error {
-	err := b.open(s.folder)
+	f, err := s.create()
 	if err != nil {
 		return err
 	}
-	f := b.file
+	b.file = f
 	for n, more := len(head), true; ; {
 		if b.size+int64(n) > b.taken {
 			if !s.room.Take(spoolStep) {
@@ -123,6 +102,28 @@ func (b *Blob) toDisk(s *Spool, head []byte, src io.Reader) error {
 			return err
 		}
 	}
+}
+
+// create makes a file that has no name.
+func (s *Spool) create() (*os.File, error) {
+	f, err := os.CreateTemp(s.folder, "gatehouse-")
+	if err != nil {
+		return nil, &diskError{err}
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		_ = f.Close() // the other error tells more
+		return nil, &diskError{err}
+	}
+	return f, nil
+}
+
+// Try reports why no file can be kept in the folder.
+func (s *Spool) Try() error {
+	f, err := s.create()
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // readUpTo fills p, or reads src to its end, which more tells apart. Unlike

@@ -40,6 +40,20 @@ func TestSpoolIsGoneWithTheProcess(t *testing.T) {
 	}
 }
 
+// A folder that cannot hold files is known before one comes.
+func TestSpoolTry(t *testing.T) {
+	folder := t.TempDir()
+	if err := middleware.NewSpool(folder, 1).Try(); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(folder); len(entries) > 0 || err != nil {
+		t.Errorf("left behind: %v %v", entries, err)
+	}
+	if err := middleware.NewSpool(folder+"/nowhere", 1).Try(); err == nil {
+		t.Error("files can be kept in a folder that is not there")
+	}
+}
+
 // hold reads a form up to the middle of a file, and waits to be killed.
 func hold(t *testing.T, folder string) {
 	until := readerFunc(func([]byte) (int, error) {

@@ -108,6 +108,9 @@ func follow(at redact.Place, steps []string) (redact.Place, error) {
 	}
 	for _, s := range steps {
 		s = bare(s)
+		if passes(s) {
+			continue
+		}
 		if isIndex(s) {
 			at = at.Index(s)
 			continue

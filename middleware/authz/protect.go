@@ -20,6 +20,7 @@ type fence struct {
 // protection is what a decision protects, compiled.
 type protection struct {
 	reject, drop *fence
+	names        []string // that the paths end with, folded
 	err          error
 }
 
@@ -45,6 +46,11 @@ func (s *Stage) protection(d *policies.Decision) *protection {
 	p.reject, p.err = newFence(reject)
 	p.drop, err = newFence(drop)
 	p.err = errors.Join(p.err, err)
+	for _, path := range append(reject, drop...) {
+		if names, err := redact.PathNames(path); err == nil && len(names) > 0 {
+			p.names = append(p.names, names[len(names)-1])
+		}
+	}
 	s.protections.Add(d, p)
 	return p
 }
@@ -112,25 +118,12 @@ func (p *protection) json(x *middleware.Exchange, c carrier) error {
 	if err != nil {
 		return err
 	}
-	if isSCIM(v) {
-		return unreadable()
-	}
 	read := func() ([]operation, error) { return patchIn(v) }
 	if c == jsonPatch {
 		read = func() ([]operation, error) { return readPatch(data) }
 	}
-	operations, err := read()
-	if err != nil {
-		return notJSON(err)
-	}
-	// A patch is refused by either action: what one operation does depends on
-	// those before it, and nobody can say what is left without one.
-	for _, f := range []*fence{p.reject, p.drop} {
-		for i := range operations {
-			if n := operations[i].writes(f.paths); n >= 0 {
-				return written(f.list[n])
-			}
-		}
+	if err := p.patched(v, read); err != nil {
+		return err
 	}
 	if c == jsonPatch {
 		return nil
@@ -154,6 +147,27 @@ func (p *protection) json(x *middleware.Exchange, c carrier) error {
 	if len(dropped) > 0 {
 		x.SetBody(rest)
 		x.Note("protected", dropped)
+	}
+	return nil
+}
+
+// patched judges a value as a patch. It is refused by either action: what one
+// operation does depends on those before it, and nobody can say what is left
+// without one.
+func (p *protection) patched(v any, read func() ([]operation, error)) error {
+	if isSCIM(v) {
+		return unreadable()
+	}
+	operations, err := read()
+	if err != nil {
+		return notJSON(err)
+	}
+	for _, f := range []*fence{p.reject, p.drop} {
+		for i := range operations {
+			if n := operations[i].writes(f.paths); n >= 0 {
+				return written(f.list[n])
+			}
+		}
 	}
 	return nil
 }

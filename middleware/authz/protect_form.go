@@ -127,11 +127,14 @@ func (p *protection) named(name string) (drop bool, err error) {
 // it is judged as both.
 func (p *protection) value(name string, data []byte, typed bool) (rest []byte, dropped []string, err error) {
 	if !typed && !looksLikeJSON(data) {
-		return nil, nil, nil
+		return nil, nil, p.nearly(data)
 	}
 	v, err := decode(data)
 	if err != nil {
 		return nil, nil, notJSON(err)
+	}
+	if err := p.patched(v, func() ([]operation, error) { return patchIn(v) }); err != nil {
+		return nil, nil, err
 	}
 	rest, dropped, err = p.text(data, fieldPointer(name))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 //
 //   - a path, {"bank.iban": 1}, or an operator, {"$set": {…}}: MongoDB;
 //   - what an object inherits, {"__proto__": {…}}: JavaScript;
+//   - the end of a name, {"born\u0000": 1}: C;
 //   - a piece of a value, {"born(1i)": 1}: Rails.
 //
 // Nobody can say what such a backend makes of the rest, so that nothing is
@@ -46,11 +47,19 @@ func turned(at redact.Place, v any, behind bool) int {
 // fields have is prose.
 func turn(at redact.Place, name string) (redact.Place, bool) {
 	switch {
-	case strings.HasPrefix(name, "$"), name == "__proto__", name == "constructor", name == "prototype":
+	case passes(name):
 		return at, true
+	case strings.Contains(name, "\x00"): // where names end for some
+		return at.Member(name[:strings.IndexByte(name, 0)]), true
 	case !strings.ContainsAny(name, ".("):
 		return at, false
 	}
 	next, err := follow(at, split(name, "."))
 	return next, err == nil
+}
+
+// passes reports whether a name stands for what it is a member of: an operator of
+// MongoDB, or what an object of JavaScript inherits from.
+func passes(name string) bool {
+	return strings.HasPrefix(name, "$") || name == "__proto__" || name == "constructor" || name == "prototype"
 }
