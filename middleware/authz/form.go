@@ -109,6 +109,9 @@ func strictPairs(x *middleware.Exchange) ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isDocument(data) {
+		return nil, unreadable()
+	}
 	pairs, err := readPairs(data, false)
 	if err != nil {
 		return nil, err
@@ -119,6 +122,18 @@ func strictPairs(x *middleware.Exchange) ([]pair, error) {
 		}
 	}
 	return pairs, nil
+}
+
+// isDocument reports whether a body that says it is a form is a document to
+// those backends that do not ask what it says: as a form its members are a name
+// without a value. Names such as [0].salary are those of forms.
+func isDocument(data []byte) bool {
+	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), " \t\r\n")
+	if len(data) == 0 || data[0] != '[' {
+		return len(data) > 0 && (data[0] == '{' || data[0] == '/')
+	}
+	name := bytes.TrimLeft(data[1:], "0123456789")
+	return len(name) == len(data)-1 || !bytes.HasPrefix(name, []byte("]"))
 }
 
 func charsetField(name, value string) error {

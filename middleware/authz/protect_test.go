@@ -277,3 +277,16 @@ func TestProtectDropReachesTheRecord(t *testing.T) {
 		t.Errorf("noted %s", got)
 	}
 }
+
+// A document that calls itself a form is one to backends that do not look at the
+// media type.
+func TestDocumentsThatCallThemselvesForms(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"salary":1}`: true, "\xef\xbb\xbf {\"a\":1}": true, `[{"salary":1}]`: true, "[[[": true, "[1,{}]": true, "[]": true, `/**/{"a":1}`: true,
+		"a=1": false, "": false, "[0].salary=1": false, "[12][a]=1": false, "salary={}": false, "&{": false,
+	} {
+		if got := isDocument([]byte(body)); got != want {
+			t.Errorf("%q: %v", body, got)
+		}
+	}
+}
