@@ -146,13 +146,11 @@ func formBoundary(stage string, h http.Header) (string, *Refusal) {
 	if err != nil || t != "multipart/form-data" || strings.Contains(values[0], "*") {
 		return "", Refuse(stage, MediaTypeUnsupported, "of multipart only form-data is accepted, with a well-formed Content-Type")
 	}
-	if !isUTF8(params["charset"]) {
+	if !IsUTF8(params["charset"]) {
 		return "", Refuse(stage, MediaTypeUnsupported, "the charset must be utf-8")
 	}
-	for _, v := range h["Content-Encoding"] {
-		if !strings.EqualFold(v, "identity") {
-			return "", Refuse(stage, MediaTypeUnsupported, "an encoded body is not accepted")
-		}
+	if Encoded(h) {
+		return "", Refuse(stage, MediaTypeUnsupported, "an encoded body is not accepted")
 	}
 	return params["boundary"], nil
 }

@@ -11,7 +11,7 @@ import (
 // is is refused, and what is UTF-8 or ASCII keeps its bytes.
 func (p *FormPart) decode(stage string) *Refusal {
 	charset := p.Params["charset"]
-	if isUTF8(charset) {
+	if IsUTF8(charset) {
 		if charset != "" && !strings.EqualFold(charset, "utf-8") {
 			p.Params["charset"] = "utf-8" // some read ASCII as ISO 8859-1
 		}
@@ -39,14 +39,4 @@ func (p *FormPart) decode(stage string) *Refusal {
 	}
 	p.Text = out
 	return nil
-}
-
-// isUTF8 reports whether texts in the charset are read as UTF-8, of which ASCII
-// is a part.
-func isUTF8(charset string) bool {
-	switch strings.ToLower(charset) {
-	case "", "utf-8", "utf8", "us-ascii":
-		return true
-	}
-	return false
 }

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,25 @@ func AddVary(h http.Header, names ...string) {
 		have += n
 	}
 	h.Set("Vary", have)
+}
+
+// Encoded reports whether a body is said to have a Content-Encoding (RFC 9110,
+// section 8.4): its bytes are not what they would be judged as. Only identity is
+// none.
+func Encoded(h http.Header) bool {
+	return slices.ContainsFunc(h["Content-Encoding"], func(v string) bool {
+		return !strings.EqualFold(strings.TrimSpace(v), "identity")
+	})
+}
+
+// IsUTF8 reports whether texts in a charset are read as UTF-8, of which ASCII is
+// a part. Where none is named ("") they are.
+func IsUTF8(charset string) bool {
+	switch strings.ToLower(charset) {
+	case "", "utf-8", "utf8", "us-ascii":
+		return true
+	}
+	return false
 }
 
 // ValidName reports whether s can be the name of a header: a token (RFC 9110,

@@ -137,7 +137,7 @@ func isDocument(data []byte) bool {
 }
 
 func charsetField(name, value string) error {
-	if strings.EqualFold(name, "_charset_") && !utf8Charset(value) {
+	if strings.EqualFold(name, "_charset_") && !middleware.IsUTF8(value) {
 		return middleware.Refuse(stageName, middleware.MediaTypeUnsupported, "the charset of the form must be utf-8")
 	}
 	return nil
@@ -164,7 +164,7 @@ func strictParts(x *middleware.Exchange) (*middleware.Form, error) {
 		} else if !isJSON(p.Type) && !isJSON(p.File.Detected) {
 			continue
 		}
-		if !utf8Charset(p.Params["charset"]) {
+		if !middleware.IsUTF8(p.Params["charset"]) {
 			return nil, middleware.Refuse(stageName, middleware.MediaTypeUnsupported, "the charset of a part must be utf-8")
 		}
 		if p.File == nil && !utf8.Valid(p.Text) {

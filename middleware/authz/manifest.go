@@ -3,7 +3,6 @@ package authz
 import (
 	"encoding/hex"
 	"encoding/json"
-	"mime"
 	"strconv"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -38,16 +37,13 @@ func (s *Stage) seen(x *middleware.Exchange) (any, error) {
 
 // shows reports whether a policy of the route is made for bodies of the kind.
 func (s *Stage) shows(x *middleware.Exchange, c carrier) bool {
-	switch {
-	case s.policy.Bodies == "any":
+	switch c {
+	case jsonText, mergePatch:
 		return true
-	case c == formParts:
-		return x.Route.Upload != nil
-	case c == jsonText:
-		media, _, _ := mime.ParseMediaType(x.Request.Header.Get("Content-Type"))
-		return media == "application/json" || media == "application/merge-patch+json"
+	case formParts:
+		return s.policy.Bodies == "any" || x.Route.Upload != nil
 	}
-	return false
+	return s.policy.Bodies == "any"
 }
 
 func formBody(x *middleware.Exchange) (any, error) {

@@ -2,7 +2,6 @@ package authz
 
 import (
 	"mime"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -12,11 +11,13 @@ import (
 type carrier uint8
 
 const (
-	unread carrier = iota // in no way that is known here
-	jsonText
-	jsonPatch  // RFC 6902: members are named by the values of others
-	formFields // application/x-www-form-urlencoded
-	formParts  // multipart/form-data
+	unread     carrier = iota // in no way that is known here
+	jsonText                  // application/json
+	jsonOther                 // of another type, and read alike
+	mergePatch                // RFC 7396: what is no object takes the place of one
+	jsonPatch                 // RFC 6902: members are named by the values of others
+	formFields                // application/x-www-form-urlencoded
+	formParts                 // multipart/form-data
 )
 
 // carrierOf says what the body is by its media type, and whether it can be read
@@ -35,20 +36,20 @@ func carrierOf(x *middleware.Exchange) (c carrier, clear bool) {
 	if err != nil {
 		return unread, false
 	}
-	clear = utf8Charset(params["charset"]) && !strings.Contains(values[0], "*") && !encoded(x)
+	clear = middleware.IsUTF8(params["charset"]) && !strings.Contains(values[0], "*") && !middleware.Encoded(h)
 	switch {
+	case media == "application/json":
+		return jsonText, clear
 	case media == "application/json-patch+json":
 		return jsonPatch, clear
+	case isJSON(media) && strings.Contains(media, "merge-patch"):
+		return mergePatch, clear
 	case isJSON(media):
-		return jsonText, clear
+		return jsonOther, clear
 	case media == "application/x-www-form-urlencoded":
 		return formFields, clear
 	}
 	return unread, false
-}
-
-func encoded(x *middleware.Exchange) bool {
-	return slices.ContainsFunc(x.Request.Header["Content-Encoding"], func(v string) bool { return !strings.EqualFold(v, "identity") })
 }
 
 // isJSON reports whether the members of a document are the members of what it
@@ -57,16 +58,6 @@ func encoded(x *middleware.Exchange) bool {
 func isJSON(media string) bool {
 	return media == "application/json" || media == "text/json" ||
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") && media != "application/scim+json"
-}
-
-// utf8Charset reports whether texts in the charset are read as UTF-8, of which
-// ASCII is a part.
-func utf8Charset(s string) bool {
-	switch strings.ToLower(s) {
-	case "", "utf-8", "utf8", "us-ascii":
-		return true
-	}
-	return false
 }
 
 // hasContent reports whether there is a body with anything in it. Of one without

@@ -26,7 +26,7 @@ func (s *Stage) placeholder(x *middleware.Exchange, d *policies.Decision) error 
 	if has, err := hasContent(x); err != nil || !has {
 		return err
 	}
-	if c != formParts && !clear && (c != formFields || encoded(x)) {
+	if c != formParts && !clear && (c != formFields || middleware.Encoded(x.Request.Header)) {
 		return unreadable()
 	}
 	p, err := s.recognized(x, d)

@@ -133,7 +133,7 @@ func (p *protection) json(x *middleware.Exchange, c carrier) error {
 			return written(f.list[n])
 		}
 	}
-	if media := x.Request.Header.Get("Content-Type"); strings.Contains(strings.ToLower(media), "merge-patch") {
+	if c == mergePatch {
 		for _, f := range []*fence{p.reject, p.drop} {
 			if n := replaced(f.paths.Root(), v); n >= 0 {
 				return written(f.list[n])

@@ -3,7 +3,6 @@ package mask
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/graphql"
@@ -156,10 +155,8 @@ func (s *Stage) query(x *middleware.Exchange) (*graphql.Query, error) {
 	}
 	r := x.Request
 	// What is a query as it is might be another one to whoever unpacks it.
-	for _, v := range r.Header.Values("Content-Encoding") {
-		if len(body) > 0 && !strings.EqualFold(strings.TrimSpace(v), "identity") {
-			return nil, middleware.Refuse(stageName, middleware.MediaTypeUnsupported, "an encoded body is not accepted")
-		}
+	if len(body) > 0 && middleware.Encoded(r.Header) {
+		return nil, middleware.Refuse(stageName, middleware.MediaTypeUnsupported, "an encoded body is not accepted")
 	}
 	q, err := graphql.Parse(*s.graphql, graphql.Request{
 		Method: r.Method, MediaType: r.Header.Get("Content-Type"), RawQuery: r.URL.RawQuery, Body: body,

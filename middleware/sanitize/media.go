@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // media is what a request says about its body.
@@ -38,10 +40,8 @@ func mediaTypes(configured []string) ([]string, error) {
 // readMedia reads what the headers say about the body. Anything that could be
 // read in two ways is an error, whose text is for the client.
 func readMedia(h http.Header) (media, error) {
-	for _, v := range h.Values("Content-Encoding") {
-		if !strings.EqualFold(strings.TrimSpace(v), "identity") {
-			return media{}, fmt.Errorf("an encoded body is not accepted")
-		}
+	if middleware.Encoded(h) {
+		return media{}, fmt.Errorf("an encoded body is not accepted")
 	}
 	values := h.Values("Content-Type")
 	if len(values) != 1 {
@@ -56,7 +56,7 @@ func readMedia(h http.Header) (media, error) {
 	if err != nil || !strings.Contains(name, "/") || strings.Contains(values[0], "*") {
 		return media{}, fmt.Errorf("the Content-Type is not well-formed")
 	}
-	if !knownCharset(params["charset"]) {
+	if !middleware.IsUTF8(params["charset"]) {
 		return media{}, fmt.Errorf("the charset must be utf-8")
 	}
 	return media{name: name}, nil
@@ -70,16 +70,6 @@ func isPlainType(s string) bool {
 }
 
 const typeLetters = "abcdefghijklmnopqrstuvwxyz0123456789+-."
-
-// knownCharset reports whether texts in the charset are read as UTF-8, of
-// which ASCII is a part.
-func knownCharset(s string) bool {
-	switch strings.ToLower(s) {
-	case "", "utf-8", "us-ascii":
-		return true
-	}
-	return false
-}
 
 func isJSON(name string) bool {
 	return name == "application/json" || name == "text/json" || strings.HasSuffix(name, "+json")

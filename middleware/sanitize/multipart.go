@@ -60,7 +60,7 @@ func rewriteParts(f *middleware.Form, v visitor) (bool, error) {
 // where the part says so.
 func rewritePart(p *middleware.FormPart, at pointer, v visitor) ([]byte, error) {
 	// RFC 7578, section 4.6: a field of this name sets the charset of others.
-	if strings.EqualFold(p.Name, "_charset_") && !knownCharset(string(p.Text)) {
+	if strings.EqualFold(p.Name, "_charset_") && !middleware.IsUTF8(string(p.Text)) {
 		return nil, errUnsupported
 	}
 	if isJSON(p.Type) {

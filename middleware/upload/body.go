@@ -72,10 +72,8 @@ func letter(r rune) bool { return 'a' <= r|0x20 && r|0x20 <= 'z' }
 
 // declaredOf reads the media type of a body, "" where none is declared.
 func declaredOf(h http.Header) (string, *middleware.Refusal) {
-	for _, v := range h["Content-Encoding"] {
-		if !strings.EqualFold(v, "identity") {
-			return "", middleware.Refuse(name, middleware.MediaTypeUnsupported, "an encoded body is not accepted")
-		}
+	if middleware.Encoded(h) {
+		return "", middleware.Refuse(name, middleware.MediaTypeUnsupported, "an encoded body is not accepted")
 	}
 	values := h["Content-Type"]
 	if len(values) == 0 || len(values) == 1 && values[0] == "" {
