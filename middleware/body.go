@@ -149,7 +149,16 @@ func (x *Exchange) SetBody(data []byte) {
 		x.body = &body{}
 	}
 	x.body.data, x.body.err = data, nil
+	dropDigests(x.Request.Header)
 	x.install(data)
+}
+
+// dropDigests removes what was computed over a body that is sent on changed (RFC
+// 9530): whoever verifies it would take the body for damaged.
+func dropDigests(h http.Header) {
+	for _, name := range []string{"Content-Md5", "Content-Digest", "Repr-Digest", "Digest"} {
+		h.Del(name)
+	}
 }
 
 func (x *Exchange) install(data []byte) {
@@ -236,11 +245,11 @@ func ReplaceBody(res *http.Response, data []byte) {
 // change: length, entity tag, digests, encoding, ranges and trailers.
 func DropValidators(res *http.Response) {
 	for _, h := range []string{
-		"Content-Length", "Content-Encoding", "Content-Md5", "Content-Digest", "Repr-Digest", "Digest",
-		"Etag", "Last-Modified", "Accept-Ranges", "Content-Range", "Signature", "Signature-Input", "Trailer",
+		"Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Accept-Ranges", "Content-Range", "Signature", "Signature-Input", "Trailer",
 	} {
 		res.Header.Del(h)
 	}
+	dropDigests(res.Header)
 	res.ContentLength = -1
 	res.Trailer = nil
 }

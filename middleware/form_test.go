@@ -333,3 +333,31 @@ func TestRemovedParts(t *testing.T) {
 		t.Error("memory is missing")
 	}
 }
+
+// A digest that the client sent holds for its own bytes alone: it goes with a
+// body that was read and stays as it is, and not with one that was changed.
+func TestDigestsOfChangedBodies(t *testing.T) {
+	digests := map[string]string{"Content-Digest": "sha-256=:AA==:", "Repr-Digest": "sha-256=:AA==:", "Digest": "sha-256=AA==", "Content-Md5": "AA=="}
+	with := func(x *middleware.Exchange) {
+		for name, value := range digests {
+			x.Request.Header.Set(name, value)
+		}
+	}
+	kept := func(x *middleware.Exchange) (n int) {
+		for name := range digests {
+			n += len(x.Request.Header[name])
+		}
+		return n
+	}
+	x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader("text"), with)
+	if _, err := x.Body("test"); err != nil || kept(x) != len(digests) {
+		t.Errorf("a body that was read: %d are left, %v", kept(x), err)
+	}
+	if x.SetBody([]byte("other")); kept(x) != 0 {
+		t.Errorf("a body that was replaced: %v", x.Request.Header)
+	}
+	x = formExchange(t, strings.NewReader(formOf("name=a\r\n\r\none")), with)
+	if _, err := x.Form("test"); err != nil || kept(x) != 0 {
+		t.Errorf("a form that was written anew: %v, %v", x.Request.Header, err)
+	}
+}

@@ -22,6 +22,7 @@ func (x *Exchange) SetForm(f *Form) error {
 		x.body = nil
 	}
 	r := x.Request
+	dropDigests(r.Header)
 	r.Header["Content-Type"] = []string{"multipart/form-data; boundary=" + boundary}
 	size, body := f.write(boundary)
 	r.ContentLength = size
