@@ -2,7 +2,6 @@ package upload
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,10 +64,8 @@ func (s *Stage) scanned(ctx context.Context, c claim, b *middleware.Blob, found 
 	case err == nil:
 		found.list("upload_malware", c.place+": "+malware)
 		return refused(c, "the scanner knows it as malware")
-	case errors.As(err, new(*middleware.Refusal)):
-		return err
 	}
-	return middleware.Refuse(name, middleware.Overloaded, "files cannot be scanned at the moment").With(err).Set("Retry-After", "1")
+	return middleware.Refuse(name, middleware.ScannerUnavailable, "files cannot be scanned for viruses now").With(err).Set("Retry-After", "5")
 }
 
 // judge gives the media type of a file, or the reason why it is not accepted.

@@ -198,12 +198,11 @@ func TestScanner(t *testing.T) {
 		code  string
 		calls int
 	}{
-		"clean":             {scanner("", nil), good, "", 1},
-		"found":             {scanner("Eicar-Test", nil), good, "upload_rejected", 1},
-		"down":              {scanner("", down), good, "overloaded", 1},
-		"found and down":    {scanner("Eicar-Test", down), good, "overloaded", 1},
-		"refuses by itself": {scanner("", middleware.Refuse("scan", middleware.BodyTooLarge, "x")), good, "body_too_large", 1},
-		"refused before":    {scanner("", nil), bad, "upload_rejected", 0},
+		"clean":          {scanner("", nil), good, "", 1},
+		"found":          {scanner("Eicar-Test", nil), good, "upload_rejected", 1},
+		"down":           {scanner("", down), good, "scanner_unavailable", 1},
+		"found and down": {scanner("Eicar-Test", down), good, "scanner_unavailable", 1},
+		"refused before": {scanner("", nil), bad, "upload_rejected", 0},
 	} {
 		calls = 0
 		x, _, err := run(t, c, tt.scan, "/x", media, []byte(tt.body))

@@ -51,8 +51,8 @@ const (
 )
 
 // Scanner looks for known malware in a file. It gives the name of what it found,
-// or "". An error says that the file could not be scanned, and refuses it; one
-// that is a refusal is answered as it is.
+// or "". An error says that the file could not be scanned, and refuses it with
+// 503 scanner_unavailable.
 type Scanner func(ctx context.Context, b *middleware.Blob) (found string, err error)
 
 // Stage checks the uploads of one route.
