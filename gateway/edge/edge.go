@@ -34,9 +34,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Detail }
 
-// Head is what a request says about itself. The zero value says nothing.
+// Head is what a request is about. The zero value says nothing.
 type Head struct {
-	Method string
 	// Host is the canonical host without port: lower case, A-labels, no final
 	// dot, no brackets. It is "" where the request names none.
 	Host string
@@ -96,7 +95,7 @@ func (d *Door) Read(r *http.Request) (Head, error) {
 // read reads all of the first lines, so that a log can tell what a request that
 // is refused was about.
 func read(r *http.Request, hosts []string) (Head, error) {
-	h := Head{Method: r.Method}
+	var h Head
 	host, authority, err := Host(r.Host)
 	if err == nil {
 		h.Host, h.Authority = host, authority

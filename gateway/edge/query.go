@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxParameters is how many parameters a query may have.
-const MaxParameters = 1000
+// maxParameters is how many parameters a query may have.
+const maxParameters = 1000
 
 var (
 	errQuery      = &Error{PathInvalid, "the query cannot be read"}
@@ -22,7 +22,7 @@ func checkQuery(raw string) error {
 	if raw == "" {
 		return nil
 	}
-	if strings.Count(raw, "&") >= MaxParameters {
+	if strings.Count(raw, "&") >= maxParameters {
 		return errParameters
 	}
 	ascii := true

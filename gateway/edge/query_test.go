@@ -46,7 +46,7 @@ func FuzzQuery(f *testing.F) {
 			}
 			n += len(values)
 		}
-		if n > MaxParameters {
+		if n > maxParameters {
 			t.Errorf("%d parameters", n)
 		}
 		// As many servers split: at & and at ; both, then at the first =.

@@ -79,7 +79,7 @@ func absolute(raw string, secure bool) (string, error) {
 // Parse reads a URL, or a path with its query, as a request for it would be
 // read: what an operator asks about is judged as what a client sends.
 func Parse(method, text string) (Head, error) {
-	h := Head{Method: method}
+	var h Head
 	err := checkMethod(method)
 	if err != nil {
 		return h, err

@@ -105,7 +105,7 @@ func TestTarget(t *testing.T) {
 		{"/http://other.example/", "", "", "", errSlashes},
 		{"/a?b;c", "", "", "", errQuery},
 		{"/a?%zz", "", "", "", errQuery},
-		{"/a?" + strings.Repeat("a&", MaxParameters), "", "", "", errParameters},
+		{"/a?" + strings.Repeat("a&", maxParameters), "", "", "", errParameters},
 		{"//a", "", "", "", errSlashes},
 		{"/a#b", "", "", "", errFragment},
 	} {
