@@ -3,7 +3,6 @@ package gateway
 import (
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"net/http"
 	"net/netip"
@@ -34,13 +33,4 @@ func tlsVersion(s *tls.ConnectionState) string {
 		return "1.3"
 	}
 	return "1.2"
-}
-
-// clientCertificate gives the certificate that the client has proven to be its
-// own and that the listener's authorities vouch for.
-func clientCertificate(s *tls.ConnectionState) *x509.Certificate {
-	if s == nil || len(s.VerifiedChains) == 0 {
-		return nil
-	}
-	return s.VerifiedChains[0][0]
 }

@@ -10,9 +10,9 @@ import (
 
 // admit judges whether the request may come over its connection: browsers send
 // requests for several hosts over one HTTP/2 connection, and others do so to
-// get past what was configured for a host. It sets the exchange's Certificate to
-// what the host's authorities vouch for today, whatever the connection was
-// begun with. nil on a plain connection: there is nothing to mix up.
+// get past what was configured for a host. It sets the exchange's Certificate,
+// which is what the host's authorities vouch for today, whatever the connection
+// was begun with. nil on a plain connection: there is nothing to mix up.
 func (p *Plan) admit(x *middleware.Exchange, c *tls.ConnectionState) *middleware.Refusal {
 	s := p.tls[x.Listener]
 	if c == nil || s == nil {

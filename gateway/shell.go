@@ -35,7 +35,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	s := &passage{g: g, p: p, in: r, control: http.NewResponseController(w)}
 	s.x = &middleware.Exchange{
 		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
-		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Certificate: clientCertificate(r.TLS), Request: r, Memory: p.memory, Spool: p.spool,
+		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Request: r, Memory: p.memory, Spool: p.spool,
 	}
 	defer s.x.Release()
 	s.handler = p.handlerFor(s, r, listener)
