@@ -7,21 +7,7 @@ import (
 )
 
 // hostSettings are those of an arena whose routes all name hosts.
-const hostSettings = `version: 1
-listeners:
-  public:
-    address: 127.0.0.1:0
-    tls: {certificates: [{cert: certs/gateway.pem, key: certs/gateway-key.pem}]}
-  plain: {address: "127.0.0.1:0"}
-admin: {address: "127.0.0.1:0"}
-log: {output: access.log}
-issuers:
-  auth:
-    issuer: https://auth.example.com
-    audiences: [erp]
-    algorithms: [ES256]
-    jwks_url: "{ISSUER}/jwks.json"
-upstreams: {hr: {endpoints: ["{HR}"]}}
+const hostSettings = preamble + `upstreams: {hr: {endpoints: ["{HR}"]}}
 policies: {path: rego, budget: 5s, tests: "off"}
 routes:
   - {name: open, match: {hosts: [a.example.com], path: /}, upstream: hr, public: true, policy: "on"}
