@@ -57,7 +57,7 @@ func (k *checker) wrongCSRFHeader(name string) string {
 	case strings.Contains(name, "_"):
 		return "is removed from requests, as every header with _ is; write it with -"
 	case slices.Contains(takenHeaders(), canonical), strings.HasPrefix(canonical, "Sec-"), strings.HasPrefix(canonical, "Proxy-"),
-		strings.HasPrefix(canonical, "X-Forwarded-"), strings.HasPrefix(canonical, "Access-Control-"), strings.HasPrefix(canonical, "If-"):
+		strings.HasPrefix(canonical, "Access-Control-"), strings.HasPrefix(canonical, "If-"):
 		return "has a meaning of its own; write it like X-CSRF-Token"
 	}
 	for _, identity := range k.c.IdentityHeaders {
@@ -71,15 +71,14 @@ func (k *checker) wrongCSRFHeader(name string) string {
 }
 
 // takenHeaders are request headers that scripts cannot set (Fetch standard,
-// section 2.2.2), may set for any site, or that mean something else here.
+// section 2.2.2), may set for any site, or that mean something else here. Those
+// that the gateway takes away from clients it knows itself.
 func takenHeaders() []string {
 	return []string{
-		"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Cf-Connecting-Ip",
+		"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control",
 		"Connection", "Content-Encoding", "Content-Language", "Content-Length", "Content-Type", "Cookie", "Cookie2", "Date", "Dnt",
-		"Expect", "Forwarded", "Host", "Http2-Settings", "Keep-Alive", "Last-Event-Id", "Origin", "Pragma", "Range", "Referer",
-		"Set-Cookie", "Te", "Traceparent", "Tracestate", "Trailer", "Transfer-Encoding", "True-Client-Ip", "Upgrade", "User-Agent", "Via",
-		"X-Client-Ip", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Original-Url", "X-Real-Ip", "X-Request-Id",
-		"X-Rewrite-Url",
+		"Expect", "Keep-Alive", "Last-Event-Id", "Origin", "Pragma", "Range", "Referer",
+		"Set-Cookie", "Te", "Traceparent", "Tracestate", "Trailer", "Transfer-Encoding", "User-Agent", "Via",
 	}
 }
 

@@ -1,6 +1,12 @@
 package gateway
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+)
 
 // A bare semicolon is let in only where no policy compares names, or where the
 // route says that it is one.
@@ -21,6 +27,36 @@ routes:
 			if o := w.ask(p, raw{target: target}); o.status != want || want == 400 && o.code() != "path_invalid" {
 				t.Errorf("%s over %s: %v, want %d", target, p, o, want)
 			}
+		}
+	}
+}
+
+// A header in which pages are to repeat a value must get in, or no change by
+// cookie ever would. What the door takes away it says itself.
+func TestCSRFHeaderMustGetIn(t *testing.T) {
+	for header, ok := range map[string]bool{
+		"X-CSRF-Token": true, "X-Page": true,
+		"X-Real-IP": false, "x-request-id": false, "Forwarded": false, "X-Forwarded-Csrf": false, "X-HTTP-Method-Override": false, "Upgrade": false, "X-Set": false,
+	} {
+		w := open(t)
+		w.backend("HR", echo("A"))
+		w.write("rego/gatehouse.rego", "package gatehouse\n\nallow if true\n\nheaders[\"X-Set\"] := \"1\"\n")
+		w.write("gatehouse.yaml", preamble+`csrf: {secret: 0123456789abcdef0123456789abcdef, header: `+header+`}
+policies: {path: rego, budget: 2s}
+upstreams: {hr: {endpoints: ["{HR}"]}}
+routes:
+  - {name: r, match: {path: /}, upstream: hr, authn: {issuers: [auth], cookie: __Host-session}, policy: "on"}
+`)
+		c, err := config.Load(w.configFile())
+		if err != nil {
+			t.Fatalf("%s: %v", header, err)
+		}
+		p, err := Compile(t.Context(), c, &Deps{Metrics: telemetry.New()})
+		if p != nil {
+			p.Close()
+		}
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "is removed from requests") {
+			t.Errorf("%s: %v", header, err)
 		}
 	}
 }
