@@ -203,6 +203,16 @@ func TestConnectionsReload(t *testing.T) {
 	want(balanced, "200 192.0.2.7")
 }
 
+// gauge reads what is measured of a listener.
+func (w *world) gauge(listener, name string) (value float64) {
+	rec := httptest.NewRecorder()
+	w.deps.Metrics.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	for line := range strings.Lines(rec.Body.String()) {
+		_, _ = fmt.Sscanf(line, name+`{listener="`+listener+`"} %g`, &value)
+	}
+	return value
+}
+
 // However a connection ends, its place is free again.
 func TestPlacesAreGivenBack(t *testing.T) {
 	w := open(t)
@@ -243,6 +253,10 @@ func TestPlacesAreGivenBack(t *testing.T) {
 			eventually(t, "served", func() bool { return get(c, base+"/") == "200 127.0.0.3" })
 		},
 	} {
+		// The client before may be done before its connection is counted out.
+		eventually(t, "all are gone before "+name, func() bool {
+			return w.gauge("public", "gatehouse_connections_open") == 0 && w.gauge("plain", "gatehouse_connections_open") == 0
+		})
 		end()
 		for _, p := range []proto{plainH1, tlsH2} {
 			eventually(t, "served after "+name, func() bool {
