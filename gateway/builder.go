@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/middleware/sanitize"
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
+	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/middleware/upload"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -250,14 +251,20 @@ func (b *builder) openState() {
 		password = digest([]byte(r.Password.Reveal())) + fileDigest(r.CA)
 	}
 	var err error
-	b.store, err = hold(b.plan.lease, "store"+password, b.config.Store, func() (*ratelimit.Store, error) {
-		return ratelimit.OpenStore(b.config.Store)
+	b.plan.redis, err = hold(b.plan.lease, "redis"+password, b.config.Store.Redis, func() (*store.Redis, error) {
+		return store.Open(b.config.Store.Redis)
 	})
 	if err != nil {
 		b.mistake("store.redis", err)
 		return
 	}
-	b.plan.store = b.store
+	b.store, err = hold(b.plan.lease, "limits"+password, b.config.Store.Redis, func() (*ratelimit.Store, error) {
+		return ratelimit.NewStore(b.plan.redis), nil
+	})
+	if err != nil {
+		b.mistake("rate_limits", err)
+		return
+	}
 	b.limits = map[string]*ratelimit.Rule{}
 	for name, c := range b.config.RateLimits {
 		rule, err := ratelimit.Open(name, c, b.store)

@@ -18,7 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
-	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
+	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
@@ -44,7 +44,7 @@ type Plan struct {
 	recent    *recent        // outlives the plan
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
-	store     *ratelimit.Store
+	redis     *store.Redis // nil where replicas share nothing
 	memory    *middleware.Budget
 	spool     *middleware.Spool
 	log       *Log
@@ -157,7 +157,7 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 	var out []Condition
 	if p.config.Store.Redis != nil {
 		c := Condition{Name: "store", OK: true}
-		if err := p.store.Ready(ctx); err != nil {
+		if err := p.redis.Ready(ctx); err != nil {
 			c.Detail = "fails, so each rate limit does what its on_store_error says: " + err.Error()
 		}
 		out = append(out, c)

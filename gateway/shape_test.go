@@ -22,7 +22,7 @@ func home() map[string][]string {
 		"github.com/open-policy-agent/opa":       {"policies/opa", "policies/opa/bundle", "policies/opa/cases", "policies/opa/memo"},
 		"github.com/lestrrat-go/jwx":             {"middleware/authn"},
 		"github.com/ulule/limiter":               {"middleware/ratelimit"},
-		"github.com/redis/go-redis":              {"middleware/ratelimit"},
+		"github.com/redis/go-redis":              {"middleware/store", "middleware/store/storetest", "middleware/ratelimit"},
 		"github.com/microcosm-cc/bluemonday":     {"middleware/sanitize"},
 		"github.com/corazawaf/libinjection-go":   {"middleware/sanitize"},
 		"github.com/gabriel-vasile/mimetype":     {"middleware/upload"},
@@ -45,7 +45,7 @@ func home() map[string][]string {
 // mayImport says which rooms of ours a room may use. Rooms are matched by their
 // longest prefix; * stands for one name.
 func mayImport() map[string][]string {
-	stage := []string{"middleware", "middleware/internal/*", "config", "policies"}
+	stage := []string{"middleware", "middleware/internal/*", "middleware/store", "config", "policies"}
 	return map[string][]string{
 		"config":                    {},
 		"config/reference":          {"config"},
@@ -65,6 +65,8 @@ func mayImport() map[string][]string {
 		"middleware/mask/*":         {"middleware/mask/redact"},
 		"middleware/middlewaretest": {"middleware", "config", "policies"},
 		"middleware/*":              stage,
+		"middleware/store":          {"config"},
+		"middleware/store/*":        {"middleware/store", "config"},
 		"middleware/authz":          append([]string{"middleware/mask/redact"}, stage...),
 		"middleware/mask":           append([]string{"middleware/mask/*"}, stage...),
 		"gateway/telemetry":         {"middleware", "config"},

@@ -21,13 +21,13 @@ import (
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
-	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
+	"github.com/gatehouse-dev/gatehouse/middleware/store"
 )
 
 // No test of this package may leave a goroutine behind: not a connection, not
 // an issuer's refreshing, not a health check.
 func TestMain(m *testing.M) {
-	ratelimit.QuietClient()
+	store.Quiet()
 	log.SetOutput(io.Discard) // as the command does: net/http quotes there what nobody asked for
 	// certmagic watches a lock file by a goroutine that ends by itself, within five seconds.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))

@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway"
 	"github.com/gatehouse-dev/gatehouse/gateway/admin"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
-	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
+	"github.com/gatehouse-dev/gatehouse/middleware/store"
 )
 
 // pollSources is how often the files behind the configuration are looked at.
@@ -52,7 +52,7 @@ func serve(ctx context.Context, e *env, file string, ready func(*instance)) erro
 	if err != nil {
 		return err
 	}
-	ratelimit.QuietClient()
+	store.Quiet()
 	deps := &gateway.Deps{Metrics: telemetry.New()}
 	plan, err := gateway.Compile(ctx, c, deps)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 func open(t testing.TB, c config.RateLimit, store *Store) *Rule {
 	t.Helper()
 	if store == nil {
-		store = openStore(t, config.Store{})
+		store = NewStore(nil)
 	}
 	if c.Key == nil {
 		c.Key = []string{"client.address"}
@@ -23,20 +23,6 @@ func open(t testing.TB, c config.RateLimit, store *Store) *Rule {
 		t.Fatal(err)
 	}
 	return r
-}
-
-func openStore(t testing.TB, c config.Store) *Store {
-	t.Helper()
-	s, err := OpenStore(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("closing the store: %v", err)
-		}
-	})
-	return s
 }
 
 func rate(n int64, per time.Duration) config.Rate { return config.Rate{Count: n, Per: per} }

@@ -45,6 +45,6 @@
 // With Redis, one script per request decides by the server's clock, so all
 // replicas share one count and their clocks do not matter. Redis is not needed
 // at start, and one that is dead or frozen costs one short timeout and then
-// nothing for a while (breaker.go); meanwhile each rule does what its
+// nothing for a while (package store); meanwhile each rule does what its
 // on_store_error says.
 package ratelimit

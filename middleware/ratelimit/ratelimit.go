@@ -131,7 +131,7 @@ func undo(ctx context.Context, taken []take) {
 // verdict is the refusal that follows from the count, or nil.
 func (t take) verdict(stage string) *middleware.Refusal {
 	if t.by == nil && t.rule.onError == onErrorClosed {
-		wait := seconds(t.rule.store.redis.breaker.wait())
+		wait := seconds(t.rule.store.redis.Wait())
 		return middleware.Refuse(stage, middleware.Overloaded, "requests cannot be counted now").
 			With(t.err).Set("Retry-After", strconv.FormatInt(wait, 10))
 	}

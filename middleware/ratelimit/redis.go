@@ -2,27 +2,15 @@ package ratelimit
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	_ "embed" // the scripts
-	"errors"
-	"fmt"
-	"os"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/ulule/limiter/v3"
 
-	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware/store"
 )
-
-// callTimeout bounds everything one request may wait for Redis: a free
-// connection, or a new one, and the answer.
-const callTimeout = 100 * time.Millisecond
 
 //go:embed gcra.lua
 var gcraScript string
@@ -30,97 +18,19 @@ var gcraScript string
 //go:embed slidinglog.lua
 var logScript string
 
-// shared is a Redis server or cluster behind a breaker.
+// shared is the Redis of all replicas with the scripts of the algorithms.
 type shared struct {
-	client  goredis.UniversalClient
-	timeout time.Duration // of one exchange
-	breaker breaker
-	asked   atomic.Int64 // exchanges begun
-	gcra    *goredis.Script
-	log     *goredis.Script
+	*store.Redis
+	gcra *goredis.Script
+	log  *goredis.Script
 }
 
-// openShared makes the client. It connects with the first request.
-func openShared(c *config.Redis) (*shared, error) {
-	if len(c.Addresses) == 0 {
-		return nil, errors.New("store.redis needs an address")
-	}
-	secure, err := tlsConfig(c)
-	if err != nil {
-		return nil, err
-	}
-	client := goredis.NewUniversalClient(options(c, secure))
-	return &shared{client: client, timeout: callTimeout, gcra: goredis.NewScript(gcraScript), log: goredis.NewScript(logScript)}, nil
-}
-
-// options have the timeouts of a neighbour, and no second tries: as the client
-// comes, a frozen server would hold a request for ten seconds and more.
-func options(c *config.Redis, secure *tls.Config) *goredis.UniversalOptions {
-	return &goredis.UniversalOptions{
-		Addrs: c.Addresses, Username: c.Username, Password: c.Password.Reveal(), TLSConfig: secure,
-		DialTimeout: callTimeout, DialerRetries: 1, ReadTimeout: 25 * time.Millisecond, WriteTimeout: 25 * time.Millisecond,
-		PoolTimeout: 50 * time.Millisecond, MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}
-}
-
-// QuietClient stops the Redis client from writing what it meets to stderr,
-// which it does by itself, in a form of its own and for the whole process. It
-// is for the command to call; [Store.Ready] and the record of each exchange
-// tell of a store that fails.
-func QuietClient() { logging.Disable() }
-
-func tlsConfig(c *config.Redis) (*tls.Config, error) {
-	if !c.TLS {
-		if c.CA != "" {
-			return nil, errors.New("store.redis.ca is of no use without tls: true")
-		}
-		return nil, nil
-	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CA == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(c.CA)
-	if err != nil {
-		return nil, fmt.Errorf("store.redis.ca: %w", err)
-	}
-	t.RootCAs = x509.NewCertPool()
-	if !t.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("store.redis.ca: no certificate in %s", c.CA)
-	}
-	return t, nil
-}
-
-// do runs one exchange with Redis, if it is to be asked at all. A client that
-// goes away does not end it, lest impatient clients make the store look dead.
-func (s *shared) do(ctx context.Context, f func(context.Context, goredis.UniversalClient) error) error {
-	probe, err := s.breaker.allow()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
-	defer cancel()
-	s.asked.Add(1)
-	err = f(ctx, s.client)
-	s.breaker.report(probe, err)
-	return err
-}
-
-// run runs a script that answers with n integers.
-func (s *shared) run(ctx context.Context, script *goredis.Script, n int, key string, args ...any) (out []int64, err error) {
-	err = s.do(ctx, func(ctx context.Context, client goredis.UniversalClient) error {
-		out, err = script.Run(ctx, client, []string{key}, args...).Int64Slice()
-		if err == nil && len(out) != n {
-			err = fmt.Errorf("a script answered with %d values instead of %d", len(out), n)
-		}
-		return err
-	})
-	return out, err
+func newShared(r *store.Redis) *shared {
+	return &shared{Redis: r, gcra: goredis.NewScript(gcraScript), log: goredis.NewScript(logScript)}
 }
 
 func (s *shared) del(ctx context.Context, key string) error {
-	return s.do(ctx, func(ctx context.Context, client goredis.UniversalClient) error {
+	return s.Do(ctx, func(ctx context.Context, client store.Client) error {
 		return client.Del(ctx, key).Err()
 	})
 }
@@ -138,7 +48,7 @@ type redisGCRA struct {
 func (g *redisGCRA) pour(ctx context.Context, key string, n int64, rate limiter.Rate) (Result, error) {
 	emission := (newBucket(rate, 1).emission + 999) / 1000
 	depth := emission * min(g.burst, (1<<52)/emission)
-	out, err := g.redis.run(ctx, g.redis.gcra, 3, g.prefix+":"+key, emission, depth, n)
+	out, err := g.redis.Run(ctx, g.redis.gcra, 3, g.prefix+":"+key, emission, depth, n)
 	if err != nil {
 		return Result{}, err
 	}
@@ -167,7 +77,7 @@ type redisLog struct {
 }
 
 func (l *redisLog) count(ctx context.Context, key string, n int64, rate limiter.Rate) (Result, error) {
-	out, err := l.redis.run(ctx, l.redis.log, 5, l.prefix+":"+key, rate.Limit, rate.Period.Microseconds(), n)
+	out, err := l.redis.Run(ctx, l.redis.log, 5, l.prefix+":"+key, rate.Limit, rate.Period.Microseconds(), n)
 	if err != nil {
 		return Result{}, err
 	}
@@ -177,7 +87,7 @@ func (l *redisLog) count(ctx context.Context, key string, n int64, rate limiter.
 }
 
 func (l *redisLog) undo(ctx context.Context, key string, _ limiter.Rate, r Result) error {
-	return l.redis.do(ctx, func(ctx context.Context, client goredis.UniversalClient) error {
+	return l.redis.Do(ctx, func(ctx context.Context, client store.Client) error {
 		return client.ZRem(ctx, l.prefix+":"+key, strconv.FormatInt(r.stamp, 10)).Err()
 	})
 }

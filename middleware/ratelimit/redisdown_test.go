@@ -2,34 +2,34 @@ package ratelimit
 
 import (
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
 )
 
 // Redis is not needed at start. When it comes up, it counts.
 func TestRedisDownAtStart(t *testing.T) {
-	s := startRedis(t)
-	s.kill()
+	s := storetest.Start(t)
+	s.Kill()
 	for _, algorithm := range algorithms() {
 		t.Run(algorithm, func(t *testing.T) {
-			store := openStore(t, s.config())
+			store := NewStore(s.Open())
 			r := open(t, config.RateLimit{Rate: rate(2, time.Hour), Algorithm: algorithm}, store)
 			for i, want := range []bool{false, false, true} {
 				if a := r.take(t.Context(), "k"); a.err == nil || a.Reached != want || a.by != r.local {
 					t.Fatalf("request %d without Redis: %+v %v", i, a.Result, a.err)
 				}
 			}
-			if store.Ready(t.Context()) == nil {
+			if store.redis.Ready(t.Context()) == nil {
 				t.Error("ready without Redis")
 			}
-			s.start()
-			defer s.kill()
-			eventually(t, func() bool { return store.Ready(t.Context()) == nil })
+			s.Start()
+			defer s.Kill()
+			eventually(t, func() bool { return store.redis.Ready(t.Context()) == nil })
 			eventually(t, func() bool { a := r.take(t.Context(), "other"); return a.err == nil && a.by == r.shared })
 		})
 	}
@@ -57,8 +57,8 @@ func TestRedisKilled(t *testing.T) {
 		{"closed", []string{"overloaded", "overloaded"}},
 	} {
 		t.Run(tt.onError, func(t *testing.T) {
-			s := startRedis(t)
-			store := openPatient(t, s.config())
+			s := storetest.Start(t)
+			store := NewStore(s.Patient(false))
 			r := open(t, config.RateLimit{Rate: rate(2, time.Hour), OnStoreError: tt.onError}, store)
 			stage := New(ByAddress, &config.Route{}, []*Rule{r})
 			up := middlewaretest.NewUpstream(t, 200, "", "")
@@ -70,7 +70,7 @@ func TestRedisKilled(t *testing.T) {
 			if _, err := ask(); err != nil {
 				t.Fatalf("with Redis: %v", err)
 			}
-			s.kill()
+			s.Kill()
 			for i, want := range tt.codes {
 				x, err := ask()
 				if got := middlewaretest.Code(err); got != want {
@@ -90,11 +90,11 @@ func TestRedisKilled(t *testing.T) {
 // A frozen Redis accepts connections and never answers. Many requests at once
 // wait for one short timeout, and those after them not at all.
 func TestRedisFrozen(t *testing.T) {
-	s := startRedis(t)
-	store := openStore(t, s.config())
+	s := storetest.Start(t)
+	store := NewStore(s.Open())
 	r := open(t, config.RateLimit{Rate: rate(1000, time.Hour)}, store)
 	eventually(t, func() bool { return r.take(t.Context(), "warm").err == nil })
-	s.signal(syscall.SIGSTOP)
+	s.Freeze()
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
@@ -108,9 +108,9 @@ func TestRedisFrozen(t *testing.T) {
 	// Were each of the 10,000 requests to wait, this would take minutes, and
 	// the test its deadline; what is asserted is who was asked.
 	wg.Wait()
-	if got := store.redis.asked.Load(); got > 200 {
+	if got := store.redis.Asked(); got > 200 {
 		t.Errorf("a frozen Redis was asked %d times", got)
 	}
-	s.signal(syscall.SIGCONT)
+	s.Thaw()
 	eventually(t, func() bool { a := r.take(t.Context(), "later"); return a.err == nil && a.by == r.shared })
 }

@@ -1,8 +1,6 @@
 package ratelimit
 
 import (
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -12,7 +10,7 @@ import (
 )
 
 func TestOpenMistakes(t *testing.T) {
-	store := openStore(t, config.Store{})
+	store := NewStore(nil)
 	key, r := []string{"route"}, rate(10, time.Minute)
 	for want, c := range map[string]config.RateLimit{
 		"key is missing":        {Rate: r},
@@ -37,7 +35,7 @@ func TestOpenMistakes(t *testing.T) {
 // else about them did, and begins anew for the others.
 func TestReload(t *testing.T) {
 	for _, algorithm := range []string{"gcra", "fixed_window", "sliding_log"} {
-		store := openStore(t, config.Store{})
+		store := NewStore(nil)
 		c := config.RateLimit{Rate: rate(1, time.Hour), Algorithm: algorithm}
 		before := open(t, c, store)
 		before.take(t.Context(), "k")
@@ -63,7 +61,7 @@ func TestReload(t *testing.T) {
 
 // The counts of a rule that is gone are given back.
 func TestReloadForgets(t *testing.T) {
-	store := openStore(t, config.Store{})
+	store := NewStore(nil)
 	open(t, config.RateLimit{Rate: rate(1, time.Hour)}, store).take(t.Context(), "k")
 	runtime.GC()
 	kept := open(t, config.RateLimit{Rate: rate(2, time.Hour)}, store)
@@ -71,28 +69,6 @@ func TestReloadForgets(t *testing.T) {
 		t.Errorf("%d definitions are remembered, want 1", n)
 	}
 	runtime.KeepAlive(kept)
-}
-
-func TestOpenStoreMistakes(t *testing.T) {
-	noPEM := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(noPEM, []byte("not PEM"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	at := []string{"127.0.0.1:1"}
-	for want, c := range map[string]config.Redis{
-		"needs an address":        {},
-		"of no use without tls":   {Addresses: at, CA: noPEM},
-		"no certificate in":       {Addresses: at, TLS: true, CA: noPEM},
-		"store.redis.ca: open /n": {Addresses: at, TLS: true, CA: "/nowhere"},
-	} {
-		if _, err := OpenStore(config.Store{Redis: &c}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: %v, want %s", c, err, want)
-		}
-	}
-	s := openStore(t, config.Store{})
-	if err := s.Ready(t.Context()); err != nil {
-		t.Errorf("memory is not ready: %v", err)
-	}
 }
 
 func TestQuote(t *testing.T) {

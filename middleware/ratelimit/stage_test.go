@@ -55,7 +55,7 @@ func authn() *config.Route { return &config.Route{Authn: &config.Authn{}} }
 
 // Each rule is asked in one place; a stage without rules is not there.
 func TestPlaces(t *testing.T) {
-	store := openStore(t, config.Store{})
+	store := NewStore(nil)
 	rs := rules(t, store, []string{"address", "user", "both", "device", "claim"}, map[string]config.RateLimit{
 		"address": {Key: []string{"client.address", "route"}, Rate: rate(100, time.Minute), Burst: 20},
 		"user":    {Key: []string{"subject.id"}, Rate: rate(600, time.Minute), Mode: "shadow"},
@@ -93,7 +93,7 @@ func TestPlaces(t *testing.T) {
 // What the client is told, admitted and refused.
 func TestHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rs := rules(t, openStore(t, config.Store{}), []string{"wide", "narrow", "watched"}, map[string]config.RateLimit{
+		rs := rules(t, NewStore(nil), []string{"wide", "narrow", "watched"}, map[string]config.RateLimit{
 			"wide":    {Key: []string{"client.address"}, Rate: rate(600, time.Minute)},
 			"narrow":  {Key: []string{"client.address"}, Rate: rate(2, 1500*time.Millisecond), Algorithm: "sliding_log"},
 			"watched": {Key: []string{"client.address"}, Rate: rate(1, time.Hour), Mode: "shadow"},
@@ -137,7 +137,7 @@ func TestHeaders(t *testing.T) {
 // The inner stage's quota and the outer one's are one list; refusals of inner
 // stages pass as they are.
 func TestTwoStages(t *testing.T) {
-	rs := rules(t, openStore(t, config.Store{}), []string{"address", "user"}, map[string]config.RateLimit{
+	rs := rules(t, NewStore(nil), []string{"address", "user"}, map[string]config.RateLimit{
 		"address": {Key: []string{"client.address"}, Rate: rate(10, time.Minute)},
 		"user":    {Key: []string{"subject.id"}, Rate: rate(5, time.Minute)},
 	})
@@ -167,7 +167,7 @@ func TestRefusalIsFree(t *testing.T) {
 		"user":    {Key: []string{"subject.id"}, Rate: rate(1, time.Hour)},
 	}
 	for _, order := range [][]string{{"address", "user"}, {"user", "address"}} {
-		rs := rules(t, openStore(t, config.Store{}), order, cs)
+		rs := rules(t, NewStore(nil), order, cs)
 		stage := New(ByAddress, &config.Route{}, rs)
 		up := middlewaretest.NewUpstream(t, 200, "", "")
 		ask := func(id string) string {
@@ -193,7 +193,7 @@ func TestRefusalIsFree(t *testing.T) {
 
 // A shadow rule counts as an enforced one would and refuses nothing.
 func TestShadow(t *testing.T) {
-	rs := rules(t, openStore(t, config.Store{}), []string{"watched"}, map[string]config.RateLimit{
+	rs := rules(t, NewStore(nil), []string{"watched"}, map[string]config.RateLimit{
 		"watched": {Key: []string{"client.address"}, Rate: rate(2, time.Hour), Mode: "shadow"},
 	})
 	stage := New(ByAddress, authn(), rs)
@@ -215,7 +215,7 @@ func TestShadow(t *testing.T) {
 
 // Nobody escapes by lacking what a rule counts by: they share their address.
 func TestMissingParts(t *testing.T) {
-	rs := rules(t, openStore(t, config.Store{}), []string{"user"}, map[string]config.RateLimit{
+	rs := rules(t, NewStore(nil), []string{"user"}, map[string]config.RateLimit{
 		"user": {Key: []string{"subject.id"}, Rate: rate(1, time.Hour)},
 	})
 	stage := New(ByAddress, &config.Route{Public: true}, rs)

@@ -1,17 +1,15 @@
 package ratelimit
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"sync"
 	"weak"
 
-	goredis "github.com/redis/go-redis/v9"
 	"github.com/ulule/limiter/v3"
 
-	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware/store"
 )
 
 // maxKeys is how many keys one rule counts in memory. The next ones push out
@@ -34,39 +32,14 @@ type Store struct {
 	local map[string]weak.Pointer[Counter] // by definition
 }
 
-// OpenStore makes the store of the configuration. It does not connect: a Redis
-// that is down now is used when it is up. The error says what is wrong with the
-// settings or that a file cannot be read.
-func OpenStore(c config.Store) (*Store, error) {
+// NewStore makes the store; r is the Redis of all replicas, nil where there is
+// none.
+func NewStore(r *store.Redis) *Store {
 	s := &Store{keys: maxKeys, local: map[string]weak.Pointer[Counter]{}}
-	if c.Redis == nil {
-		return s, nil
+	if r != nil {
+		s.redis = newShared(r)
 	}
-	var err error
-	if s.redis, err = openShared(c.Redis); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// Close closes the connections to Redis.
-func (s *Store) Close() error {
-	if s.redis == nil {
-		return nil
-	}
-	return s.redis.client.Close()
-}
-
-// Ready says why the shared store cannot be used, if so. It asks Redis, unless
-// that failed a moment ago, and takes 100ms at most. A gateway without its
-// shared store still serves: each rule does what its on_store_error says.
-func (s *Store) Ready(ctx context.Context) error {
-	if s.redis == nil {
-		return nil
-	}
-	return s.redis.do(ctx, func(ctx context.Context, client goredis.UniversalClient) error {
-		return client.Ping(ctx).Err()
-	})
+	return s
 }
 
 // spec is what the counters of a rule depend on.

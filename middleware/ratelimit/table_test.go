@@ -16,7 +16,7 @@ func TestTableKeepsOffenders(t *testing.T) {
 	for _, algorithm := range algorithms() {
 		synctest.Test(t, func(t *testing.T) {
 			const keys, offenders = 2000, 50
-			store := openStore(t, config.Store{})
+			store := NewStore(nil)
 			store.keys = keys
 			r := open(t, config.RateLimit{Rate: rate(20, time.Minute), Algorithm: algorithm}, store)
 			for i := range offenders {

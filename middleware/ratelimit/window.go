@@ -9,7 +9,7 @@ import (
 	"github.com/ulule/limiter/v3/drivers/store/memory"
 	"github.com/ulule/limiter/v3/drivers/store/redis"
 
-	goredis "github.com/redis/go-redis/v9"
+	"github.com/gatehouse-dev/gatehouse/middleware/store"
 )
 
 // memoryWindow is the library's memory store with bounds around it. Left to
@@ -94,7 +94,7 @@ type redisWindow struct {
 	inner  atomic.Pointer[limiter.Store]
 }
 
-func (m *redisWindow) store(client goredis.UniversalClient) (limiter.Store, error) {
+func (m *redisWindow) library(client store.Client) (limiter.Store, error) {
 	if s := m.inner.Load(); s != nil {
 		return *s, nil
 	}
@@ -108,8 +108,8 @@ func (m *redisWindow) store(client goredis.UniversalClient) (limiter.Store, erro
 
 // call runs one command of the library's store.
 func (m *redisWindow) call(ctx context.Context, f func(context.Context, limiter.Store) error) error {
-	return m.redis.do(ctx, func(ctx context.Context, client goredis.UniversalClient) error {
-		s, err := m.store(client)
+	return m.redis.Do(ctx, func(ctx context.Context, client store.Client) error {
+		s, err := m.library(client)
 		if err != nil {
 			return err
 		}
