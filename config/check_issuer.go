@@ -19,10 +19,12 @@ func (k *checker) issuers() {
 		if i.Leeway.D() > time.Minute {
 			k.mistake(join(path, "leeway"), "leeway is at most 60s, not %s", i.Leeway)
 		}
+		k.identity(i, path)
 		if i.Claims.Subject == "" {
 			k.mistake(join(path, "claims.subject"), "subject must not be empty")
 		}
 	}
+	k.logoutPaths()
 }
 
 // keySource checks that the issuer's keys come from exactly one place, and
@@ -71,7 +73,7 @@ func (k *checker) keySource(i *Issuer, path string) {
 // fetched checks an address that keys are fetched from.
 func (k *checker) fetched(path, text string) {
 	if u := k.url(path, text); u != nil && plain(u) {
-		k.mistake(path, "%q is plain http beyond loopback; keys could be changed on the way", text)
+		k.mistake(path, "%q is plain http beyond loopback; what it answers could be changed on the way", text)
 	}
 }
 

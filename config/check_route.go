@@ -18,6 +18,7 @@ func (k *checker) routes() {
 		}
 		references(k, join(path, "rate_limits"), "rate_limits", "rate limit", r.RateLimits, k.c.RateLimits)
 		k.entry(r, path)
+		k.session(r.Session, join(path, "session"))
 		k.match(r.Match, join(path, "match"))
 		k.rewrite(r, path)
 		k.acl(r.ACL, join(path, "acl"))
@@ -49,6 +50,7 @@ func (k *checker) entry(r *Route, path string) {
 	}
 	if r.Authn != nil {
 		references(k, join(authn, "issuers"), "issuers", "issuer", r.Authn.Issuers, k.c.Issuers)
+		k.stepUp(r.Authn, authn)
 	}
 	k.cookieToken(r, path)
 	if r.Session != nil && r.Authn == nil && r.Public {

@@ -57,9 +57,11 @@ type Config struct {
 	Issuers map[string]*Issuer `yaml:"issuers"`
 	// Upstreams are the backend services, by name.
 	Upstreams map[string]*Upstream `yaml:"upstreams"`
-	// Store is where the counts of rate limits live that replicas share.
-	// Default: in memory.
+	// Store is what replicas share and what survives a restart.
 	Store Store `yaml:"store"`
+	// Revocation is about tokens and sessions that are called back, and about
+	// lockdowns.
+	Revocation Revocation `yaml:"revocation"`
 	// RateLimits are the limits that routes refer to, by name.
 	RateLimits map[string]*RateLimit `yaml:"rate_limits"`
 	// CSRF holds what routes need whose token comes in a cookie.

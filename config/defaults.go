@@ -29,8 +29,9 @@ func Default() *Config {
 			Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on",
 			Memo: PolicyMemo{Entries: 16384, AuditEvery: 1000}, ShadowSample: 0.1,
 		},
-		CSRF:      CSRFToken{Cookie: "__Host-csrf", Header: "X-CSRF-Token"},
-		Decisions: Decisions{Sample: 1, Queue: 4096},
+		CSRF:       CSRFToken{Cookie: "__Host-csrf", Header: "X-CSRF-Token"},
+		Decisions:  Decisions{Sample: 1, Queue: 4096},
+		Revocation: Revocation{Keep: Duration(30 * 24 * time.Hour), OnStoreError: "open"},
 	}
 }
 
@@ -42,7 +43,7 @@ func defaults(t reflect.Type) reflect.Value {
 		TLS{MinVersion: "1.2"},
 		ACME{Directory: "https://acme-v02.api.letsencrypt.org/directory", Challenges: []string{"tls-alpn-01"}},
 		Issuer{
-			Leeway: Duration(30 * time.Second),
+			Profile: "jwt", Leeway: Duration(30 * time.Second), MaxLifetime: Duration(24 * time.Hour),
 			Claims: Claims{
 				Subject: "sub", Role: "role", Roles: "roles",
 				Tenant: "tenant", Branch: "branch", Branches: "branches",
@@ -52,6 +53,8 @@ func defaults(t reflect.Type) reflect.Value {
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
 		AuthFailures{Threshold: 5, Window: Duration(15 * time.Minute), Block: Duration(time.Hour)},
 		Authn{ForwardToken: true},
+		Introspection{Cache: Duration(30 * time.Second), Timeout: Duration(time.Second)},
+		Session{Idle: Duration(15 * time.Minute), Max: Duration(12 * time.Hour), Touch: true},
 		CORS{Methods: []string{"GET", "HEAD", "POST"}, MaxAge: Duration(10 * time.Minute)},
 		Sanitize{
 			HTML: "strip", SQLInjection: "report", Query: "off",

@@ -13,7 +13,8 @@ type Route struct {
 	Public bool `yaml:"public"`
 	// Authn says whose tokens are accepted.
 	Authn *Authn `yaml:"authn"`
-	// Session bounds inactivity. Absent: no bound. Needs `authn`.
+	// Session bounds how long a session may be unused, and last. Absent: no
+	// bound; revoked ones are refused all the same. Needs `authn`.
 	Session *Session `yaml:"session"`
 	// RateLimits are names of rate_limits, all of which must admit.
 	RateLimits []string `yaml:"rate_limits"`
@@ -88,12 +89,41 @@ type Authn struct {
 	// not name it forward it as any other.
 	// Default: none, tokens come in the header only.
 	Cookie string `yaml:"cookie"`
+	// ACR: the token's acr claim must be one of these; the answer to others asks
+	// the client to sign in again so (RFC 9470). Default: none, any will do.
+	ACR []string `yaml:"acr"`
+	// AMR: the token's amr claim must hold all of these (RFC 8176), such as otp.
+	// Default: none.
+	AMR []string `yaml:"amr"`
+	// MaxAge is how long ago the user may have signed in, by the token's
+	// auth_time; a token without one is too old. Default: 0s, any time.
+	MaxAge Duration `yaml:"max_age" is:"positive"`
 }
 
-// Session bounds inactivity.
+// Session bounds how long a session may last, whatever its tokens say. A
+// session is the token's sid claim; a token without one is a session with
+// others of the same issuer, subject and time of authentication. Where store
+// has a Redis, all replicas know what one knows.
 type Session struct {
-	// Idle is how long a session may be unused. Required.
-	Idle Duration `yaml:"idle" is:"required positive"`
+	// Idle is how long a session may be unused. Default: 15m.
+	Idle Duration `yaml:"idle" is:"positive"`
+	// Max is how long a session may last after the user has signed in, used or
+	// not. Default: 12h.
+	Max Duration `yaml:"max" is:"positive"`
+	// Touch says that a request of this route is a use of the session. Say false
+	// for what pages ask for by themselves, such as notifications. Default: true.
+	Touch bool `yaml:"touch"`
+	// Roles have shorter bounds of their own, by role; of a caller with several
+	// roles the shortest of each holds.
+	Roles map[string]*SessionRole `yaml:"roles"`
+}
+
+// SessionRole bounds the sessions of a role.
+type SessionRole struct {
+	// Idle of this role. Default: that of the route.
+	Idle Duration `yaml:"idle" is:"positive"`
+	// Max of this role. Default: that of the route.
+	Max Duration `yaml:"max" is:"positive"`
 }
 
 // CORS lets browsers of other origins in (Fetch standard). The gateway answers

@@ -38,8 +38,27 @@ type Health struct {
 // Store is where the counts of rate limits live that all replicas share.
 // Sessions, failed logins and blocks are kept by each replica for itself.
 type Store struct {
-	// Redis is a Redis server. Absent: counts are in memory, per replica.
+	// Redis is a Redis server: what replicas count, sessions, revocations and
+	// lockdowns. Absent: each replica has its own, in memory.
 	Redis *Redis `yaml:"redis"`
+	// Folder keeps what a restart must not lose: the last good keys of each
+	// issuer, revocations and lockdowns. It belongs to one process. Default:
+	// none; without it and without Redis a restart forgets what was revoked.
+	Folder string `yaml:"folder" is:"folder"`
+}
+
+// Revocation is about what is called back: tokens, sessions, all of a subject
+// or tenant, and the lockdowns of an emergency. `gatehouse revoke` and
+// `gatehouse lockdown` give such orders, the admin API does, and issuers do by
+// back-channel logout.
+type Revocation struct {
+	// Keep is how long a revocation is remembered. It must be longer than any
+	// token lives, and than a session may be refreshed. Default: 720h.
+	Keep Duration `yaml:"keep" is:"positive"`
+	// OnStoreError says what becomes of requests with a token while the store
+	// has not told for five seconds what is revoked. open: what was known last
+	// holds. closed: they are refused with 503. Default: open.
+	OnStoreError string `yaml:"on_store_error" oneof:"open closed"`
 }
 
 // Redis is a Redis server or cluster.

@@ -11,6 +11,9 @@ const (
 	TokenInvalid              Code = "token_invalid"
 	TokenExpired              Code = "token_expired"
 	SessionIdle               Code = "session_idle"
+	SessionExpired            Code = "session_expired"
+	SessionRevoked            Code = "session_revoked"
+	LockedDown                Code = "locked_down"
 	StepUpRequired            Code = "step_up_required"
 	Forbidden                 Code = "forbidden"
 	RateLimited               Code = "rate_limited"
@@ -54,7 +57,10 @@ func Codes() []CodeInfo {
 		{TokenInvalid, http.StatusUnauthorized, "the token is malformed, not signed by a known key, or not meant for this gateway"},
 		{TokenExpired, http.StatusUnauthorized, "the token was good and has expired"},
 		{SessionIdle, http.StatusUnauthorized, "the session was unused for longer than the route allows"},
-		{StepUpRequired, http.StatusUnauthorized, "the policy wants a stronger or fresher authentication (RFC 9470)"},
+		{SessionExpired, http.StatusUnauthorized, "the session has lasted for longer than the route allows"},
+		{SessionRevoked, http.StatusUnauthorized, "the token or its session was called back"},
+		{LockedDown, http.StatusForbidden, "an operator has closed the route or the tenant to all but some roles"},
+		{StepUpRequired, http.StatusUnauthorized, "the route or the policy wants a stronger or fresher authentication (RFC 9470)"},
 		{Forbidden, http.StatusForbidden, "the policy does not allow it; a policy may use a code of its own"},
 		{RateLimited, http.StatusTooManyRequests, "too many requests; Retry-After says when to try again"},
 		{AddressBlocked, http.StatusForbidden, "the address is not served here, or is blocked after repeated failures"},
@@ -79,7 +85,7 @@ func Codes() []CodeInfo {
 		{PolicyError, http.StatusInternalServerError, "the policy could not decide; nothing was sent to the backend"},
 		{Overloaded, http.StatusServiceUnavailable, "the gateway has no room for this request now"},
 		{ScannerUnavailable, http.StatusServiceUnavailable, "the virus scanner gave no answer, so the file may not pass"},
-		{AuthenticationUnavailable, http.StatusServiceUnavailable, "the issuer's keys are not available, so no token can be checked"},
+		{AuthenticationUnavailable, http.StatusServiceUnavailable, "the issuer's keys, or what is revoked, are not known now, so no token can be checked"},
 		{InternalError, http.StatusInternalServerError, "a fault in the gateway itself"},
 	}
 }
