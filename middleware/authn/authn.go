@@ -116,7 +116,11 @@ func (s *Stage) identify(x *middleware.Exchange, raw string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkBinding(t.claims, x); err != nil {
+	bound, err := bindingOf(t.claims, issuer.config.SenderConstrained)
+	if err != nil {
+		return err
+	}
+	if err := bound.check(x); err != nil {
 		return err
 	}
 	subject, err := Subject(issuer.name, issuer.config, t.claims)

@@ -15,6 +15,7 @@ const maxToken = 8 << 10
 type token struct {
 	alg       string
 	kid       string // "" where the token names no key
+	typ       string // jwt or at+jwt, whatever its spelling; "" where absent
 	claims    map[string]any
 	signed    []byte // the bytes the signature is over: header, dot, payload
 	signature []byte
@@ -72,10 +73,10 @@ func segment(s string) ([]byte, error) {
 	return b, nil
 }
 
-// header takes alg and kid and refuses what would change how the token is to
-// be read or bring a key of its own along (RFC 8725, sections 3.9 and 3.10).
+// header takes alg, kid and typ and refuses what would change how the token is
+// to be read or bring a key of its own along (RFC 8725, section 3.10).
 func (t *token) header(h map[string]any) error {
-	for _, n := range []string{"crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "zip"} {
+	for _, n := range [...]string{"crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "zip"} {
 		if _, there := h[n]; there {
 			return fmt.Errorf("the token's header has %s", n)
 		}
@@ -90,12 +91,24 @@ func (t *token) header(h map[string]any) error {
 		}
 	}
 	if typ, there := h["typ"]; there {
-		s, _ := typ.(string)
-		switch strings.TrimPrefix(strings.ToLower(s), "application/") {
+		switch t.typ = mediaType(typ); t.typ {
 		case "jwt", "at+jwt":
 		default:
 			return errors.New("the token's typ is neither JWT nor at+jwt")
 		}
 	}
+	if cty, there := h["cty"]; there {
+		switch s := mediaType(cty); {
+		case s == "", s == "jwt", strings.HasSuffix(s, "+jwt"):
+			return errors.New("the token holds another token")
+		}
+	}
 	return nil
+}
+
+// mediaType gives the one spelling of a typ or cty (RFC 7515, section 4.1.9),
+// "" for what is not a text.
+func mediaType(v any) string {
+	s, _ := v.(string)
+	return strings.TrimPrefix(strings.ToLower(s), "application/")
 }
