@@ -28,23 +28,25 @@ func parse(raw string) (*token, error) {
 	if len(raw) > maxToken {
 		return nil, fmt.Errorf("the token is longer than %d bytes", maxToken)
 	}
-	segments := strings.SplitN(raw, ".", 4)
-	if len(segments) != 3 {
-		return nil, errors.New("the token is not three segments")
+	var segments [3]string
+	rest, dot := raw, false
+	for i := range segments {
+		if segments[i], rest, dot = strings.Cut(rest, "."); dot != (i < 2) {
+			return nil, errors.New("the token is not three segments")
+		}
 	}
 	var parts [3][]byte
 	for i, s := range segments {
-		b, err := segment(s)
-		if err != nil {
+		var err error
+		if parts[i], err = segment(s); err != nil {
 			return nil, err
 		}
-		parts[i] = b
 	}
 	header, err := Claims(parts[0])
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	t := &token{signed: []byte(raw[:len(segments[0])+1+len(segments[1])]), signature: parts[2]}
+	t := &token{signed: []byte(raw[:len(raw)-len(segments[2])-1]), signature: parts[2]}
 	if err := t.header(header); err != nil {
 		return nil, err
 	}
@@ -55,7 +57,8 @@ func parse(raw string) (*token, error) {
 }
 
 // segment decodes one segment. The alphabet is checked first because the
-// decoder of the standard library skips line breaks.
+// decoder of the standard library skips line breaks. The last character may
+// have bits to spare; they must be zero (RFC 4648, section 3.5).
 func segment(s string) ([]byte, error) {
 	if s == "" {
 		return nil, errors.New("the token has an empty segment")
@@ -66,8 +69,21 @@ func segment(s string) ([]byte, error) {
 			return nil, errors.New("the token has a byte outside of base64url")
 		}
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil {
+	const (
+		spare4 = "AQgw"             // what ends with four zero bits
+		spare2 = "AEIMQUYcgkosw048" // with two
+	)
+	canonical, last := true, s[len(s)-1]
+	switch len(s) % 4 {
+	case 1:
+		canonical = false
+	case 2:
+		canonical = strings.IndexByte(spare4, last) >= 0
+	case 3:
+		canonical = strings.IndexByte(spare2, last) >= 0
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || !canonical {
 		return nil, errors.New("the token is not canonical base64url")
 	}
 	return b, nil
