@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 const (
@@ -14,10 +13,11 @@ const (
 	maxKeySet = 512 << 10 // bytes
 )
 
-// keySet is an issuer's keys as they were at one moment. It never changes.
+// keySet is an issuer's keys as they were at one moment. It never changes, and
+// an issuer has another one only when its keys are others: what was verified
+// with a set stays verified for as long as that set is in use.
 type keySet struct {
-	keys    []key
-	fetched time.Time // zero for keys that do not grow old
+	keys []key
 }
 
 // key is one key and what it may be used for.

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -31,8 +32,8 @@ const (
 // a key that is not known, which asks for a fetch that all such requests
 // share.
 type remote struct {
-	fetch   func(context.Context) (*keySet, error)
-	current atomic.Pointer[keySet]
+	fetch   fetch
+	current atomic.Pointer[held]
 	stop    context.CancelFunc
 	done    chan struct{} // closed when the goroutine has ended
 	wake    chan struct{} // asks for a fetch at once
@@ -43,7 +44,20 @@ type remote struct {
 	failed error         // why the last fetch failed
 }
 
-func startRemote(ctx context.Context, fetch func(context.Context) (*keySet, error)) *remote {
+// held is a set of keys as the issuer last confirmed it. It never changes.
+type held struct {
+	set     *keySet
+	fetched time.Time         // when it was confirmed
+	address string            // where it came from
+	etag    string            // what its place calls this version (RFC 9110, section 8.8.3); "" where it does not
+	digest  [sha256.Size]byte // of its bytes
+}
+
+// fetch gets an issuer's keys. have is what is there already, or nil; where that
+// is confirmed, the answer holds the same set.
+type fetch func(ctx context.Context, have *held) (*held, error)
+
+func startRemote(ctx context.Context, fetch fetch) *remote {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &remote{
 		fetch: fetch, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
@@ -60,10 +74,10 @@ func (r *remote) close() {
 
 func (r *remote) run(ctx context.Context) {
 	defer close(r.done)
-	retry := retryFirst
+	retry, asked := retryFirst, false
 	for {
 		wait := refreshEvery
-		if err := r.refresh(ctx); err != nil {
+		if err := r.refresh(ctx, asked); err != nil {
 			wait, retry = retry, min(2*retry, retryLast)
 		} else {
 			retry = retryFirst
@@ -75,21 +89,31 @@ func (r *remote) run(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-timer.C:
+			asked = false
 		case <-r.wake:
 			timer.Stop()
+			asked = true
 		}
 	}
 }
 
-// refresh fetches once. A failure leaves the keys as they are.
-func (r *remote) refresh(ctx context.Context) error {
+// refresh fetches once. A failure leaves the keys as they are. A token that
+// names a key we do not have says that they have changed: then they are not
+// asked for on the condition that they have.
+func (r *remote) refresh(ctx context.Context, asked bool) error {
 	flight := r.take()
+	have := r.current.Load()
+	if asked && have != nil {
+		again := *have
+		again.etag = ""
+		have = &again
+	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	set, err := r.fetch(ctx)
+	h, err := r.fetch(ctx, have)
 	if err == nil {
-		set.fetched = time.Now()
-		r.current.Store(set)
+		h.fetched = time.Now()
+		r.current.Store(h)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,11 +162,11 @@ func (r *remote) find(ctx context.Context, kid, alg string) (*key, error) {
 
 // keys gives the keys that may be used now, or nil.
 func (r *remote) keys() *keySet {
-	set := r.current.Load()
-	if set == nil || time.Since(set.fetched) > maxStale {
+	h := r.current.Load()
+	if h == nil || time.Since(h.fetched) > maxStale {
 		return nil
 	}
-	return set
+	return h.set
 }
 
 // underWay gives the end of the fetch under way, nil where there is none.

@@ -32,6 +32,11 @@ type idp struct {
 	doc     atomic.Pointer[string] // the key set; nil answers 503
 	hang    atomic.Bool            // answers when the client has given up
 	fetches atomic.Int64
+
+	tag      atomic.Pointer[string] // the ETag; nil sends none
+	unasked  atomic.Bool            // answers 304 whatever it is asked
+	bodies   atomic.Int64           // key sets that were sent
+	lastWant atomic.Pointer[string] // If-None-Match of the last request
 }
 
 func (s *idp) publish(t testing.TB, keys ...members) {
@@ -42,13 +47,21 @@ func (s *idp) publish(t testing.TB, keys ...members) {
 
 func (s *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.fetches.Add(1)
-	doc := s.doc.Load()
+	doc, tag := s.doc.Load(), s.tag.Load()
+	want := r.Header.Get("If-None-Match")
+	s.lastWant.Store(&want)
+	if tag != nil {
+		w.Header().Set("ETag", *tag)
+	}
 	switch {
 	case s.hang.Load():
 		<-r.Context().Done()
 	case doc == nil:
 		w.WriteHeader(http.StatusServiceUnavailable)
+	case s.unasked.Load() || tag != nil && want == *tag:
+		w.WriteHeader(http.StatusNotModified)
 	default:
+		s.bodies.Add(1)
 		_, _ = w.Write([]byte(*doc))
 	}
 }
