@@ -212,7 +212,7 @@ func dialTCP(ctx context.Context, network, address string) (net.Conn, error) {
 
 func openIssuer(t testing.TB, name string, c *config.Issuer) *Issuer {
 	t.Helper()
-	i, err := Open(t.Context(), name, c)
+	i, err := Open(t.Context(), name, c, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ const (
 // share.
 type remote struct {
 	fetch   fetch
+	disk    *disk // nil where keys are not kept
 	current atomic.Pointer[held]
 	stop    context.CancelFunc
 	done    chan struct{} // closed when the goroutine has ended
@@ -42,6 +44,7 @@ type remote struct {
 	flight chan struct{} // closed when the fetch under way ends; nil where there is none
 	asked  time.Time     // when a request last caused a fetch
 	failed error         // why the last fetch failed
+	unkept error         // why what is on disk is not what we have
 }
 
 // held is a set of keys as the issuer last confirmed it. It never changes.
@@ -57,11 +60,17 @@ type held struct {
 // is confirmed, the answer holds the same set.
 type fetch func(ctx context.Context, have *held) (*held, error)
 
-func startRemote(ctx context.Context, fetch fetch) *remote {
+func startRemote(ctx context.Context, fetch fetch, d *disk) *remote {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &remote{
-		fetch: fetch, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
+		fetch: fetch, disk: d, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
 		flight: make(chan struct{}), // so that the first request waits for the first fetch
+	}
+	if d != nil {
+		var h *held
+		if h, r.unkept = d.load(time.Now()); h != nil {
+			r.current.Store(h)
+		}
 	}
 	go r.run(ctx)
 	return r
@@ -81,6 +90,7 @@ func (r *remote) run(ctx context.Context) {
 			wait, retry = retry, min(2*retry, retryLast)
 		} else {
 			retry = retryFirst
+			r.keep() // nobody waits for that
 		}
 		// A tenth more or less keeps many gateways from asking in step.
 		timer := time.NewTimer(wait*9/10 + rand.N(wait/5))
@@ -120,6 +130,20 @@ func (r *remote) refresh(ctx context.Context, asked bool) error {
 	r.flight, r.failed = nil, err
 	close(flight)
 	return err
+}
+
+// keep writes the keys to disk. A failure costs nothing until a start without
+// the issuer.
+func (r *remote) keep() {
+	if r.disk == nil {
+		return
+	}
+	err := r.disk.save(r.current.Load())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unkept = err; err != nil {
+		r.unkept = fmt.Errorf("the keys cannot be kept: %w", err)
+	}
 }
 
 // take begins a fetch, which answers whoever asked for one until now.
@@ -214,4 +238,23 @@ func (r *remote) ready() error {
 		return fmt.Errorf("%w: not fetched yet", errUnavailable)
 	}
 	return fmt.Errorf("%w: %w", errUnavailable, r.failed)
+}
+
+func (r *remote) detail() string {
+	var told []string
+	h := r.current.Load()
+	if h != nil {
+		if unused := h.set.told(); unused != "" {
+			told = append(told, unused)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h != nil && r.failed != nil {
+		told = append(told, fmt.Sprintf("the keys are from %s; newer ones cannot be had: %v", h.fetched.UTC().Format(time.RFC3339), r.failed))
+	}
+	if r.unkept != nil {
+		told = append(told, r.unkept.Error())
+	}
+	return strings.Join(told, "; ")
 }

@@ -107,13 +107,19 @@ func (w *wire) dial(context.Context, string, string) (net.Conn, error) {
 // its own.
 func bubble(t *testing.T, f func(t *testing.T, s *idp, ask func(kid string, key any) string, i *Issuer)) {
 	t.Helper()
+	bubbleWith(t, "", f)
+}
+
+// bubbleWith is bubble with a folder for keys.
+func bubbleWith(t *testing.T, folder string, f func(t *testing.T, s *idp, ask func(kid string, key any) string, i *Issuer)) {
+	t.Helper()
 	keysOnce() // outside: making keys takes real time
 	synctest.Test(t, func(t *testing.T) {
 		w, s := &wire{conns: make(chan net.Conn), done: make(chan struct{})}, &idp{}
 		srv := &http.Server{Handler: s}
 		served := make(chan error)
 		go func() { served <- srv.Serve(w) }()
-		i, err := open(t.Context(), "auth", issuerConfig(fromURL("http://127.0.0.1/jwks")), w.dial)
+		i, err := open(t.Context(), "auth", issuerConfig(fromURL("http://127.0.0.1/jwks")), folder, w.dial)
 		if err != nil {
 			t.Fatal(err)
 		}
