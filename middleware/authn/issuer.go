@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,12 +124,17 @@ func sourceName(c *config.Issuer) string {
 	return "discovery"
 }
 
+// readKeySet reads a file of keys: a JWK set or PEM.
 func readKeySet(file string, algs []string) (*keySet, error) {
 	data, err := readFile(file)
 	if err != nil {
 		return nil, err
 	}
-	set, err := parseKeySet(data, algs)
+	parse := parsePEM
+	if text := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(text, []byte("{")) {
+		parse = parseKeySet
+	}
+	set, err := parse(data, algs)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
