@@ -29,6 +29,9 @@ type source interface {
 	// keys gives the keys that may be used now, or nil. What was verified with
 	// one of them is believed for as long as it gives the same set.
 	keys() *keySet
+	// confirmed is when the issuer last said that these are its keys; zero where
+	// it is not asked, or has not answered yet.
+	confirmed() time.Time
 	ready() error
 	// detail says what is amiss with keys that can be used, "" for nothing.
 	detail() string
@@ -160,6 +163,15 @@ func (i *Issuer) Ready() error {
 // that are not used, keys that cannot be refreshed or kept.
 func (i *Issuer) Detail() string { return i.keys.detail() }
 
+// Keys tells how many keys can be used now, and when the issuer last confirmed
+// them: zero where they do not come over the network, or never came.
+func (i *Issuer) Keys() (n int, confirmed time.Time) {
+	if set := i.keys.keys(); set != nil {
+		n = len(set.keys)
+	}
+	return n, i.keys.confirmed()
+}
+
 // verify believes a token or says why not.
 func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (times, error) {
 	if !slices.Contains(i.config.Algorithms, t.alg) {
@@ -193,10 +205,11 @@ func (s secret) find(_ context.Context, _, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (s secret) keys() *keySet { return s.set }
-func (secret) ready() error    { return nil }
-func (secret) detail() string  { return "" }
-func (secret) close()          {}
+func (s secret) keys() *keySet      { return s.set }
+func (secret) confirmed() time.Time { return time.Time{} }
+func (secret) ready() error         { return nil }
+func (secret) detail() string       { return "" }
+func (secret) close()               {}
 
 // fixed are keys that were there from the start and stay.
 type fixed struct{ set *keySet }
@@ -208,7 +221,8 @@ func (f fixed) find(_ context.Context, kid, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (f fixed) keys() *keySet  { return f.set }
-func (fixed) ready() error     { return nil }
-func (f fixed) detail() string { return f.set.told() }
-func (fixed) close()           {}
+func (f fixed) keys() *keySet      { return f.set }
+func (fixed) confirmed() time.Time { return time.Time{} }
+func (fixed) ready() error         { return nil }
+func (f fixed) detail() string     { return f.set.told() }
+func (fixed) close()               {}
