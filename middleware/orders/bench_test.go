@@ -41,7 +41,7 @@ func filled(t testing.TB, n int) *Book {
 func TestNoAllocations(t *testing.T) {
 	for _, n := range []int{0, 1000} {
 		b, roles := filled(t, n), roles()
-		tok, revoked := token(nil), token(func(t *Token) { t.Issuer, t.SID = "other", "1" })
+		tok, revoked := token(nil), token(func(t *Token) { t.Issuer, t.SID, t.Authenticated = "other", "1", time.Time{} })
 		if n > 0 {
 			give(t, b, Order{Kind: Lockdown, Route: "other", Roles: []string{"admin"}})
 		}
@@ -75,7 +75,7 @@ func BenchmarkRevoked(b *testing.B) {
 		if n == 0 {
 			continue
 		}
-		tok = token(func(t *Token) { t.Issuer, t.SID = "other", "1" })
+		tok = token(func(t *Token) { t.Issuer, t.SID, t.Authenticated = "other", "1", time.Time{} })
 		b.Run(fmt.Sprintf("orders=%d/one", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -34,6 +34,7 @@ func TestRestart(t *testing.T) {
 		{Kind: Lockdown, All: true, Roles: []string{"admin", "oncall"}},
 	} {
 		want = append(want, give(t, b, o))
+		time.Sleep(2 * time.Millisecond) // the list is in the sequence of their times
 	}
 	gone := give(t, b, Order{Kind: Lockdown, Route: "r"})
 	end(t, b, gone.ID)
