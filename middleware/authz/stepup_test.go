@@ -55,7 +55,8 @@ func TestChallenge(t *testing.T) {
 		},
 		{"a method that another begins with", &policies.Subject{AMR: []string{"otp2", "pwd otp"}}, []policies.Require{{AMR: []string{"otp"}}}, "", detail + ": otp"},
 		{
-			"nobody at all", nil, []policies.Require{{ACR: "gold", AMR: []string{"otp"}, MaxAge: 60}},
+			"nobody at all", nil,
+			[]policies.Require{{ACR: "gold", AMR: []string{"otp"}, MaxAge: 60}},
 			`, acr_values="gold", max_age="60"`, detail + ": otp",
 		},
 		{"a program, which has never signed in", &policies.Subject{ID: "export", AMR: []string{}}, []policies.Require{{MaxAge: 60}}, `, max_age="60"`, detail},
@@ -118,5 +119,40 @@ func TestQuestionHasItsOwnAge(t *testing.T) {
 		if got := f.seen.Subject.AuthAge; got == nil || *got != later || f.seen.Subject == shared || shared.AuthAge != nil || x.Input != f.seen {
 			t.Errorf("%d s later: %v", later, got)
 		}
+	}
+}
+
+// TestNobodyKeepsWhatGoesStale: an answer that took a fresh sign-in, by requirement
+// or by what the policies of the route read, is in no cache when the sign-in is
+// old. Other answers keep what the upstream says.
+func TestNobodyKeepsWhatGoesStale(t *testing.T) {
+	require := []policies.Require{{MaxAge: 60}}
+	for name, tt := range map[string]struct {
+		require []policies.Require
+		ages    bool
+		want    string
+	}{
+		"neither":      {nil, false, "max-age=600"},
+		"a decision's": {require, false, "private, no-store"},
+		"the route's":  {nil, true, "private, no-store"},
+	} {
+		s := New(config.Policy{}, &fixed{d: allow(func(d *policies.Decision) { d.Require = tt.require })}, nil, nil)
+		if tt.ages {
+			s = Fleeting(s)
+		}
+		x := mt.Exchange(t, "GET", "https://h/api/payroll/", nil, func(x *middleware.Exchange) { x.Subject = &policies.Subject{AuthTime: x.Start.Unix()} })
+		u := mt.NewUpstream(t, 200, "application/json", "{}")
+		res, _, err := mt.Run(t, s, x, func(x *middleware.Exchange) (*http.Response, error) {
+			res, err := u.Handle(x)
+			res.Header.Set("Cache-Control", "max-age=600")
+			res.Header.Set("Expires", "Mon, 02 Nov 2037 10:00:00 GMT")
+			return res, err
+		})
+		if err != nil || res.Header.Get("Cache-Control") != tt.want || (res.Header.Get("Expires") == "") != (tt.want != "max-age=600") {
+			t.Errorf("%s: %v, %v", name, res.Header, err)
+		}
+	}
+	if Fleeting(New(config.Policy{Off: true}, nil, nil, nil)) != nil {
+		t.Error("a stage although policy is off")
 	}
 }
