@@ -31,7 +31,7 @@ func practice(t *testing.T, changes ...func(*config.Issuer)) func(token, why str
 // refused wants settings that open no issuer.
 func refused(t *testing.T, why string, changes ...func(*config.Issuer)) {
 	t.Helper()
-	i, err := Open(t.Context(), "auth", issuerConfig(changes...))
+	i, err := Open(t.Context(), "auth", issuerConfig(changes...), "")
 	if err == nil {
 		_ = i.Close()
 		t.Errorf("opened; want %q", why)
