@@ -50,6 +50,7 @@ type builder struct {
 	limits   map[string]*ratelimit.Rule
 	guard    *guard.Guard
 	sessions *session.Store
+	proofs   *authn.Proofs
 
 	decisions *decisionLog // nil where none go on record
 }
@@ -291,6 +292,12 @@ func (b *builder) openState() {
 	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })
 	if err != nil {
 		b.mistake("policies", err)
+	}
+	b.proofs, err = hold(b.plan.lease, "proofs"+password, b.config.Store.Redis, func() (*authn.Proofs, error) {
+		return authn.NewProofs(b.plan.redis), nil
+	})
+	if err != nil {
+		b.mistake("store.redis", err)
 	}
 	b.sessions, err = hold(b.plan.lease, "sessions", nil, func() (*session.Store, error) {
 		return session.NewStore(maxSessions), nil

@@ -50,7 +50,7 @@ func newArena(t testing.TB) *arena {
 			i.Issuer, i.Algorithms = "https://partner.example.com", []string{"ES256"}
 			i.JWKSFile = writeFile(t, jwks(t, jwkOf(t, "p1", k.partner, nil)))
 		})),
-	})
+	}, nil)
 	a.secret = stageOf(t, issuerConfig(func(i *config.Issuer) {
 		i.Algorithms, i.Secret = []string{"HS256"}, config.Secret(k.secret)
 	}))

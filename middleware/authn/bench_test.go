@@ -66,7 +66,7 @@ func BenchmarkUncached(b *testing.B) {
 	for b.Loop() {
 		forget(s)
 		start := time.Now()
-		if err := s.identify(x, raw); err != nil {
+		if err := s.identify(x, credentials{token: raw}); err != nil {
 			b.Fatal(err)
 		}
 		middle := time.Now()
