@@ -227,7 +227,8 @@ func TestSlowDrip(t *testing.T) {
 		if d := time.Since(start); d != 0 {
 			t.Errorf("a known key waited %v", d)
 		}
-		time.Sleep(time.Second) // for the server to see that nobody listens
+		s.drip.Store(false)
+		time.Sleep(2 * fetchTimeout) // for the server to see that nobody listens
 	})
 }
 

@@ -19,6 +19,7 @@ type Issuer struct {
 	name   string
 	config *config.Issuer
 	keys   source
+	cache  cache // of verified tokens
 }
 
 // source is where an issuer's keys come from.
@@ -103,6 +104,9 @@ func check(c *config.Issuer) error {
 	case c.Claims.Subject == "":
 		return errors.New("claims.subject: required")
 	}
+	if err := checkSettings(c); err != nil {
+		return err
+	}
 	for _, a := range c.Algorithms {
 		kind, known := algorithms()[a]
 		switch {
@@ -172,19 +176,30 @@ func (i *Issuer) Keys() (n int, confirmed time.Time) {
 	return n, i.keys.confirmed()
 }
 
-// verify believes a token or says why not.
-func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (times, error) {
+// verify believes a token or says why not. Whose hands it must be in is for the
+// caller to check.
+func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (v verified, err error) {
 	if !slices.Contains(i.config.Algorithms, t.alg) {
-		return times{}, errors.New("the token's algorithm is not one of the issuer's")
+		return v, errors.New("the token's algorithm is not one of the issuer's")
+	}
+	if err := checkTyp(i.config.Profile, t.typ); err != nil {
+		return v, err
 	}
 	k, err := i.keys.find(ctx, t.kid, t.alg)
 	if err != nil {
-		return times{}, err
+		return v, err
 	}
 	if err := verifySignature(t.alg, k.raw, t.signed, t.signature); err != nil {
-		return times{}, fmt.Errorf("signature: %w", err)
+		return v, fmt.Errorf("signature: %w", err)
 	}
-	return checkClaims(i.config, t.claims, now)
+	if v.times, err = checkClaims(i.config, t.claims, now); err != nil {
+		return v, err
+	}
+	if v.bound, err = bindingOf(t.claims, i.config.SenderConstrained); err != nil {
+		return v, err
+	}
+	v.subject, err = Subject(i.name, i.config, t.claims)
+	return v, err
 }
 
 func (i *Issuer) describe() string {
