@@ -13,11 +13,16 @@
 // claims mean anything. Nothing is tried twice: a token that could be read in
 // two ways is refused, not interpreted.
 //
+// A token that cannot be a JWT is good if the one issuer of the route that is
+// asked about such tokens (RFC 7662) says so, and then its answer is judged as
+// the claims of a JWT are (introspect.go). A JWT is never put to anybody.
+//
 // A token that is bound to a client certificate (RFC 8705) is good only over a
 // connection whose client has proven to own that certificate, and one that is
 // bound to a key (DPoP, RFC 9449) only with a proof of that key for this very
-// request (proof.go). One that is bound in a way that cannot be checked is good for nothing (binding.go), and tokens
-// of other kinds than access tokens are none (kind.go).
+// request (proof.go). One that is bound in a way that cannot be checked is good
+// for nothing (binding.go), and tokens of other kinds than access tokens are none
+// (kind.go).
 //
 // What was verified is remembered for a minute at most, by the hash of the
 // whole token (cache.go). That saves the signature and nothing else: expiry and
@@ -53,6 +58,7 @@ const name = "authn"
 // Expires and ByCookie.
 type Stage struct {
 	issuers []*Issuer
+	asked   *Issuer // about tokens that cannot be JWTs; nil where they are refused
 	forward bool
 	cookie  string // "" where tokens come in the header only
 	proofs  *Proofs
@@ -61,8 +67,8 @@ type Stage struct {
 // New makes the stage of a route, nil where the route has no authn. Issuers
 // are the opened issuers by their names in the configuration; one that the
 // route names and that is not among them vouches for nothing. Of two with the
-// same iss the first that the route names is asked. Proofs are those of all
-// routes.
+// same iss the first that the route names is asked, and of two with introspection
+// the first is. Proofs are those of all routes.
 func New(route *config.Route, issuers map[string]*Issuer, proofs *Proofs) middleware.Stage {
 	if route.Authn == nil {
 		return nil
@@ -72,6 +78,9 @@ func New(route *config.Route, issuers map[string]*Issuer, proofs *Proofs) middle
 		// Of two with the same iss the second is never asked, nor what it remembers.
 		if i := issuers[n]; i != nil && s.of(i.config.Issuer) == nil {
 			s.issuers = append(s.issuers, i)
+			if s.asked == nil && i.introspects != nil {
+				s.asked = i
+			}
 		}
 	}
 	return s
@@ -138,6 +147,9 @@ func (s *Stage) verify(ctx context.Context, raw string, now time.Time) (*verifie
 		return nil, errLong
 	}
 	token := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), len(raw))) // the bytes of raw without a copy, to be read only
+	if s.asked != nil && opaque(raw) {
+		return s.asked.introspects.verify(ctx, &token, raw, now)
+	}
 	for _, i := range s.issuers {
 		if v := i.cache.get(&token, i.keys.keys(), now); v != nil {
 			return v, nil
@@ -230,7 +242,7 @@ func refusal(err error) *middleware.Refusal {
 	case errors.Is(err, errProofs):
 		return middleware.Refuse(name, middleware.Overloaded, "there are too many requests to remember their proofs").
 			With(err).Set("Retry-After", "5")
-	case errors.Is(err, errUnavailable):
+	case errors.Is(err, errUnavailable), errors.Is(err, errUnanswered):
 		return middleware.Refuse(name, middleware.AuthenticationUnavailable, "tokens cannot be checked at the moment").
 			With(err).Set("Retry-After", "5")
 	case errors.Is(err, errExpired):
