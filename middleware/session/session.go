@@ -1,19 +1,22 @@
-// Package session ends sessions that nobody uses.
+// Package session ends sessions that nobody uses, and those that have lasted for
+// long enough.
 //
 // A token says when it expires and nothing about whether anybody is still at
 // the screen. The stage remembers when each session was last used and refuses
 // it once the pause was longer than the route allows. A refused session stays
-// dead: only an authentication later than its death revives it, so that a
-// client that silently refreshes tokens does not keep an abandoned session
-// alive.
+// dead: only an authentication later than its death (auth_time) revives it, so
+// that a client that silently refreshes tokens does not keep an abandoned session
+// alive. In the same way it refuses a session that began too long ago.
 //
 // A session is the token's sid claim (OpenID Connect Front-Channel Logout 1.0,
 // section 3). A token without one stands for a session of its own, told apart
-// by issuer, subject and time of authentication.
+// by issuer, subject and time of authentication; where the issuer tells neither,
+// as for service accounts, each token is a session of its own, and begins with
+// its issue.
 //
-// The memory is this process's own: replicas do not share it, so a session
-// that is used on one replica may be refused as idle by another. It is never
-// the other way round for a session that a replica knows.
+// Where an issuer names the session and never the time of authentication, the
+// session began with the first token that was seen, and nothing revives it: a
+// new login is then one with another sid.
 package session
 
 import (
@@ -27,10 +30,11 @@ import (
 
 const name = "session"
 
-// Stage refuses idle sessions with 401 session_idle.
+// Stage refuses sessions that are over: 401 session_idle and session_expired.
 type Stage struct {
-	idle  time.Duration
-	store *Store
+	bounds *bounds
+	touch  bool
+	store  *Store
 }
 
 // New makes the stage of a route, nil where c is nil. Routes that share a
@@ -39,14 +43,22 @@ func New(c *config.Session, store *Store) middleware.Stage {
 	if c == nil {
 		return nil
 	}
-	return &Stage{idle: c.Idle.D(), store: store}
+	s := &Stage{bounds: newBounds(c), touch: c.Touch, store: store}
+	store.heed(s.bounds)
+	return s
 }
 
 // Name is "session".
 func (*Stage) Name() string { return name }
 
-// Describe says how long a session may be unused.
-func (s *Stage) Describe() string { return "idle " + s.idle.String() }
+// Describe says how long a session may be unused, and last.
+func (s *Stage) Describe() string {
+	text := s.bounds.String()
+	if !s.touch {
+		text += ", no use of the session"
+	}
+	return text
+}
 
 // Handle counts the request as a use of its session, or refuses it.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
@@ -54,26 +66,19 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, middleware.Refuse(name, middleware.InternalError, "the request has no session").
 			With(errors.New("session stands on a route without authn"))
 	}
-	if err := s.store.use(sessionOf(x), s.idle, time.Now()); err != nil {
-		return nil, middleware.Refuse(name, middleware.SessionIdle, "the session was unused for too long; sign in again").
-			With(err).Set("WWW-Authenticate", `Bearer realm="gatehouse", error="invalid_token", error_description="the session was unused for too long"`)
+	t := tokenOf(x)
+	if err := s.store.use(&t, s.bounds.of(x.Subject), s.touch, time.Now()); err != nil {
+		return nil, over(err)
 	}
 	return next(x)
 }
 
-// session is what a token says about the session it belongs to.
-type session struct {
-	key           middleware.SessionID
-	authenticated time.Time // when the user last proved who they are
-	// fresh is the last moment the token itself vouches for: the later of
-	// auth_time and issue.
-	fresh time.Time
-}
-
-func sessionOf(x *middleware.Exchange) session {
-	s := session{key: x.Session(), authenticated: x.Authenticated(), fresh: x.IssuedAt}
-	if s.authenticated.After(s.fresh) {
-		s.fresh = s.authenticated
+// over refuses a session that has ended (RFC 6750, section 3).
+func over(err error) *middleware.Refusal {
+	code, detail := middleware.SessionIdle, "the session was unused for too long"
+	if errors.Is(err, errExpired) {
+		code, detail = middleware.SessionExpired, "the session has lasted for too long"
 	}
-	return s
+	return middleware.Refuse(name, code, detail+"; sign in again").With(err).
+		Set("WWW-Authenticate", `Bearer realm="gatehouse", error="invalid_token", error_description="`+detail+`"`)
 }

@@ -27,6 +27,7 @@ type token struct {
 	loggedIn  time.Time // zero: the issuer does not tell
 	otherSid  any       // a sid that is not a text
 	notIssued bool      // no iat either
+	roles     []string
 }
 
 // ask sends one request with the token and gives the code of the refusal, ""
@@ -40,6 +41,7 @@ func ask(t *testing.T, s middleware.Stage, tok token) string {
 	if tok.issuer != "" {
 		subject.Issuer = tok.issuer
 	}
+	subject.Role, subject.Roles = policies.OneAndAll("", tok.roles)
 	if tok.sid != "" {
 		subject.Claims["sid"] = tok.sid
 	}
@@ -62,7 +64,7 @@ func ask(t *testing.T, s middleware.Stage, tok token) string {
 }
 
 func stage(store *session.Store, d time.Duration) middleware.Stage {
-	return session.New(&config.Session{Idle: config.Duration(d)}, store)
+	return session.New(&config.Session{Idle: config.Duration(d), Touch: true}, store)
 }
 
 func expect(t *testing.T, what, got, want string) {
@@ -136,17 +138,20 @@ func TestRefreshDoesNotRevive(t *testing.T) {
 	})
 }
 
-// An issuer that does not tell when the user logged in leaves the issue of the
-// token to go by.
+// An issuer that names the session and does not tell when the user logged in
+// gives no token that could prove a new login: nothing revives the session.
 func TestWithoutAuthTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := stage(session.NewStore(100), idle)
 		start := time.Now()
 		expect(t, "first", ask(t, s, token{sid: "s1", issued: start}), "")
 		time.Sleep(20 * time.Minute)
-		expect(t, "issued before it died", ask(t, s, token{sid: "s1", issued: start.Add(14 * time.Minute)}), dead)
-		expect(t, "issued when it died", ask(t, s, token{sid: "s1", issued: start.Add(idle)}), dead)
-		expect(t, "issued after it died", ask(t, s, token{sid: "s1", issued: start.Add(16 * time.Minute)}), "")
+		for _, after := range []time.Duration{14 * time.Minute, idle, 16 * time.Minute, 20 * time.Minute} {
+			expect(t, "issued "+after.String()+" later", ask(t, s, token{sid: "s1", issued: start.Add(after)}), dead)
+		}
+		expect(t, "another session", ask(t, s, token{sid: "s2", issued: time.Now()}), "")
+		login := start.Add(16 * time.Minute)
+		expect(t, "told at last", ask(t, s, token{sid: "s1", issued: time.Now(), loggedIn: login}), "")
 	})
 }
 
