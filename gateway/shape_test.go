@@ -22,7 +22,7 @@ func home() map[string][]string {
 		"github.com/open-policy-agent/opa":       {"policies/opa", "policies/opa/bundle", "policies/opa/cases", "policies/opa/memo"},
 		"github.com/lestrrat-go/jwx":             {"middleware/authn"},
 		"github.com/ulule/limiter":               {"middleware/ratelimit"},
-		"github.com/redis/go-redis":              {"middleware/store", "middleware/store/storetest", "middleware/ratelimit"},
+		"github.com/redis/go-redis":              {"middleware/store", "middleware/store/storetest", "middleware/ratelimit", "middleware/session"},
 		"github.com/microcosm-cc/bluemonday":     {"middleware/sanitize"},
 		"github.com/corazawaf/libinjection-go":   {"middleware/sanitize"},
 		"github.com/gabriel-vasile/mimetype":     {"middleware/upload"},

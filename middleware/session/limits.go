@@ -67,6 +67,15 @@ func (l *limits) shorten(roles map[string]limits, role string) {
 	}
 }
 
+// shortest gives the shortest idle limit of anybody.
+func (b *bounds) shortest() time.Duration {
+	d := b.idle
+	for _, r := range b.roles {
+		d = min(d, r.idle)
+	}
+	return d
+}
+
 // String is for people: "idle 15m0s, max 12h0m0s, auditor idle 5m0s".
 func (b *bounds) String() string {
 	parts := b.limits.words("")

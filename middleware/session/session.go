@@ -4,9 +4,9 @@
 // A token says when it expires and nothing about whether anybody is still at
 // the screen. The stage remembers when each session was last used and refuses
 // it once the pause was longer than the route allows. A refused session stays
-// dead: only an authentication later than its death (auth_time) revives it, so
-// that a client that silently refreshes tokens does not keep an abandoned session
-// alive. In the same way it refuses a session that began too long ago.
+// dead: only that its user signs in anew (auth_time) revives it, so that a client
+// that silently refreshes tokens does not keep an abandoned session alive. In the
+// same way it refuses a session that began too long ago.
 //
 // A session is the token's sid claim (OpenID Connect Front-Channel Logout 1.0,
 // section 3). A token without one stands for a session of its own, told apart
@@ -67,8 +67,12 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 			With(errors.New("session stands on a route without authn"))
 	}
 	t := tokenOf(x)
-	if err := s.store.use(&t, s.bounds.of(x.Subject), s.touch, time.Now()); err != nil {
-		return nil, over(err)
+	refused, local := s.store.use(x.Request.Context(), &t, s.bounds.of(x.Subject), s.touch, time.Now())
+	if local != nil {
+		x.Note("session_store", "local")
+	}
+	if refused != nil {
+		return nil, over(refused)
 	}
 	return next(x)
 }

@@ -77,14 +77,14 @@ func expect(t *testing.T, what, got, want string) {
 const dead = string(middleware.SessionIdle)
 
 func TestAbsent(t *testing.T) {
-	if s := session.New(nil, session.NewStore(10)); s != nil {
+	if s := session.New(nil, session.NewStore(10, nil)); s != nil {
 		t.Error("a stage on a route without session")
 	}
 }
 
 func TestUseKeepsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(session.NewStore(100, nil), idle)
 		tok := token{sid: "s1", issued: time.Now(), loggedIn: time.Now()}
 		for range 20 { // five hours in all
 			time.Sleep(idle - time.Second)
@@ -98,7 +98,7 @@ func TestUseKeepsAlive(t *testing.T) {
 
 func TestFirstSight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(session.NewStore(100, nil), idle)
 		time.Sleep(24 * time.Hour)
 		now := time.Now()
 		for i, c := range []struct {
@@ -124,7 +124,7 @@ func TestFirstSight(t *testing.T) {
 // that its user abandoned.
 func TestRefreshDoesNotRevive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(session.NewStore(100, nil), idle)
 		login := time.Now()
 		expect(t, "first", ask(t, s, token{sid: "s1", issued: login, loggedIn: login}), "")
 		for range 40 { // ten hours of refreshing
@@ -142,7 +142,7 @@ func TestRefreshDoesNotRevive(t *testing.T) {
 // gives no token that could prove a new login: nothing revives the session.
 func TestWithoutAuthTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(session.NewStore(100, nil), idle)
 		start := time.Now()
 		expect(t, "first", ask(t, s, token{sid: "s1", issued: start}), "")
 		time.Sleep(20 * time.Minute)
@@ -157,7 +157,7 @@ func TestWithoutAuthTime(t *testing.T) {
 
 func TestTellsSessionsApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(session.NewStore(100, nil), idle)
 		start := time.Now()
 		same := []token{ // all of these are used together and are sessions of their own
 			{sid: "s1", issued: start},
@@ -188,7 +188,7 @@ func TestTellsSessionsApart(t *testing.T) {
 // pause too long for one route is not made good by a route that allows it.
 func TestRoutesShareTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(100)
+		store := session.NewStore(100, nil)
 		strict, lax := stage(store, idle), stage(store, time.Hour)
 		login := time.Now()
 		tok := token{sid: "s1", issued: login, loggedIn: login}
@@ -216,7 +216,7 @@ func TestRoutesShareTheClock(t *testing.T) {
 // A login makes up for all pauses before it, on whichever route it is seen.
 func TestLoginSeenElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(100)
+		store := session.NewStore(100, nil)
 		strict, lax := stage(store, idle), stage(store, time.Hour)
 		login := time.Now()
 		expect(t, "first", ask(t, strict, token{sid: "s1", issued: login, loggedIn: login}), "")
@@ -233,7 +233,7 @@ func TestLoginSeenElsewhere(t *testing.T) {
 // store cannot be used to revive anything old.
 func TestFullStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(1), idle) // one per shard
+		s := stage(session.NewStore(1, nil), idle) // one per shard
 		old := token{sid: "old", issued: time.Now()}
 		expect(t, "first", ask(t, s, old), "")
 		time.Sleep(idle - time.Second)
@@ -248,7 +248,7 @@ func TestFullStore(t *testing.T) {
 
 func TestForgetsInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(10_000)
+		store := session.NewStore(10_000, nil)
 		s := stage(store, idle)
 		for i := range 64 {
 			expect(t, "first", ask(t, s, token{sid: fmt.Sprint(i), issued: time.Now()}), "")
@@ -264,7 +264,7 @@ func TestForgetsInTheEnd(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	s := stage(session.NewStore(50), idle)
+	s := stage(session.NewStore(50, nil), idle)
 	now := time.Now()
 	var wg sync.WaitGroup
 	for g := range 8 {
@@ -280,7 +280,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func TestRefusal(t *testing.T) {
-	s := stage(session.NewStore(10), idle)
+	s := stage(session.NewStore(10, nil), idle)
 	x := middlewaretest.Exchange(t, "GET", "https://api.example.com/", nil, middlewaretest.Subject(&policies.Subject{ID: "u7"}))
 	_, _, err := middlewaretest.Run(t, s, x, nil)
 	r, ok := err.(*middleware.Refusal)

@@ -32,18 +32,17 @@ func tokenOf(x *middleware.Exchange) token {
 // by route and role: the longest pause is kept because a route that allows
 // longer ones must not revive a session for a route that does not.
 type state struct {
-	auth     time.Time     // the latest auth_time of its tokens; zero: none told
-	start    time.Time     // when it began: auth, or the issue of its first token
-	last     time.Time     // last use; an authentication is one
-	pause    time.Duration // longest pause since auth
-	pausedAt time.Time     // when that pause began
+	auth  time.Time     // the latest auth_time of its tokens; zero: none told
+	start time.Time     // when it began: auth, or the issue of its first token
+	last  time.Time     // last use; an authentication is one
+	pause time.Duration // longest pause since auth
 }
 
 // Reasons to refuse, for the record.
 var (
 	errUnknown = errors.New("the session was not seen before and its token is older than the idle limit")
-	errIdle    = errors.New("the session was idle for longer than the limit and there was no authentication since")
-	errExpired = errors.New("the session began longer ago than the limit and there was no authentication since")
+	errIdle    = errors.New("the session was idle for longer than the limit, and nobody has signed in since")
+	errExpired = errors.New("the session began longer ago than the limit")
 )
 
 // judge says why a request with the token is refused, or gives what is known of
@@ -53,21 +52,14 @@ func (s state) judge(known bool, t *token, l limits, touch bool, now time.Time) 
 	if !known {
 		s = begin(t, now)
 	}
-	if !now.Before(s.began(t).Add(l.max)) {
-		return s, errExpired
-	}
-	died, dead := s.death(l.idle, now)
-	switch {
-	case dead && !known:
-		return s, errUnknown
-	case dead && !t.auth.After(died):
-		return s, errIdle
-	}
 	s.renew(t, now)
-	if now.Sub(s.last) >= l.idle { // signed in anew, but not just now: as at first sight
-		s.last = later(s.last, earlier(t.fresh, now))
-	}
-	if _, dead := s.death(l.idle, now); dead {
+	switch {
+	case !now.Before(s.start.Add(l.max)):
+		return s, errExpired
+	case !s.dead(l.idle, now):
+	case !known:
+		return s, errUnknown
+	default:
 		return s, errIdle
 	}
 	if touch {
@@ -90,24 +82,9 @@ func begin(t *token, now time.Time) state {
 	return s
 }
 
-// began is when the session began, as far as the token or others have told.
-func (s *state) began(t *token) time.Time {
-	if at := later(s.auth, t.auth); !at.IsZero() {
-		return at
-	}
-	return s.start
-}
-
-// death says when a session died of a pause that is too long for a limit, if
-// it did.
-func (s *state) death(idle time.Duration, now time.Time) (time.Time, bool) {
-	switch {
-	case now.Sub(s.last) >= idle:
-		return s.last.Add(idle), true
-	case s.pause >= idle:
-		return s.pausedAt.Add(idle), true
-	}
-	return time.Time{}, false
+// dead reports whether a pause was too long for a limit.
+func (s *state) dead(idle time.Duration, now time.Time) bool {
+	return now.Sub(s.last) >= idle || s.pause >= idle
 }
 
 // renew takes notice of an authentication: the session begins with it, and the
@@ -120,21 +97,13 @@ func (s *state) renew(t *token, now time.Time) {
 	}
 	s.auth, s.start = t.auth, t.auth
 	at := earlier(t.auth, now)
-	if !at.Before(s.last) {
-		s.pause, s.pausedAt, s.last = 0, time.Time{}, at
-		return
-	}
-	if since := s.last.Sub(at); since < s.pause {
-		s.pause = since
-	}
-	s.pausedAt = later(s.pausedAt, at)
+	s.pause = min(s.pause, max(s.last.Sub(at), 0))
+	s.last = later(s.last, at)
 }
 
 // touch writes a use down.
 func (s *state) touch(now time.Time) {
-	if pause := now.Sub(s.last); pause > s.pause {
-		s.pause, s.pausedAt = pause, s.last
-	}
+	s.pause = max(s.pause, now.Sub(s.last))
 	s.last = later(s.last, now)
 }
 
