@@ -67,6 +67,7 @@ func mayImport() map[string][]string {
 		"middleware/*":              stage,
 		"middleware/store":          {"config"},
 		"middleware/store/*":        {"middleware/store", "config"},
+		"middleware/session":        append([]string{"middleware/orders"}, stage...),
 		"middleware/lockdown":       append([]string{"middleware/orders"}, stage...),
 		"middleware/authz":          append([]string{"middleware/mask/redact"}, stage...),
 		"middleware/mask":           append([]string{"middleware/mask/*"}, stage...),

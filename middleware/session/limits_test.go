@@ -26,7 +26,7 @@ func bounded(store *session.Store, c config.Session) middleware.Stage {
 	if c.Max == 0 {
 		c.Max = hours(max)
 	}
-	return session.New(&c, store)
+	return session.New(&config.Route{Authn: &config.Authn{}, Session: &c}, nil, store)
 }
 
 // used asks every ten minutes for so long, with tokens refreshed each time, and
@@ -46,7 +46,7 @@ func used(t *testing.T, s middleware.Stage, tok token, d time.Duration) string {
 // does.
 func TestMax(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := bounded(session.NewStore(100, nil), config.Session{Touch: true})
+		s := bounded(newStore(t, 100), config.Session{Touch: true})
 		login := time.Now()
 		expect(t, "in time", used(t, s, token{sid: "s1", loggedIn: login}, max), "")
 		for range 30 { // for longer than anything is remembered that nobody asks for
@@ -73,7 +73,7 @@ func TestMaxAtFirstSight(t *testing.T) {
 			{token{issued: now}, ""},
 		} {
 			c.tok.sid = fmt.Sprint(i)
-			expect(t, fmt.Sprint(i), ask(t, bounded(session.NewStore(100, nil), config.Session{Touch: true}), c.tok), c.want)
+			expect(t, fmt.Sprint(i), ask(t, bounded(newStore(t, 100), config.Session{Touch: true}), c.tok), c.want)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func TestMaxAtFirstSight(t *testing.T) {
 // no later one makes it younger.
 func TestMaxWithoutAuthTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := bounded(session.NewStore(100, nil), config.Session{Touch: true})
+		s := bounded(newStore(t, 100), config.Session{Touch: true})
 		expect(t, "in time", used(t, s, token{sid: "s1"}, max), "")
 		for range 30 {
 			expect(t, "beyond", ask(t, s, token{sid: "s1", issued: time.Now()}), over)
@@ -95,7 +95,7 @@ func TestMaxWithoutAuthTime(t *testing.T) {
 // session of its own, whatever became of the one before.
 func TestServiceAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := bounded(session.NewStore(100, nil), config.Session{Touch: true})
+		s := bounded(newStore(t, 100), config.Session{Touch: true})
 		old := token{sub: "batch", issued: time.Now()}
 		expect(t, "first token", ask(t, s, old), "")
 		time.Sleep(max)
@@ -125,7 +125,7 @@ func TestRoles(t *testing.T) {
 		{[]string{"staff", "auditor", "admin", "cashier"}, 2 * time.Minute, time.Hour},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := bounded(session.NewStore(100, nil), config.Session{Touch: true, Roles: roles})
+			s := bounded(newStore(t, 100), config.Session{Touch: true, Roles: roles})
 			tok := token{sid: "a", issued: time.Now(), loggedIn: time.Now(), roles: c.roles}
 			expect(t, "first", ask(t, s, tok), "")
 			time.Sleep(c.idle - 1)
@@ -145,7 +145,7 @@ func TestRoles(t *testing.T) {
 // whichever sequence they come.
 func TestRolesShareTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := bounded(session.NewStore(100, nil), config.Session{Touch: true, Roles: map[string]*config.SessionRole{"admin": {Idle: hours(5 * time.Minute)}}})
+		s := bounded(newStore(t, 100), config.Session{Touch: true, Roles: map[string]*config.SessionRole{"admin": {Idle: hours(5 * time.Minute)}}})
 		login := time.Now()
 		plain := token{sid: "s1", issued: login, loggedIn: login}
 		admin := plain
@@ -166,7 +166,7 @@ func TestRolesShareTheClock(t *testing.T) {
 // login is seen late.
 func TestPauseAfterLateLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(100, nil)
+		store := newStore(t, 100)
 		strict, lax := stage(store, idle), stage(store, time.Hour)
 		old := token{sid: "s1", issued: time.Now(), loggedIn: time.Now()}
 		expect(t, "first", ask(t, lax, old), "")
@@ -186,7 +186,7 @@ func TestPauseAfterLateLogin(t *testing.T) {
 // What a page asks for by itself keeps nobody's session alive.
 func TestNoTouch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(100, nil)
+		store := newStore(t, 100)
 		work, poll := bounded(store, config.Session{Touch: true}), bounded(store, config.Session{})
 		login := time.Now()
 		polls := func(d time.Duration, want string) {
@@ -209,7 +209,7 @@ func TestNoTouch(t *testing.T) {
 func TestNoTouchFirst(t *testing.T) {
 	for _, told := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			poll := bounded(session.NewStore(100, nil), config.Session{})
+			poll := bounded(newStore(t, 100), config.Session{})
 			begun := time.Now()
 			tok := token{sid: "s1", issued: begun}
 			if told {
@@ -231,7 +231,7 @@ func TestNoTouchFirst(t *testing.T) {
 // it good for one that does not: the sequence does not matter.
 func TestOldTokenSeenElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(100, nil)
+		store := newStore(t, 100)
 		strict, lax := stage(store, idle), stage(store, time.Hour)
 		tok := token{sid: "s1", issued: time.Now(), loggedIn: time.Now()}
 		time.Sleep(30 * time.Minute)
@@ -247,7 +247,7 @@ func TestLoginSeenLate(t *testing.T) {
 		time.Minute: dead, 5 * time.Minute: dead, 5*time.Minute + time.Second: "", 14 * time.Minute: "", 16 * time.Minute: "", 20 * time.Minute: "",
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := stage(session.NewStore(100, nil), idle)
+			s := stage(newStore(t, 100), idle)
 			start := time.Now()
 			expect(t, "first", ask(t, s, token{sid: "s1", issued: start, loggedIn: start}), "")
 			time.Sleep(20 * time.Minute)
@@ -259,9 +259,9 @@ func TestLoginSeenLate(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	s := bounded(session.NewStore(1, nil), config.Session{Roles: map[string]*config.SessionRole{"b": {Max: hours(time.Hour)}, "a": {Idle: hours(time.Minute)}}})
+	s := bounded(newStore(t, 1), config.Session{Roles: map[string]*config.SessionRole{"b": {Max: hours(time.Hour)}, "a": {Idle: hours(time.Minute)}}})
 	d, _ := s.(middleware.Describer)
-	if got, want := d.Describe(), "idle 15m0s, max 12h0m0s, a idle 1m0s, b max 1h0m0s, no use of the session"; got != want {
+	if got, want := d.Describe(), "not revoked, idle 15m0s, max 12h0m0s, a idle 1m0s, b max 1h0m0s, no use of the session"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

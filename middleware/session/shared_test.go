@@ -44,6 +44,7 @@ func (r *replicas) add(redis *store.Redis) *Store {
 	for _, c := range []config.Session{strict(), lax()} {
 		s.heed(newBounds(&c))
 	}
+	r.t.Cleanup(func() { _ = s.Close() })
 	r.stores = append(r.stores, s)
 	return s
 }

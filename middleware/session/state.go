@@ -18,10 +18,7 @@ type token struct {
 }
 
 func tokenOf(x *middleware.Exchange) token {
-	t := token{key: x.Session(), issued: x.IssuedAt, fresh: x.IssuedAt}
-	if at := x.Subject.AuthTime; at > 0 {
-		t.auth = time.Unix(at, 0)
-	}
+	t := token{key: x.Session(), auth: x.AuthTime(), issued: x.IssuedAt, fresh: x.IssuedAt}
 	if t.auth.After(t.fresh) {
 		t.fresh = t.auth
 	}

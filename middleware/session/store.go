@@ -42,6 +42,8 @@ type Store struct {
 	shared *shared      // nil: replicas share nothing
 	keep   atomic.Int64 // nanoseconds
 	lag    atomic.Int64 // nanoseconds; 0 where replicas share nothing
+
+	watcher *watcher // of open answers
 }
 
 type shard struct {
@@ -61,7 +63,7 @@ type entry struct {
 }
 
 // NewStore makes a store for about n sessions, at least one per shard; r may be
-// nil.
+// nil. Whoever makes one closes it.
 func NewStore(n int, r *store.Redis) *Store {
 	s := &Store{shared: newShared(r)}
 	s.keep.Store(int64(keep))
@@ -72,7 +74,14 @@ func NewStore(n int, r *store.Redis) *Store {
 		s.shards[i].max = max(1, (n+shards-1)/shards)
 		s.shards[i].entries = map[middleware.SessionID]*list.Element{}
 	}
+	s.watcher = newWatcher(s)
 	return s
+}
+
+// Close ends the watch over open answers, and waits for it. They go on.
+func (s *Store) Close() error {
+	s.watcher.close()
+	return nil
 }
 
 // heed makes room for the limits of a route. What a store has promised to one
