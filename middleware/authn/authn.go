@@ -104,7 +104,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 
 // identify checks the token and writes what it says into the exchange.
 func (s *Stage) identify(x *middleware.Exchange, raw string) error {
-	t, err := parse(raw)
+	t, err := parse(raw, "jwt", "at+jwt")
 	if err != nil {
 		return err
 	}

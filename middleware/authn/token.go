@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -22,8 +23,9 @@ type token struct {
 
 // parse reads a token by rules that leave one spelling for each: three
 // segments of canonical base64url without padding (RFC 7515, section 7.1), a
-// header and a payload that are JSON objects without repeated names.
-func parse(raw string) (*token, error) {
+// header and a payload that are JSON objects without repeated names. A typ that
+// the header names must be one of types.
+func parse(raw string, types ...string) (*token, error) {
 	if len(raw) > maxToken {
 		return nil, fmt.Errorf("the token is longer than %d bytes", maxToken)
 	}
@@ -44,7 +46,7 @@ func parse(raw string) (*token, error) {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	t := &token{signed: []byte(raw[:len(segments[0])+1+len(segments[1])]), signature: parts[2]}
-	if err := t.header(header); err != nil {
+	if err := t.header(header, types); err != nil {
 		return nil, err
 	}
 	if t.claims, err = Claims(parts[1]); err != nil {
@@ -74,7 +76,7 @@ func segment(s string) ([]byte, error) {
 
 // header takes alg and kid and refuses what would change how the token is to
 // be read or bring a key of its own along (RFC 8725, sections 3.9 and 3.10).
-func (t *token) header(h map[string]any) error {
+func (t *token) header(h map[string]any, types []string) error {
 	for _, n := range []string{"crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "zip"} {
 		if _, there := h[n]; there {
 			return fmt.Errorf("the token's header has %s", n)
@@ -91,10 +93,8 @@ func (t *token) header(h map[string]any) error {
 	}
 	if typ, there := h["typ"]; there {
 		s, _ := typ.(string)
-		switch strings.TrimPrefix(strings.ToLower(s), "application/") {
-		case "jwt", "at+jwt":
-		default:
-			return errors.New("the token's typ is neither JWT nor at+jwt")
+		if !slices.Contains(types, strings.TrimPrefix(strings.ToLower(s), "application/")) {
+			return fmt.Errorf("the token's typ is none of %s", strings.Join(types, ", "))
 		}
 	}
 	return nil
