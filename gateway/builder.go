@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/authz"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/middleware/sanitize"
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
@@ -265,6 +266,7 @@ func (b *builder) openState() {
 		b.mistake("rate_limits", err)
 		return
 	}
+	b.openOrders()
 	b.limits = map[string]*ratelimit.Rule{}
 	for name, c := range b.config.RateLimits {
 		rule, err := ratelimit.Open(name, c, b.store)
@@ -290,6 +292,19 @@ func (b *builder) openState() {
 	if err != nil {
 		b.mistake("routes", err)
 	}
+}
+
+// openOrders opens the Book, which all plans share: what was ordered must not be
+// forgotten by a reload.
+func (b *builder) openOrders() {
+	book, err := hold(b.plan.lease, "orders", nil, func() (*orders.Book, error) {
+		return orders.Open(orders.Settings{Keep: b.config.Revocation.Keep.D()}, b.plan.redis)
+	})
+	if err != nil {
+		b.mistake("revocation", err)
+		return
+	}
+	b.plan.orders = book
 }
 
 // openSpool takes the room that plans before have left: files of theirs may still

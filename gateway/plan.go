@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -44,6 +45,7 @@ type Plan struct {
 	recent    *recent        // outlives the plan
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
+	orders    *orders.Book
 	redis     *store.Redis // nil where replicas share nothing
 	memory    *middleware.Budget
 	spool     *middleware.Spool
