@@ -192,7 +192,7 @@ func writeFile(t testing.TB, content string) string {
 func issuerConfig(changes ...func(*config.Issuer)) *config.Issuer {
 	c := &config.Issuer{
 		Issuer: "https://auth.example.com", Audiences: []string{"erp", "erp-admin"},
-		Algorithms: []string{"RS256"}, Leeway: config.Duration(30 * time.Second),
+		Algorithms: []string{"RS256"}, Leeway: config.Duration(30 * time.Second), MaxLifetime: config.Duration(24 * time.Hour),
 		Claims: config.Claims{
 			Subject: "sub", Role: "role", Roles: "roles", Tenant: "tenant", Branch: "branch", Branches: "branches",
 		},

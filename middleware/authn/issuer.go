@@ -20,6 +20,7 @@ type Issuer struct {
 	name   string
 	config *config.Issuer
 	keys   source
+	cache  cache // of verified tokens
 }
 
 // source is where an issuer's keys come from.
@@ -27,6 +28,9 @@ type source interface {
 	// find gives the key for a token. It may wait for the issuer, as long as
 	// ctx lasts.
 	find(ctx context.Context, kid, alg string) (*key, error)
+	// keys gives the keys that may be used now, or nil. What was verified with
+	// one of them is believed for as long as it gives the same set.
+	keys() *keySet
 	ready() error
 	close()
 }
@@ -52,7 +56,7 @@ func open(ctx context.Context, name string, c *config.Issuer, dial dialer) (*Iss
 	i := &Issuer{name: name, config: c}
 	switch {
 	case c.Secret != "":
-		i.keys = secret{key{algs: c.Algorithms, raw: []byte(c.Secret)}}
+		i.keys = secret{&keySet{keys: []key{{algs: c.Algorithms, raw: []byte(c.Secret)}}}}
 	case c.JWKSFile != "":
 		set, err := readKeySet(c.JWKSFile, c.Algorithms)
 		if err != nil {
@@ -93,6 +97,9 @@ func check(c *config.Issuer) error {
 		return errors.New("leeway: at most 60s")
 	case c.Claims.Subject == "":
 		return errors.New("claims.subject: required")
+	}
+	if err := checkSettings(c); err != nil {
+		return err
 	}
 	for _, a := range c.Algorithms {
 		kind, known := algorithms()[a]
@@ -153,12 +160,23 @@ func (i *Issuer) Ready() error {
 	return nil
 }
 
-// verify believes a token or says why not.
-func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (times, error) {
-	if err := i.signed(ctx, t); err != nil {
-		return times{}, err
+// verify believes a token or says why not. Whose hands it must be in is for the
+// caller to check.
+func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (v verified, err error) {
+	if err := checkTyp(i.config.Profile, t.typ); err != nil {
+		return v, err
 	}
-	return checkClaims(i.config, t.claims, now)
+	if err := i.signed(ctx, t); err != nil {
+		return v, err
+	}
+	if v.times, err = checkClaims(i.config, t.claims, now); err != nil {
+		return v, err
+	}
+	if v.bound, err = bindingOf(t.claims, i.config.SenderConstrained); err != nil {
+		return v, err
+	}
+	v.subject, err = Subject(i.name, i.config, t.claims)
+	return v, err
 }
 
 func (i *Issuer) describe() string {
@@ -170,17 +188,18 @@ var errUnknownKey = errors.New("the token was signed with a key that is not know
 // secret is the one key of an issuer that shares it. A token's kid is a hint
 // which of several keys to take (RFC 7515, section 4.1.4): with one there is
 // nothing to choose, whatever the token calls it.
-type secret struct{ key key }
+type secret struct{ set *keySet }
 
 func (s secret) find(_ context.Context, _, alg string) (*key, error) {
-	if !slices.Contains(s.key.algs, alg) {
-		return nil, errUnknownKey
+	if k := s.set.find("", alg); k != nil {
+		return k, nil
 	}
-	return &s.key, nil
+	return nil, errUnknownKey
 }
 
-func (secret) ready() error { return nil }
-func (secret) close()       {}
+func (s secret) keys() *keySet { return s.set }
+func (secret) ready() error    { return nil }
+func (secret) close()          {}
 
 // fixed are keys that were there from the start and stay.
 type fixed struct{ set *keySet }
@@ -192,5 +211,6 @@ func (f fixed) find(_ context.Context, kid, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (fixed) ready() error { return nil }
-func (fixed) close()       {}
+func (f fixed) keys() *keySet { return f.set }
+func (fixed) ready() error    { return nil }
+func (fixed) close()          {}

@@ -11,10 +11,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
-// logoutEvent is the member of the events claim that makes a token a logout
+// backchannelLogout is the member of the events claim that makes a token a logout
 // token (OpenID Connect Back-Channel Logout 1.0, section 2.4). Its address is
 // http: it is a name, and nothing is fetched from there.
-const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+const backchannelLogout = "http://schemas.openid.net/event/backchannel-logout"
 
 // logoutAge is how old a logout token may be. Issuers are told to let theirs
 // live for two minutes; older ones have been somewhere else meanwhile.
@@ -49,7 +49,7 @@ func (i *Issuer) Logout(ctx context.Context, raw string, audiences []string, now
 }
 
 func (i *Issuer) logout(ctx context.Context, raw string, audiences []string, now time.Time) (Logout, error) {
-	t, err := parse(raw, "jwt", "logout+jwt")
+	t, err := parse(raw, true)
 	if err != nil {
 		return Logout{}, err
 	}
@@ -133,7 +133,7 @@ func logoutPurpose(claims map[string]any) error {
 	if !ok {
 		return errors.New("the logout token has no events")
 	}
-	if _, ok := events[logoutEvent].(map[string]any); !ok {
+	if _, ok := events[backchannelLogout].(map[string]any); !ok {
 		return errors.New("the logout token's events do not tell of a logout")
 	}
 	if _, there := claims["nonce"]; there {

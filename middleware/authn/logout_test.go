@@ -51,7 +51,7 @@ func TestLogoutTokens(t *testing.T) {
 		{name: "several audiences", change: members{"aud": []string{"other", "web"}}},
 		{name: "five minutes old", change: members{"iat": ago(5 * time.Minute), "exp": nil}},
 		{name: "a clock ahead by the leeway", change: members{"iat": ago(-20 * time.Second)}},
-		{name: "events of other kinds too", change: members{"events": members{logoutEvent: members{}, "urn:x": members{}}}},
+		{name: "events of other kinds too", change: members{"events": members{backchannelLogout: members{}, "urn:x": members{}}}},
 
 		{name: "an access token's typ", header: members{"typ": "at+jwt"}, want: "typ"},
 		{name: "another typ", header: members{"typ": "secevent+jwt"}, want: "typ"},
@@ -70,15 +70,15 @@ func TestLogoutTokens(t *testing.T) {
 		{name: "no jti", change: members{"jti": nil}, want: "no jti"},
 		{name: "jti not a text", change: members{"jti": 7}, want: "not a text"},
 		{name: "no events", change: members{"events": nil}, want: "no events"},
-		{name: "events a list", change: members{"events": []string{logoutEvent}}, want: "no events"},
+		{name: "events a list", change: members{"events": []string{backchannelLogout}}, want: "no events"},
 		{name: "another event", change: members{"events": members{"http://schemas.openid.net/event/other": members{}}}, want: "do not tell"},
-		{name: "the event not an object", change: members{"events": members{logoutEvent: true}}, want: "do not tell"},
+		{name: "the event not an object", change: members{"events": members{backchannelLogout: true}}, want: "do not tell"},
 		{name: "a nonce", change: members{"nonce": "n"}, want: "nonce"},
 		{name: "a nonce of nothing", change: members{"nonce": ""}, want: "nonce"},
 		{name: "neither sid nor sub", change: members{"sid": nil, "sub": nil}, want: "neither"},
 		{name: "an empty sid and no sub", change: members{"sid": "", "sub": nil}, want: "neither"},
 		{name: "sid not a text", change: members{"sid": members{}}, want: "not a text"},
-		{name: "sub with a control character", change: members{"sub": "u\n7"}, want: "control"},
+		{name: "sub with a control character", change: members{"sub": "u\n7"}, want: "plain text"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			i, claims := logoutIssuer(t), with(goodLogout(), tt.change)
@@ -172,5 +172,6 @@ func TestLogoutWithoutKeys(t *testing.T) {
 type away struct{}
 
 func (away) find(context.Context, string, string) (*key, error) { return nil, errUnavailable }
+func (away) keys() *keySet                                      { return nil }
 func (away) ready() error                                       { return errUnavailable }
 func (away) close()                                             {}
