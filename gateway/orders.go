@@ -30,7 +30,11 @@ func (p *Plan) give(ctx context.Context, g *Gateway, o orders.Order) (orders.Ord
 		return orders.Order{}, false, err
 	}
 	g.deps.Metrics.OrderGiven(string(given.Kind), source(given.By))
-	p.log.Warn("order given", append(orderFields(&given), zap.String("by", given.By), zap.String("reason", given.Reason), zap.Bool("shared", shared))...)
+	level := zap.WarnLevel
+	if source(given.By) == "issuer" {
+		level = zap.InfoLevel // people sign out all day
+	}
+	p.log.Log(level, "order given", append(orderFields(&given), zap.String("by", given.By), zap.String("reason", given.Reason), zap.Bool("shared", shared))...)
 	return given, shared, nil
 }
 
