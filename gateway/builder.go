@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
@@ -205,6 +206,10 @@ func (b *builder) tlsMistakes(path string, err error) {
 
 func (b *builder) openIssuers() {
 	b.issuers = map[string]*authn.Issuer{}
+	folder := b.config.Store.Folder
+	if b.deps.Rehearsal {
+		folder = "" // it belongs to whoever serves
+	}
 	for name, c := range b.config.Issuers {
 		// The content of a key file belongs to the key: a changed file is
 		// another issuer.
@@ -213,9 +218,10 @@ func (b *builder) openIssuers() {
 			Issuer  config.Issuer
 			Secret  string
 			Content string
-		}{name, *c, digest([]byte(c.Secret.Reveal())), fileDigest(c.JWKSFile) + fileDigest(c.CA)}
+			Folder  string
+		}{name, *c, digest([]byte(c.Secret.Reveal())), fileDigest(c.JWKSFile) + fileDigest(c.CA), folder}
 		i, err := hold(b.plan.lease, "issuer", settings, func() (*authn.Issuer, error) {
-			return authn.Open(b.ctx, name, c)
+			return authn.Open(b.ctx, name, c, folder)
 		})
 		if err != nil {
 			b.mistake("issuers."+name, err)
@@ -296,16 +302,24 @@ func (b *builder) openState() {
 }
 
 // openOrders opens the Book, which all plans share: what was ordered must not be
-// forgotten by a reload.
+// forgotten by a reload. A plan that begins to serve says how it is kept from
+// then on.
 func (b *builder) openOrders() {
+	s := orders.Settings{Keep: b.config.Revocation.Keep.D(), Closed: b.config.Revocation.OnStoreError == "closed"}
+	if f := b.config.Store.Folder; f != "" {
+		s.File = filepath.Join(f, "orders.json")
+	}
 	book, err := hold(b.plan.lease, "orders", nil, func() (*orders.Book, error) {
-		return orders.Open(orders.Settings{Keep: b.config.Revocation.Keep.D()}, b.plan.redis)
+		if b.deps.Rehearsal { // the file belongs to whoever serves
+			return orders.Rehearse(s)
+		}
+		return orders.Open(s, b.plan.redis)
 	})
 	if err != nil {
-		b.mistake("revocation", err)
+		b.mistake("store.folder", err)
 		return
 	}
-	b.plan.orders = book
+	b.plan.orders, b.plan.kept = book, s
 }
 
 // openSpool takes the room that plans before have left: files of theirs may still

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sort"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -46,8 +47,9 @@ type Plan struct {
 	issuers   map[string]*authn.Issuer
 	logout    map[string]*logout // where issuers post logout tokens, by path
 	upstreams map[string]*upstream.Upstream
-	orders    *orders.Book
-	redis     *store.Redis // nil where replicas share nothing
+	redis     *store.Redis    // nil where replicas share nothing
+	orders    *orders.Book    // outlives the plan
+	kept      orders.Settings // how, as far as the plan has a say
 	memory    *middleware.Budget
 	spool     *middleware.Spool
 	log       *Log
@@ -155,13 +157,20 @@ type Condition struct {
 
 // Conditions tells what the plan needs from others and whether it is there. A
 // shared store that fails is told and makes nothing unready: each limit has its
-// own way to go on.
+// own way to go on, and orders hold here while they are not shared.
 func (p *Plan) Conditions(ctx context.Context) []Condition {
 	var out []Condition
 	if p.config.Store.Redis != nil {
 		c := Condition{Name: "store", OK: true}
 		if err := p.redis.Ready(ctx); err != nil {
 			c.Detail = "fails, so each rate limit does what its on_store_error says: " + err.Error()
+		}
+		out = append(out, c)
+	}
+	if p.redis != nil || p.kept.File != "" {
+		c := Condition{Name: "revocations", OK: true}
+		if err := p.orders.Trouble(); err != nil {
+			c.Detail = strings.ReplaceAll(err.Error(), "\n", "; ")
 		}
 		out = append(out, c)
 	}
@@ -175,9 +184,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		out = append(out, c)
 	}
 	for name, i := range p.issuers {
-		c := Condition{Name: "issuer/" + name, OK: true}
+		c := Condition{Name: "issuer/" + name, OK: true, Detail: i.Detail()}
 		if err := i.Ready(); err != nil {
-			c.OK, c.Detail = false, err.Error()
+			c.OK, c.Detail = false, strings.TrimSuffix(err.Error()+"; "+c.Detail, "; ")
 		}
 		out = append(out, c)
 	}

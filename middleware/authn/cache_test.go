@@ -31,9 +31,11 @@ func (c *counted) find(_ context.Context, kid, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (c *counted) keys() *keySet { return c.set.Load() }
-func (c *counted) ready() error  { return nil }
-func (c *counted) close()        {}
+func (c *counted) keys() *keySet      { return c.set.Load() }
+func (*counted) confirmed() time.Time { return time.Time{} }
+func (*counted) ready() error         { return nil }
+func (*counted) detail() string       { return "" }
+func (*counted) close()               {}
 
 func (c *counted) publish(t testing.TB, keys ...members) {
 	t.Helper()

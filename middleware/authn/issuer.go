@@ -1,12 +1,11 @@
 package authn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -31,25 +30,32 @@ type source interface {
 	// keys gives the keys that may be used now, or nil. What was verified with
 	// one of them is believed for as long as it gives the same set.
 	keys() *keySet
+	// confirmed is when the issuer last said that these are its keys; zero where
+	// it is not asked, or has not answered yet.
+	confirmed() time.Time
 	ready() error
+	// detail says what is amiss with keys that can be used, "" for nothing.
+	detail() string
 	close()
 }
 
 // Open makes the issuer called name in the configuration. Keys of a file or a
 // secret are there when it returns; keys from the network are fetched in the
 // background, and an issuer that cannot be reached is no error: its tokens are
-// answered with 503 until its keys arrive. ctx gives values only; the issuer
-// lives until [Issuer.Close].
+// answered with 503 until its keys arrive. Those that came last are kept in the
+// folder, "" for none, and used until then, for as long as keys may be used
+// without the issuer's word. ctx gives values only; the issuer lives until
+// [Issuer.Close].
 //
 // The error names the setting that is wrong.
-func Open(ctx context.Context, name string, c *config.Issuer) (*Issuer, error) {
-	return open(ctx, name, c, (&net.Dialer{}).DialContext)
+func Open(ctx context.Context, name string, c *config.Issuer, folder string) (*Issuer, error) {
+	return open(ctx, name, c, folder, (&net.Dialer{}).DialContext)
 }
 
 // dialer opens connections; tests put a network of their own in its place.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-func open(ctx context.Context, name string, c *config.Issuer, dial dialer) (*Issuer, error) {
+func open(ctx context.Context, name string, c *config.Issuer, folder string, dial dialer) (*Issuer, error) {
 	if err := check(c); err != nil {
 		return nil, err
 	}
@@ -68,7 +74,7 @@ func open(ctx context.Context, name string, c *config.Issuer, dial dialer) (*Iss
 		if err != nil {
 			return nil, err
 		}
-		i.keys = startRemote(ctx, f.fetch)
+		i.keys = startRemote(ctx, f.fetch, openDisk(folder, name, f))
 	}
 	return i, nil
 }
@@ -125,20 +131,17 @@ func sourceName(c *config.Issuer) string {
 	return "discovery"
 }
 
+// readKeySet reads a file of keys: a JWK set or PEM.
 func readKeySet(file string, algs []string) (*keySet, error) {
-	f, err := os.Open(file)
+	data, err := readFile(file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeySet+1))
-	if err != nil {
-		return nil, err
+	parse := parsePEM
+	if text := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(text, []byte("{")) {
+		parse = parseKeySet
 	}
-	if len(data) > maxKeySet {
-		return nil, fmt.Errorf("%s is larger than %d bytes", file, maxKeySet)
-	}
-	set, err := parseKeySet(data, algs)
+	set, err := parse(data, algs)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -158,6 +161,19 @@ func (i *Issuer) Ready() error {
 		return fmt.Errorf("issuer %s: %w", i.name, err)
 	}
 	return nil
+}
+
+// Detail says what is amiss though tokens can be checked, "" for nothing: keys
+// that are not used, keys that cannot be refreshed or kept.
+func (i *Issuer) Detail() string { return i.keys.detail() }
+
+// Keys tells how many keys can be used now, and when the issuer last confirmed
+// them: zero where they do not come over the network, or never came.
+func (i *Issuer) Keys() (n int, confirmed time.Time) {
+	if set := i.keys.keys(); set != nil {
+		n = len(set.keys)
+	}
+	return n, i.keys.confirmed()
 }
 
 // verify believes a token or says why not. Whose hands it must be in is for the
@@ -197,9 +213,11 @@ func (s secret) find(_ context.Context, _, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (s secret) keys() *keySet { return s.set }
-func (secret) ready() error    { return nil }
-func (secret) close()          {}
+func (s secret) keys() *keySet      { return s.set }
+func (secret) confirmed() time.Time { return time.Time{} }
+func (secret) ready() error         { return nil }
+func (secret) detail() string       { return "" }
+func (secret) close()               {}
 
 // fixed are keys that were there from the start and stay.
 type fixed struct{ set *keySet }
@@ -211,6 +229,8 @@ func (f fixed) find(_ context.Context, kid, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (f fixed) keys() *keySet { return f.set }
-func (fixed) ready() error    { return nil }
-func (fixed) close()          {}
+func (f fixed) keys() *keySet      { return f.set }
+func (fixed) confirmed() time.Time { return time.Time{} }
+func (fixed) ready() error         { return nil }
+func (f fixed) detail() string     { return f.set.told() }
+func (fixed) close()               {}

@@ -146,7 +146,7 @@ func TestSettingsOfKinds(t *testing.T) {
 		c := issuerConfig(change, func(c *config.Issuer) {
 			c.Algorithms, c.Secret = []string{"HS256"}, "0123456789abcdef0123456789abcdef"
 		})
-		if _, err := Open(t.Context(), "auth", c); err == nil || err.Error() != want {
+		if _, err := Open(t.Context(), "auth", c, ""); err == nil || err.Error() != want {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

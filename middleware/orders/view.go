@@ -189,6 +189,9 @@ func (o *Order) callsBack(t *Token) bool {
 
 // locked gives a lockdown that keeps somebody out, what names the route first.
 func (v *view) locked(route, tenant string, roles []string) *Order {
+	if v.count[byPlace] == 0 {
+		return nil
+	}
 	var o *Order
 	if tenant != "" {
 		o = closes(v.get(key{byPlace, route, tenant}), roles)
