@@ -370,7 +370,11 @@ func (b *builder) upload(r *config.Route) middleware.Stage {
 
 func (b *builder) authz(r *config.Route) middleware.Stage {
 	policy := b.asked(r)
-	return authz.New(policy, b.witness(r.Policy.Body && !policy.Body), b.config.Policies.Headers, slices.Sorted(maps.Keys(b.config.Masking.Keys)))
+	s := authz.New(policy, b.witness(r.Policy.Body && !policy.Body), b.config.Policies.Headers, slices.Sorted(maps.Keys(b.config.Masking.Keys)))
+	if e, ok := b.decider.(*opa.Engine); ok && e.Ages(r.Name) {
+		return authz.Fleeting(s)
+	}
+	return s
 }
 
 // asked is what of a request the policies are shown: no body that they cannot

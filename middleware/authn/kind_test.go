@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -114,6 +115,43 @@ func TestMaxLifetime(t *testing.T) {
 			because(t, err, c.why)
 		})
 	}
+}
+
+// The leeway is as long as it says, to the second.
+func TestLeeway(t *testing.T) {
+	k := keysOnce()
+	file := writeFile(t, jwks(t, jwkOf(t, "k1", k.p256, nil)))
+	for _, c := range []struct {
+		claim string
+		off   time.Duration // from now; the leeway is 30 s
+		why   string
+	}{
+		{"nbf", 30 * time.Second, ""},
+		{"nbf", 31 * time.Second, "nbf is in the future"},
+		{"iat", 30 * time.Second, ""},
+		{"iat", 31 * time.Second, "iat is in the future"},
+		{"auth_time", 30 * time.Second, ""},
+		{"auth_time", 31 * time.Second, "auth_time is in the future"},
+		{"exp", -29 * time.Second, ""},
+		{"exp", -30 * time.Second, errExpired.Error()},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := stageOf(t, issuerConfig(func(i *config.Issuer) { i.JWKSFile, i.Algorithms = file, []string{"ES256"} }))
+			_, err := ask(t, s, "Bearer "+es256(t, with(goodClaims(), members{c.claim: seconds(c.off)})))
+			if why := cause(err); !strings.HasSuffix(why, c.why) || (why == "") != (c.why == "") {
+				t.Errorf("%s %v from now: %v, want %q", c.claim, c.off, err, c.why)
+			}
+		})
+	}
+}
+
+// cause is why a request was refused, for the record.
+func cause(err error) string {
+	var r *middleware.Refusal
+	if errors.As(err, &r) {
+		return r.Err.Error()
+	}
+	return ""
 }
 
 // An issuer that binds its tokens binds all of them.
