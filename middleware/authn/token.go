@@ -64,10 +64,10 @@ func readJWS(raw string, judge func(header map[string]any) error) (j compact, er
 	return j, nil
 }
 
-// parse reads an access token.
-func parse(raw string) (*token, error) {
+// parse reads an access token, or a logout token, which has a typ of its own.
+func parse(raw string, logout bool) (*token, error) {
 	t := &token{}
-	j, err := readJWS(raw, t.header)
+	j, err := readJWS(raw, func(h map[string]any) error { return t.header(h, logout) })
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func segment(s string) ([]byte, error) {
 
 // header takes alg, kid and typ and refuses what would change how the token is
 // to be read or bring a key of its own along (RFC 8725, section 3.10).
-func (t *token) header(h map[string]any) error {
+func (t *token) header(h map[string]any, logout bool) error {
 	if err := plainHeader(h); err != nil {
 		return err
 	}
@@ -124,10 +124,12 @@ func (t *token) header(h map[string]any) error {
 		}
 	}
 	if typ, there := h["typ"]; there {
-		switch t.typ = mediaType(typ); t.typ {
-		case "jwt", "at+jwt":
-		default:
-			return errors.New("the token's typ is neither JWT nor at+jwt")
+		own := "at+jwt"
+		if logout {
+			own = "logout+jwt"
+		}
+		if t.typ = mediaType(typ); t.typ != "jwt" && t.typ != own {
+			return errors.New("the token's typ is neither JWT nor " + own)
 		}
 	}
 	if cty, there := h["cty"]; there {
