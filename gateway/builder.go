@@ -203,6 +203,10 @@ func (b *builder) tlsMistakes(path string, err error) {
 
 func (b *builder) openIssuers() {
 	b.issuers = map[string]*authn.Issuer{}
+	folder := b.config.Store.Folder
+	if b.deps.Rehearsal {
+		folder = "" // it belongs to whoever serves
+	}
 	for name, c := range b.config.Issuers {
 		// The content of a key file belongs to the key: a changed file is
 		// another issuer.
@@ -211,9 +215,10 @@ func (b *builder) openIssuers() {
 			Issuer  config.Issuer
 			Secret  string
 			Content string
-		}{name, *c, digest([]byte(c.Secret.Reveal())), fileDigest(c.JWKSFile) + fileDigest(c.CA)}
+			Folder  string
+		}{name, *c, digest([]byte(c.Secret.Reveal())), fileDigest(c.JWKSFile) + fileDigest(c.CA), folder}
 		i, err := hold(b.plan.lease, "issuer", settings, func() (*authn.Issuer, error) {
-			return authn.Open(b.ctx, name, c)
+			return authn.Open(b.ctx, name, c, folder)
 		})
 		if err != nil {
 			b.mistake("issuers."+name, err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sort"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -172,9 +173,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		out = append(out, c)
 	}
 	for name, i := range p.issuers {
-		c := Condition{Name: "issuer/" + name, OK: true}
+		c := Condition{Name: "issuer/" + name, OK: true, Detail: i.Detail()}
 		if err := i.Ready(); err != nil {
-			c.OK, c.Detail = false, err.Error()
+			c.OK, c.Detail = false, strings.TrimSuffix(err.Error()+"; "+c.Detail, "; ")
 		}
 		out = append(out, c)
 	}

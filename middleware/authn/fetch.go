@@ -2,9 +2,9 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -116,7 +116,7 @@ func authorities(file string) (*x509.CertPool, error) {
 }
 
 // fetch gets the key set, after the metadata that say where it is if need be.
-func (f *fetcher) fetch(ctx context.Context) (*keySet, error) {
+func (f *fetcher) fetch(ctx context.Context, have *held) (*held, error) {
 	address := f.url
 	if f.discovery != "" {
 		var err error
@@ -124,70 +124,124 @@ func (f *fetcher) fetch(ctx context.Context) (*keySet, error) {
 			return nil, fmt.Errorf("%s: %w", f.discovery, err)
 		}
 	}
-	data, err := f.get(ctx, address)
+	if have == nil {
+		have = &held{}
+	}
+	h, err := f.fetchFrom(ctx, address, have)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
-	set, err := parseKeySet(data, f.algs)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", address, err)
+	return h, nil
+}
+
+// fetchFrom gets the key set of an address, unless it is the one we have: its
+// place says so, or sends the same bytes.
+func (f *fetcher) fetchFrom(ctx context.Context, address string, have *held) (*held, error) {
+	var tag string
+	if have.set != nil && have.address == address {
+		tag = have.etag
 	}
-	return set, nil
+	data, etag, err := f.get(ctx, address, tag)
+	switch {
+	case errors.Is(err, errNotModified):
+		return &held{set: have.set, address: address, etag: have.etag, digest: have.digest}, nil
+	case err != nil:
+		return nil, err
+	}
+	h := &held{set: have.set, address: address, etag: etag, digest: sha256.Sum256(data)}
+	if h.set == nil || h.digest != have.digest {
+		if h.set, err = parseKeySet(data, f.algs); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
 }
 
 // discover asks where the keys are (OpenID Connect Discovery 1.0, section 4).
 // The metadata must name this very issuer, and cannot send us from https to
 // plain HTTP.
 func (f *fetcher) discover(ctx context.Context) (string, error) {
-	data, err := f.get(ctx, f.discovery)
+	data, _, err := f.get(ctx, f.discovery, "")
 	if err != nil {
 		return "", err
 	}
-	var meta struct {
-		Issuer string `json:"issuer"`
-		Keys   string `json:"jwks_uri"`
-	}
-	if err := json.Unmarshal(data, &meta); err != nil {
+	meta, err := Claims(data)
+	if err != nil {
 		return "", fmt.Errorf("not issuer metadata: %w", err)
 	}
-	if meta.Issuer != f.issuer {
+	if meta["issuer"] != f.issuer {
 		return "", errors.New("the metadata are of another issuer")
 	}
-	u, err := checkURL(meta.Keys)
+	keys, _ := meta["jwks_uri"].(string)
+	u, err := checkURL(keys)
 	if err != nil {
 		return "", fmt.Errorf("jwks_uri: %w", err)
 	}
 	if u.Scheme == "http" && !f.plain {
 		return "", errors.New("jwks_uri: must be https")
 	}
-	return meta.Keys, nil
+	return keys, nil
 }
 
-func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
+// errNotModified is the answer of a place whose version we have already.
+var errNotModified = errors.New("not modified")
+
+// get asks for what is at an address, unless it is still the version called tag;
+// "" asks in any case. It gives the name of the version that it got. Nothing is
+// unpacked: what is small on the wire is small here.
+func (f *fetcher) get(ctx context.Context, address, tag string) (data []byte, etag string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("User-Agent", "gatehouse")
+	if tag != "" {
+		req.Header.Set("If-None-Match", tag)
+	}
 	res, err := f.client.Do(req)
 	if err != nil {
 		var u *url.Error
 		if errors.As(err, &u) {
 			err = u.Err // the address is named by the caller
 		}
-		return nil, err
+		return nil, "", err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered with status %d", res.StatusCode)
+	switch coding := res.Header.Get("Content-Encoding"); {
+	case res.StatusCode == http.StatusNotModified && tag != "":
+		return nil, "", errNotModified
+	case res.StatusCode != http.StatusOK:
+		return nil, "", fmt.Errorf("answered with status %d", res.StatusCode)
+	case coding != "" && coding != "identity":
+		return nil, "", errors.New("the answer is packed, which was not asked for")
 	}
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
+	data, err = io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if len(data) > maxKeySet {
-		return nil, fmt.Errorf("the answer is larger than %d bytes", maxKeySet)
+		return nil, "", fmt.Errorf("the answer is larger than %d bytes", maxKeySet)
 	}
-	return data, nil
+	return data, entityTag(res.Header.Values("Etag")), nil
+}
+
+// entityTag gives the name of a version, strong or weak, as it is to be sent
+// back; "" for none, and for what is none.
+func entityTag(values []string) string {
+	if len(values) != 1 || len(values[0]) > 256 {
+		return ""
+	}
+	tag := values[0]
+	opaque := strings.TrimPrefix(tag, "W/")
+	if len(opaque) < 2 || opaque[0] != '"' || opaque[len(opaque)-1] != '"' {
+		return ""
+	}
+	for _, c := range []byte(opaque[1 : len(opaque)-1]) {
+		if c <= ' ' || c == '"' || c == 0x7f {
+			return ""
+		}
+	}
+	return tag
 }

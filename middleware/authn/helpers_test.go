@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -12,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -203,9 +205,14 @@ func issuerConfig(changes ...func(*config.Issuer)) *config.Issuer {
 	return c
 }
 
+// dialTCP connects over the network of this machine.
+func dialTCP(ctx context.Context, network, address string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}
+
 func openIssuer(t testing.TB, name string, c *config.Issuer) *Issuer {
 	t.Helper()
-	i, err := Open(t.Context(), name, c)
+	i, err := Open(t.Context(), name, c, "")
 	if err != nil {
 		t.Fatal(err)
 	}

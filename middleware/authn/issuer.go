@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -27,32 +25,39 @@ type source interface {
 	// find gives the key for a token. It may wait for the issuer, as long as
 	// ctx lasts.
 	find(ctx context.Context, kid, alg string) (*key, error)
+	// keys gives the keys that may be used now, or nil. What was verified with
+	// one of them is believed for as long as it gives the same set.
+	keys() *keySet
 	ready() error
+	// detail says what is amiss with keys that can be used, "" for nothing.
+	detail() string
 	close()
 }
 
 // Open makes the issuer called name in the configuration. Keys of a file or a
 // secret are there when it returns; keys from the network are fetched in the
 // background, and an issuer that cannot be reached is no error: its tokens are
-// answered with 503 until its keys arrive. ctx gives values only; the issuer
-// lives until [Issuer.Close].
+// answered with 503 until its keys arrive. Those that came last are kept in the
+// folder, "" for none, and used until then, for as long as keys may be used
+// without the issuer's word. ctx gives values only; the issuer lives until
+// [Issuer.Close].
 //
 // The error names the setting that is wrong.
-func Open(ctx context.Context, name string, c *config.Issuer) (*Issuer, error) {
-	return open(ctx, name, c, (&net.Dialer{}).DialContext)
+func Open(ctx context.Context, name string, c *config.Issuer, folder string) (*Issuer, error) {
+	return open(ctx, name, c, folder, (&net.Dialer{}).DialContext)
 }
 
 // dialer opens connections; tests put a network of their own in its place.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-func open(ctx context.Context, name string, c *config.Issuer, dial dialer) (*Issuer, error) {
+func open(ctx context.Context, name string, c *config.Issuer, folder string, dial dialer) (*Issuer, error) {
 	if err := check(c); err != nil {
 		return nil, err
 	}
 	i := &Issuer{name: name, config: c}
 	switch {
 	case c.Secret != "":
-		i.keys = secret{key{algs: c.Algorithms, raw: []byte(c.Secret)}}
+		i.keys = secret{&keySet{keys: []key{{algs: c.Algorithms, raw: []byte(c.Secret)}}}}
 	case c.JWKSFile != "":
 		set, err := readKeySet(c.JWKSFile, c.Algorithms)
 		if err != nil {
@@ -64,7 +69,7 @@ func open(ctx context.Context, name string, c *config.Issuer, dial dialer) (*Iss
 		if err != nil {
 			return nil, err
 		}
-		i.keys = startRemote(ctx, f.fetch)
+		i.keys = startRemote(ctx, f.fetch, openDisk(folder, name, f))
 	}
 	return i, nil
 }
@@ -119,17 +124,9 @@ func sourceName(c *config.Issuer) string {
 }
 
 func readKeySet(file string, algs []string) (*keySet, error) {
-	f, err := os.Open(file)
+	data, err := readFile(file)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeySet+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxKeySet {
-		return nil, fmt.Errorf("%s is larger than %d bytes", file, maxKeySet)
 	}
 	set, err := parseKeySet(data, algs)
 	if err != nil {
@@ -152,6 +149,10 @@ func (i *Issuer) Ready() error {
 	}
 	return nil
 }
+
+// Detail says what is amiss though tokens can be checked, "" for nothing: keys
+// that are not used, keys that cannot be refreshed or kept.
+func (i *Issuer) Detail() string { return i.keys.detail() }
 
 // verify believes a token or says why not.
 func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (times, error) {
@@ -177,17 +178,19 @@ var errUnknownKey = errors.New("the token was signed with a key that is not know
 // secret is the one key of an issuer that shares it. A token's kid is a hint
 // which of several keys to take (RFC 7515, section 4.1.4): with one there is
 // nothing to choose, whatever the token calls it.
-type secret struct{ key key }
+type secret struct{ set *keySet }
 
 func (s secret) find(_ context.Context, _, alg string) (*key, error) {
-	if !slices.Contains(s.key.algs, alg) {
-		return nil, errUnknownKey
+	if k := s.set.find("", alg); k != nil {
+		return k, nil
 	}
-	return &s.key, nil
+	return nil, errUnknownKey
 }
 
-func (secret) ready() error { return nil }
-func (secret) close()       {}
+func (s secret) keys() *keySet { return s.set }
+func (secret) ready() error    { return nil }
+func (secret) detail() string  { return "" }
+func (secret) close()          {}
 
 // fixed are keys that were there from the start and stay.
 type fixed struct{ set *keySet }
@@ -199,5 +202,7 @@ func (f fixed) find(_ context.Context, kid, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (fixed) ready() error { return nil }
-func (fixed) close()       {}
+func (f fixed) keys() *keySet  { return f.set }
+func (fixed) ready() error     { return nil }
+func (f fixed) detail() string { return f.set.told() }
+func (fixed) close()           {}

@@ -1,28 +1,37 @@
 package authn
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
-	"time"
 )
 
 const (
 	maxKeys   = 100
 	maxKeySet = 512 << 10 // bytes
+	maxKeyID  = 1 << 10   // bytes
+	maxTold   = 5         // how many of the keys that are not used are told why
 )
 
-// keySet is an issuer's keys as they were at one moment. It never changes.
+// keySet is an issuer's keys as they were at one moment. It never changes, and
+// an issuer has another one only when its keys are others: what was verified
+// with a set stays verified for as long as that set is in use.
 type keySet struct {
-	keys    []key
-	fetched time.Time // zero for keys that do not grow old
+	keys   []key
+	unused []string // why keys that were published are not among them
 }
 
 // key is one key and what it may be used for.
 type key struct {
 	id   string   // kid; "" where it has none
+	alg  string   // the one algorithm it is published for; "" where that is left open
 	algs []string // of the issuer's algorithms those that the key fits
 	raw  any      // *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey or []byte
 }
@@ -50,54 +59,67 @@ func (s *keySet) find(kid, alg string) *key {
 // without harm to the others; a set of which nothing is left is an error that
 // says why.
 func parseKeySet(data []byte, algs []string) (*keySet, error) {
-	var doc struct {
-		Keys []json.RawMessage `json:"keys"`
+	var doc map[string]json.RawMessage // no struct: it would take "KEYS" for keys
+	var keys []json.RawMessage
+	err := json.Unmarshal(data, &doc)
+	if list := doc["keys"]; err == nil && list != nil {
+		err = json.Unmarshal(list, &keys)
 	}
-	if err := json.Unmarshal(data, &doc); err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("not a JWK set: %w", err)
-	}
-	if len(doc.Keys) > maxKeys {
-		return nil, fmt.Errorf("%d keys; at most %d are read", len(doc.Keys), maxKeys)
+	case len(keys) > maxKeys:
+		return nil, fmt.Errorf("%d keys; at most %d are read", len(keys), maxKeys)
+	case len(keys) == 0:
+		return nil, errors.New("the JWK set has no keys")
 	}
 	s := &keySet{}
-	var dropped []string
-	for i, raw := range doc.Keys {
+	for i, raw := range keys {
 		k, err := parseKey(raw, algs)
 		if err != nil {
-			dropped = append(dropped, fmt.Sprintf("key %d %v", i+1, err))
+			s.unused = append(s.unused, fmt.Sprintf("key %d %v", i+1, err))
 			continue
 		}
 		s.keys = append(s.keys, k)
 	}
 	if len(s.keys) == 0 {
-		if len(dropped) == 0 {
-			return nil, errors.New("the JWK set has no keys")
-		}
-		return nil, fmt.Errorf("the JWK set has no usable key: %s", strings.Join(dropped, "; "))
+		return nil, fmt.Errorf("the JWK set has no usable key: %s", s.reasons())
 	}
 	return s, nil
 }
 
+// told says which keys are not used and why, "" where all are.
+func (s *keySet) told() string {
+	switch n := len(s.unused); n {
+	case 0:
+		return ""
+	case 1:
+		return "1 key is not used: " + s.unused[0]
+	default:
+		return fmt.Sprintf("%d keys are not used: %s", n, s.reasons())
+	}
+}
+
+// reasons names keys by their place: what an issuer calls them is its own word.
+func (s *keySet) reasons() string {
+	if n := len(s.unused); n > maxTold {
+		return fmt.Sprintf("%s; and %d more", strings.Join(s.unused[:maxTold], "; "), n-maxTold)
+	}
+	return strings.Join(s.unused, "; ")
+}
+
 func parseKey(data []byte, algs []string) (key, error) {
-	var about struct {
-		ID  string   `json:"kid"`
-		Use string   `json:"use"`
-		Ops []string `json:"key_ops"`
-		Alg string   `json:"alg"`
-	}
-	if err := json.Unmarshal(data, &about); err != nil {
-		return key{}, errors.New("is malformed")
-	}
-	if about.Use != "" && about.Use != "sig" || about.Ops != nil && !slices.Contains(about.Ops, "verify") {
-		return key{}, errors.New("is not for signatures")
+	about, err := readAbout(data)
+	if err != nil {
+		return key{}, err
 	}
 	raw, err := publicKey(data)
 	if err != nil {
 		return key{}, err
 	}
-	k := key{id: about.ID, raw: raw}
+	k := key{id: about.id, alg: about.alg, raw: raw}
 	for _, a := range algs {
-		if (about.Alg == "" || about.Alg == a) && fits(a, raw) {
+		if (about.alg == "" || about.alg == a) && fits(a, raw) {
 			k.algs = append(k.algs, a)
 		}
 	}
@@ -105,4 +127,58 @@ func parseKey(data []byte, algs []string) (key, error) {
 		return key{}, fmt.Errorf("is for none of %s", strings.Join(algs, ", "))
 	}
 	return k, nil
+}
+
+// about is what a JWK says of itself beside the key (RFC 7517, section 4).
+type about struct{ id, alg string }
+
+// readAbout reads it by the rules for tokens, so that no name can be there twice
+// or in another case, and refuses keys that are not for checking signatures.
+func readAbout(data []byte) (about, error) {
+	m, err := Claims(data)
+	if err != nil {
+		return about{}, errors.New("is malformed")
+	}
+	var a about
+	var use string
+	for name, to := range map[string]*string{"kid": &a.id, "alg": &a.alg, "use": &use} {
+		v := m[name] // null is nothing, as it is to most
+		s, ok := v.(string)
+		if v != nil && !ok {
+			return about{}, errors.New("is malformed")
+		}
+		*to = s
+	}
+	ops := m["key_ops"]
+	list, ok := ops.([]any)
+	switch {
+	case ops != nil && !ok:
+		return about{}, errors.New("is malformed")
+	case use != "" && use != "sig" || ops != nil && !slices.Contains(list, any("verify")):
+		return about{}, errors.New("is not for signatures")
+	case len(a.id) > maxKeyID:
+		return about{}, fmt.Errorf("has a kid of %d bytes; at most %d are read", len(a.id), maxKeyID)
+	}
+	return a, nil
+}
+
+// publicMembers are what makes a public key and nothing else, by the names of a JWK
+// and in its spelling; nil for what is no public key for signatures. Written as
+// JSON they are what the key's thumbprint is over (RFC 7638, section 3.2).
+func publicMembers(raw any) map[string]string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	switch k := raw.(type) {
+	case *rsa.PublicKey:
+		return map[string]string{"kty": "RSA", "n": b64(k.N.Bytes()), "e": b64(big.NewInt(int64(k.E)).Bytes())}
+	case *ecdsa.PublicKey:
+		point, err := k.Bytes() // 4, x, y
+		if err != nil {
+			return nil
+		}
+		half := len(point) / 2
+		return map[string]string{"kty": "EC", "crv": k.Params().Name, "x": b64(point[1 : 1+half]), "y": b64(point[1+half:])}
+	case ed25519.PublicKey:
+		return map[string]string{"kty": "OKP", "crv": "Ed25519", "x": b64(k)}
+	}
+	return nil
 }

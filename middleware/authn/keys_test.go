@@ -144,7 +144,7 @@ func TestOpenMistakes(t *testing.T) {
 		{"no CA in the file", func(i *config.Issuer) { fromURL("https://auth.example.com")(i); i.CA = good }, "holds no certificate"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			i, err := Open(t.Context(), "auth", issuerConfig(func(i *config.Issuer) { i.JWKSFile = good }, c.change))
+			i, err := Open(t.Context(), "auth", issuerConfig(func(i *config.Issuer) { i.JWKSFile = good }, c.change), "")
 			if err == nil {
 				_ = i.Close()
 			}

@@ -2,8 +2,10 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,8 +33,9 @@ const (
 // a key that is not known, which asks for a fetch that all such requests
 // share.
 type remote struct {
-	fetch   func(context.Context) (*keySet, error)
-	current atomic.Pointer[keySet]
+	fetch   fetch
+	disk    *disk // nil where keys are not kept
+	current atomic.Pointer[held]
 	stop    context.CancelFunc
 	done    chan struct{} // closed when the goroutine has ended
 	wake    chan struct{} // asks for a fetch at once
@@ -41,13 +44,33 @@ type remote struct {
 	flight chan struct{} // closed when the fetch under way ends; nil where there is none
 	asked  time.Time     // when a request last caused a fetch
 	failed error         // why the last fetch failed
+	unkept error         // why what is on disk is not what we have
 }
 
-func startRemote(ctx context.Context, fetch func(context.Context) (*keySet, error)) *remote {
+// held is a set of keys as the issuer last confirmed it. It never changes.
+type held struct {
+	set     *keySet
+	fetched time.Time         // when it was confirmed
+	address string            // where it came from
+	etag    string            // what its place calls this version (RFC 9110, section 8.8.3); "" where it does not
+	digest  [sha256.Size]byte // of its bytes
+}
+
+// fetch gets an issuer's keys. have is what is there already, or nil; where that
+// is confirmed, the answer holds the same set.
+type fetch func(ctx context.Context, have *held) (*held, error)
+
+func startRemote(ctx context.Context, fetch fetch, d *disk) *remote {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &remote{
-		fetch: fetch, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
+		fetch: fetch, disk: d, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
 		flight: make(chan struct{}), // so that the first request waits for the first fetch
+	}
+	if d != nil {
+		var h *held
+		if h, r.unkept = d.load(time.Now()); h != nil {
+			r.current.Store(h)
+		}
 	}
 	go r.run(ctx)
 	return r
@@ -60,13 +83,14 @@ func (r *remote) close() {
 
 func (r *remote) run(ctx context.Context) {
 	defer close(r.done)
-	retry := retryFirst
+	retry, asked := retryFirst, false
 	for {
 		wait := refreshEvery
-		if err := r.refresh(ctx); err != nil {
+		if err := r.refresh(ctx, asked); err != nil {
 			wait, retry = retry, min(2*retry, retryLast)
 		} else {
 			retry = retryFirst
+			r.keep() // nobody waits for that
 		}
 		// A tenth more or less keeps many gateways from asking in step.
 		timer := time.NewTimer(wait*9/10 + rand.N(wait/5))
@@ -75,27 +99,51 @@ func (r *remote) run(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-timer.C:
+			asked = false
 		case <-r.wake:
 			timer.Stop()
+			asked = true
 		}
 	}
 }
 
-// refresh fetches once. A failure leaves the keys as they are.
-func (r *remote) refresh(ctx context.Context) error {
+// refresh fetches once. A failure leaves the keys as they are. A token that
+// names a key we do not have says that they have changed: then they are not
+// asked for on the condition that they have.
+func (r *remote) refresh(ctx context.Context, asked bool) error {
 	flight := r.take()
+	have := r.current.Load()
+	if asked && have != nil {
+		again := *have
+		again.etag = ""
+		have = &again
+	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	set, err := r.fetch(ctx)
+	h, err := r.fetch(ctx, have)
 	if err == nil {
-		set.fetched = time.Now()
-		r.current.Store(set)
+		h.fetched = time.Now()
+		r.current.Store(h)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flight, r.failed = nil, err
 	close(flight)
 	return err
+}
+
+// keep writes the keys to disk. A failure costs nothing until a start without
+// the issuer.
+func (r *remote) keep() {
+	if r.disk == nil {
+		return
+	}
+	err := r.disk.save(r.current.Load())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unkept = err; err != nil {
+		r.unkept = fmt.Errorf("the keys cannot be kept: %w", err)
+	}
 }
 
 // take begins a fetch, which answers whoever asked for one until now.
@@ -138,11 +186,11 @@ func (r *remote) find(ctx context.Context, kid, alg string) (*key, error) {
 
 // keys gives the keys that may be used now, or nil.
 func (r *remote) keys() *keySet {
-	set := r.current.Load()
-	if set == nil || time.Since(set.fetched) > maxStale {
+	h := r.current.Load()
+	if h == nil || time.Since(h.fetched) > maxStale {
 		return nil
 	}
-	return set
+	return h.set
 }
 
 // underWay gives the end of the fetch under way, nil where there is none.
@@ -190,4 +238,23 @@ func (r *remote) ready() error {
 		return fmt.Errorf("%w: not fetched yet", errUnavailable)
 	}
 	return fmt.Errorf("%w: %w", errUnavailable, r.failed)
+}
+
+func (r *remote) detail() string {
+	var told []string
+	h := r.current.Load()
+	if h != nil {
+		if unused := h.set.told(); unused != "" {
+			told = append(told, unused)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h != nil && r.failed != nil {
+		told = append(told, fmt.Sprintf("the keys are from %s; newer ones cannot be had: %v", h.fetched.UTC().Format(time.RFC3339), r.failed))
+	}
+	if r.unkept != nil {
+		told = append(told, r.unkept.Error())
+	}
+	return strings.Join(told, "; ")
 }

@@ -32,6 +32,11 @@ type idp struct {
 	doc     atomic.Pointer[string] // the key set; nil answers 503
 	hang    atomic.Bool            // answers when the client has given up
 	fetches atomic.Int64
+
+	tag      atomic.Pointer[string] // the ETag; nil sends none
+	unasked  atomic.Bool            // answers 304 whatever it is asked
+	bodies   atomic.Int64           // key sets that were sent
+	lastWant atomic.Pointer[string] // If-None-Match of the last request
 }
 
 func (s *idp) publish(t testing.TB, keys ...members) {
@@ -42,13 +47,21 @@ func (s *idp) publish(t testing.TB, keys ...members) {
 
 func (s *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.fetches.Add(1)
-	doc := s.doc.Load()
+	doc, tag := s.doc.Load(), s.tag.Load()
+	want := r.Header.Get("If-None-Match")
+	s.lastWant.Store(&want)
+	if tag != nil {
+		w.Header().Set("ETag", *tag)
+	}
 	switch {
 	case s.hang.Load():
 		<-r.Context().Done()
 	case doc == nil:
 		w.WriteHeader(http.StatusServiceUnavailable)
+	case s.unasked.Load() || tag != nil && want == *tag:
+		w.WriteHeader(http.StatusNotModified)
 	default:
+		s.bodies.Add(1)
 		_, _ = w.Write([]byte(*doc))
 	}
 }
@@ -94,13 +107,19 @@ func (w *wire) dial(context.Context, string, string) (net.Conn, error) {
 // its own.
 func bubble(t *testing.T, f func(t *testing.T, s *idp, ask func(kid string, key any) string, i *Issuer)) {
 	t.Helper()
+	bubbleWith(t, "", f)
+}
+
+// bubbleWith is bubble with a folder for keys.
+func bubbleWith(t *testing.T, folder string, f func(t *testing.T, s *idp, ask func(kid string, key any) string, i *Issuer)) {
+	t.Helper()
 	keysOnce() // outside: making keys takes real time
 	synctest.Test(t, func(t *testing.T) {
 		w, s := &wire{conns: make(chan net.Conn), done: make(chan struct{})}, &idp{}
 		srv := &http.Server{Handler: s}
 		served := make(chan error)
 		go func() { served <- srv.Serve(w) }()
-		i, err := open(t.Context(), "auth", issuerConfig(fromURL("http://127.0.0.1/jwks")), w.dial)
+		i, err := open(t.Context(), "auth", issuerConfig(fromURL("http://127.0.0.1/jwks")), folder, w.dial)
 		if err != nil {
 			t.Fatal(err)
 		}
