@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -242,6 +244,42 @@ func TestProviderIsGone(t *testing.T) {
 		if got := w.get("/api/", "Authorization: Bearer "+token); got != "200" {
 			t.Errorf("a token %s: %s", name, got)
 		}
+	}
+}
+
+// A gateway that starts while the provider is down serves by the keys of before,
+// where it may keep them.
+func TestProviderIsGoneAtStart(t *testing.T) {
+	for name, tt := range map[string]struct{ store, want string }{
+		"with a folder":    {"store: {folder: state}\n", "200"},
+		"without a folder": {"", "503 authentication_unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t)
+			op := w.provider("")
+			w.backend("HR", (&witness{}).ServeHTTP)
+			if err := os.Mkdir(filepath.Join(w.dir, "state"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			w.start(door+discovered+api+tt.store, "")
+			known, unseen := op.service(forERP), op.service(forERP)
+			if got := w.get("/api/", "Authorization: Bearer "+known); got != "200" {
+				t.Fatalf("before: %s", got)
+			}
+			op.kill()
+			w.close()
+			w.start(door+discovered+api+tt.store, "")
+			for name, token := range map[string]string{"that was seen": known, "that was not": unseen} {
+				if got := w.get("/api/", "Authorization: Bearer "+token); got != tt.want {
+					t.Errorf("a token %s: %s, want %s", name, got, tt.want)
+				}
+			}
+			op.again()
+			op.keys("2")
+			if got := w.get("/api/", "Authorization: Bearer "+op.service(forERP)); got != "200" {
+				t.Errorf("the provider is back with another key: %s", got)
+			}
+		})
 	}
 }
 

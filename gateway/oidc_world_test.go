@@ -22,12 +22,13 @@ import (
 // provider is an OpenID provider in a process of its own: oidc-provider, set up
 // by testdata/oidc/provider.mjs, which says who may sign in.
 type provider struct {
-	w    *world
-	url  string // which is its issuer, the same after every start
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Scanner
-	errs *bytes.Buffer
+	w      *world
+	url    string // which is its issuer, the same after every start
+	logout string
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Scanner
+	errs   *bytes.Buffer
 }
 
 // What tokens of the provider are asked for (RFC 8707).
@@ -45,14 +46,20 @@ const callback = "https://app.example.com/callback"
 // one. Without Node or oidc-provider the test is skipped, or fails where CI is set.
 func (w *world) provider(logout string) *provider {
 	w.t.Helper()
-	p := &provider{w: w}
-	p.start(logout, "0")
+	p := &provider{w: w, logout: logout}
+	p.start("0")
 	w.vars["OP"] = p.url
 	w.t.Cleanup(p.kill)
 	return p
 }
 
-func (p *provider) start(logout, port string) {
+// again starts one that has died, at its address. It remembers nothing.
+func (p *provider) again() {
+	p.w.t.Helper()
+	p.start(p.url[strings.LastIndexByte(p.url, ':')+1:])
+}
+
+func (p *provider) start(port string) {
 	t := p.w.t
 	t.Helper()
 	module, err := filepath.Abs("../bin/oidc-provider/node_modules/oidc-provider/lib/index.js")
@@ -66,7 +73,7 @@ func (p *provider) start(logout, port string) {
 		unproven(t, "node")
 	}
 	settings, _ := json.Marshal(map[string]string{ // a map of texts
-		"module": module, "port": port, "logout": logout,
+		"module": module, "port": port, "logout": p.logout,
 		"cert": filepath.Join(p.w.dir, "certs/gateway.pem"), "key": filepath.Join(p.w.dir, "certs/gateway-key.pem"),
 	})
 	p.errs = &bytes.Buffer{}
