@@ -33,9 +33,11 @@ type provider struct {
 
 // What tokens of the provider are asked for (RFC 8707).
 const (
-	forERP    = "https://erp.example.com"
-	forCRM    = "https://crm.example.com"
-	forOpaque = "https://opaque.example.com" // the ERP's too, but not JWTs
+	forERP = "https://erp.example.com"
+	forCRM = "https://crm.example.com"
+	// For the same two, but no JWTs.
+	forOpaque    = "https://opaque.erp.example.com"
+	forOpaqueCRM = "https://opaque.crm.example.com"
 )
 
 // callback is where the provider sends users back to, with a code.

@@ -30,11 +30,12 @@ const accounts = {
 };
 const services = { billing: { role: 'service', tenant: 'acme' } };
 
-// The interfaces that tokens are for (RFC 8707). Tokens for the last are opaque.
+// The interfaces that tokens are for (RFC 8707).
 const resources = {
   'https://erp.example.com': { audience: 'erp', accessTokenFormat: 'jwt' },
   'https://crm.example.com': { audience: 'crm', accessTokenFormat: 'jwt' },
-  'https://opaque.example.com': { audience: 'erp', accessTokenFormat: 'opaque' },
+  'https://opaque.erp.example.com': { audience: 'erp', accessTokenFormat: 'opaque' },
+  'https://opaque.crm.example.com': { audience: 'crm', accessTokenFormat: 'opaque' },
 };
 
 // What is kept outlives the provider, which is made anew with each set of keys.
