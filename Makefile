@@ -31,8 +31,9 @@ test: packages bin/pebble bin/busboy bin/oidc-provider lint build
 # What reads the first bytes of strangers, 10 s each. A finding stays in testdata
 # and fails the second try at once; a search that was cut off at its end does not.
 fuzz-door:
-	@for f in FuzzPath FuzzHost FuzzQuery FuzzHeaders FuzzForwardedFor; do \
-		run="$(GO) test -run ^$$ -fuzz ^$$f\$$ -fuzztime 10s ./gateway/edge"; \
+	@for f in gateway/edge.FuzzPath gateway/edge.FuzzHost gateway/edge.FuzzQuery gateway/edge.FuzzHeaders gateway/edge.FuzzForwardedFor \
+		middleware/authn.FuzzToken middleware/authn.FuzzClaims; do \
+		run="$(GO) test -run ^$$ -fuzz ^$${f##*.}\$$ -fuzztime 10s ./$${f%.*}"; \
 		echo "$$f"; $$run || $$run || exit 1; \
 	done
 

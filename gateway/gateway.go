@@ -55,6 +55,12 @@ func New(d *Deps, p *Plan) *Gateway {
 			}
 		}
 	})
+	d.Metrics.WatchIssuers(func(yield func(issuer string, keys int, confirmed time.Time)) {
+		for name, i := range g.Plan().issuers {
+			n, confirmed := i.Keys()
+			yield(name, n, confirmed)
+		}
+	})
 	d.Metrics.WatchCertificates(func(yield func(listener, name string, expires time.Time)) { g.Plan().expiries(yield) })
 	return g
 }

@@ -206,6 +206,37 @@ func (c *certificates) Collect(out chan<- prometheus.Metric) {
 	})
 }
 
+// WatchIssuers adds the keys of every issuer, which list tells whenever the
+// metrics are read: how many can be used, and when the issuer last confirmed
+// them, zero for keys that it is not asked for. It is called at most once.
+func (m *Metrics) WatchIssuers(list func(yield func(issuer string, keys int, confirmed time.Time))) {
+	m.registry.MustRegister(&issuers{
+		list,
+		prometheus.NewDesc(namespace+"_issuer_keys", "Keys of an issuer that tokens can be checked with now.", []string{"issuer"}, nil),
+		prometheus.NewDesc(namespace+"_issuer_keys_age_seconds",
+			"Time since an issuer last confirmed its keys. After a day without they are not used any more.", []string{"issuer"}, nil),
+	})
+}
+
+type issuers struct {
+	list      func(yield func(issuer string, keys int, confirmed time.Time))
+	keys, age *prometheus.Desc
+}
+
+func (c *issuers) Describe(out chan<- *prometheus.Desc) {
+	out <- c.keys
+	out <- c.age
+}
+
+func (c *issuers) Collect(out chan<- prometheus.Metric) {
+	c.list(func(issuer string, keys int, confirmed time.Time) {
+		out <- prometheus.MustNewConstMetric(c.keys, prometheus.GaugeValue, float64(keys), issuer)
+		if !confirmed.IsZero() {
+			out <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, time.Since(confirmed).Seconds(), issuer)
+		}
+	})
+}
+
 // Memo is what has been counted about remembered decisions.
 type Memo struct {
 	Hits, Misses, Bypassed, Evictions, Audits, Mismatches uint64

@@ -89,6 +89,10 @@ func used(t *testing.T) *Metrics {
 	c.Refused("per_address")
 	m.WatchTracing(func() int64 { return 0 })
 	m.WatchCertificates(func(yield func(string, string, time.Time)) { yield("public", "localhost", time.Unix(1e9, 0)) })
+	m.WatchIssuers(func(yield func(string, int, time.Time)) {
+		yield("auth", 2, time.Now().Add(-time.Hour))
+		yield("local", 1, time.Time{})
+	})
 	m.WatchMemo(func() Memo { return Memo{Hits: 9, Misses: 2, Bypassed: 1, Evictions: 3, Audits: 4} })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
@@ -127,6 +131,8 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_panics_total 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:1",upstream="hr"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:2",upstream="hr"} 0`,
+		`gatehouse_issuer_keys{issuer="auth"} 2`,
+		`gatehouse_issuer_keys{issuer="local"} 1`,
 		`gatehouse_stage_duration_seconds_count{stage="authn"} 1`,
 		`gatehouse_upstream_duration_seconds_count{upstream="hr"} 1`,
 		`gatehouse_trace_spans_lost_total 0`,
@@ -285,4 +291,20 @@ func TestUnclassifiedIsKeptByPlace(t *testing.T) {
 	if n := len(m.Unclassified()); n != maxPlaces {
 		t.Errorf("%d places are kept, want %d", n, maxPlaces)
 	}
+}
+
+// The age of keys grows by itself; those that do not age have none.
+func TestAgeOfKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, confirmed := New(), time.Now()
+		m.WatchIssuers(func(yield func(string, int, time.Time)) {
+			yield("auth", 2, confirmed)
+			yield("local", 1, time.Time{})
+		})
+		time.Sleep(90 * time.Second)
+		want(t, m, `gatehouse_issuer_keys_age_seconds{issuer="auth"} 90`)
+		if strings.Contains(scrape(t, m), `age_seconds{issuer="local"`) {
+			t.Error("keys of a file have an age")
+		}
+	})
 }

@@ -49,6 +49,7 @@ func ours() []metric {
 	m.WatchTracing(func() int64 { return 0 })
 	m.WatchEndpoints(func(func(string, string, bool)) {})
 	m.WatchCertificates(func(func(string, string, time.Time)) {})
+	m.WatchIssuers(func(func(string, int, time.Time)) {})
 	m.WatchMemo(func() Memo { return Memo{} })
 	descriptions := make(chan *prometheus.Desc)
 	go func() {

@@ -14,7 +14,14 @@
 // two ways is refused, not interpreted.
 //
 // A token that is bound to a client certificate (RFC 8705) is good only over a
-// connection whose client has proven to own that certificate.
+// connection whose client has proven to own that certificate. One that is bound
+// in a way that cannot be checked is good for nothing (binding.go), and tokens
+// of other kinds than access tokens are none (kind.go).
+//
+// What was verified is remembered for a minute at most, by the hash of the
+// whole token (cache.go). That saves the signature and nothing else: expiry and
+// whose hands the token is in are judged on every request, here, and all that a
+// session can end by is judged by the stages behind.
 //
 // Keys come from a file, a secret, or over the network. Keys from the network
 // ([Issuer]) are refreshed in the background; requests read an immutable set
@@ -26,11 +33,13 @@
 package authn
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -57,7 +66,8 @@ func New(route *config.Route, issuers map[string]*Issuer) middleware.Stage {
 	}
 	s := &Stage{forward: route.Authn.ForwardToken, cookie: route.Authn.Cookie}
 	for _, n := range route.Authn.Issuers {
-		if i := issuers[n]; i != nil {
+		// Of two with the same iss the second is never asked, nor what it remembers.
+		if i := issuers[n]; i != nil && s.of(i.config.Issuer) == nil {
 			s.issuers = append(s.issuers, i)
 		}
 	}
@@ -102,29 +112,47 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	return next(x)
 }
 
-// identify checks the token and writes what it says into the exchange.
+// identify checks the token and writes what it says into the exchange. Whose
+// hands it came from is a matter of the request and never remembered.
 func (s *Stage) identify(x *middleware.Exchange, raw string) error {
+	v, err := s.verify(x.Request.Context(), raw, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := v.bound.check(x); err != nil {
+		return err
+	}
+	x.Subject, x.IssuedAt, x.Expires = v.subject, v.times.issued, v.times.expires
+	return nil
+}
+
+// verify says what the token says, if it is good. One that was a moment ago
+// and whose issuer still has the same keys is not checked again.
+func (s *Stage) verify(ctx context.Context, raw string, now time.Time) (*verified, error) {
+	if len(raw) > maxToken {
+		return nil, errLong
+	}
+	token := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), len(raw))) // the bytes of raw without a copy, to be read only
+	for _, i := range s.issuers {
+		if v := i.cache.get(&token, i.keys.keys(), now); v != nil {
+			return v, nil
+		}
+	}
 	t, err := parse(raw)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	issuer, err := s.issuer(t)
+	i, err := s.issuer(t)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	times, err := issuer.verify(x.Request.Context(), t, time.Now())
+	keys := i.keys.keys() // before the key is found: if they change meanwhile, nothing is remembered
+	v, err := i.verify(ctx, t, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := checkBinding(t.claims, x); err != nil {
-		return err
-	}
-	subject, err := Subject(issuer.name, issuer.config, t.claims)
-	if err != nil {
-		return err
-	}
-	x.Subject, x.IssuedAt, x.Expires = subject, times.issued, times.expires
-	return nil
+	i.cache.put(&token, len(raw), v, keys, now)
+	return &v, nil
 }
 
 // issuer chooses among the route's issuers by the token's own word, which
@@ -134,11 +162,20 @@ func (s *Stage) issuer(t *token) (*Issuer, error) {
 	if !ok {
 		return nil, errors.New("the token names no issuer")
 	}
-	i := slices.IndexFunc(s.issuers, func(i *Issuer) bool { return i.config.Issuer == iss })
-	if i < 0 {
-		return nil, errors.New("the route accepts no tokens of this issuer")
+	if i := s.of(iss); i != nil {
+		return i, nil
 	}
-	return s.issuers[i], nil
+	return nil, errors.New("the route accepts no tokens of this issuer")
+}
+
+// of gives the issuer whose tokens have this iss, nil where there is none.
+func (s *Stage) of(iss string) *Issuer {
+	for _, i := range s.issuers {
+		if i.config.Issuer == iss {
+			return i
+		}
+	}
+	return nil
 }
 
 // Reasons that a client is told apart. Everything else is an invalid token.

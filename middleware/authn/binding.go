@@ -2,36 +2,79 @@ package authn
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
-// checkBinding refuses a token that was issued to the holder of a certificate
-// (RFC 8705, section 3) and comes from anybody else: one that was stolen is of
-// no use without the key. The certificate is the one that the client has proven
-// to be its own in the handshake; a header that tells of one is not believed.
-// Other ways to confirm a holder (RFC 7800) are not known here and bind nothing.
-func checkBinding(claims map[string]any, x *middleware.Exchange) error {
+// binding is whose hands a token is good in. A token that was stolen is of no
+// use to anybody else.
+type binding struct {
+	// certificate is the thumbprint of the client's certificate (RFC 8705,
+	// section 3.1); "" where the token is not bound to one.
+	certificate string
+	// key is the thumbprint of the client's key (DPoP, RFC 9449, section 6.1);
+	// "" where the token is not bound to one.
+	key string
+}
+
+// bindingOf reads the cnf claim (RFC 7800). Whoever is to be confirmed in a way
+// that is not known here cannot be: such a token is refused. That is stricter
+// than RFC 7800, section 3.1, which lets members that are not understood be
+// ignored, and with them what they bind.
+func bindingOf(claims map[string]any, required bool) (binding, error) {
 	claim, there := claims["cnf"]
 	if !there {
-		return nil
+		if required {
+			return binding{}, errors.New("the token is bound to nobody")
+		}
+		return binding{}, nil
 	}
 	cnf, ok := claim.(map[string]any)
-	if !ok {
-		return errors.New("cnf is not an object")
+	if !ok || len(cnf) == 0 {
+		return binding{}, errors.New("cnf is not an object that names a way to confirm the holder")
 	}
-	claim, there = cnf["x5t#S256"]
-	if !there {
-		return nil
+	var b binding
+	for name, v := range cnf {
+		var to *string
+		switch name {
+		case "x5t#S256":
+			to = &b.certificate
+		case "jkt":
+			to = &b.key
+		default:
+			return binding{}, errors.New("cnf names a way to confirm the holder that is not known")
+		}
+		if *to, ok = v.(string); !ok || *to == "" {
+			return binding{}, fmt.Errorf("cnf.%s is not a text", name)
+		}
 	}
-	want, ok := claim.(string)
-	if !ok || want == "" {
-		return errors.New("cnf.x5t#S256 is not a text")
+	return b, nil
+}
+
+// check refuses a request that comes from anybody but the holder. Nothing of it
+// may be remembered: the token of a hundred requests may come from a hundred
+// hands.
+func (b binding) check(x *middleware.Exchange) error {
+	if b.certificate != "" {
+		if err := b.checkCertificate(x); err != nil {
+			return err
+		}
 	}
+	if b.key != "" {
+		// RFC 9449, section 7.1: such a token is not good as a bearer token.
+		return errors.New("the token is bound to a key and came without a proof of it")
+	}
+	return nil
+}
+
+// checkCertificate wants the certificate that the client has proven to be its
+// own in the handshake; a header that tells of one is not believed.
+func (b binding) checkCertificate(x *middleware.Exchange) error {
 	switch x.CertificateThumbprint() {
 	case "":
 		return errors.New("the token is bound to a certificate and came without one")
-	case want:
+	case b.certificate:
 		return nil
 	}
 	return errors.New("the token is bound to another certificate")

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -35,7 +36,12 @@ func TestTokensBoundToACertificate(t *testing.T) {
 		{"empty, no certificate", members{"x5t#S256": ""}, nil, false},
 		{"not a text", members{"x5t#S256": []string{thumbprint}}, own, false},
 		{"not an object", thumbprint, own, false},
-		{"another way to confirm", members{"jkt": thumbprint}, nil, true},
+		{"a key, as a bearer token", members{"jkt": thumbprint}, nil, false},
+		{"a key and the certificate", members{"jkt": thumbprint, "x5t#S256": thumbprint}, own, false},
+		{"a way to confirm that is not known", members{"kid": "k1"}, own, false},
+		{"the certificate and a way that is not known", members{"x5t#S256": thumbprint, "jwk": members{}}, own, false},
+		{"no way to confirm", members{}, own, false},
+		{"null", json.RawMessage("null"), own, false},
 		{"both", members{"jkt": thumbprint, "x5t#S256": thumbprint}, other, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type testKeys struct {
 	rsa, rsa2, rsa1024 *rsa.PrivateKey
 	p256, p384, p521   *ecdsa.PrivateKey
+	partner            *ecdsa.PrivateKey // P-256, of another issuer
 	ed                 ed25519.PrivateKey
 	secret             []byte
 }
@@ -55,6 +56,8 @@ var keysOnce = sync.OnceValue(func() *testKeys {
 	k.rsa1024, err = rsa.GenerateKey(rand.Reader, 1024)
 	must(err)
 	k.p256, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(err)
+	k.partner, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(err)
 	k.p384, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	must(err)
@@ -194,7 +197,7 @@ func writeFile(t testing.TB, content string) string {
 func issuerConfig(changes ...func(*config.Issuer)) *config.Issuer {
 	c := &config.Issuer{
 		Issuer: "https://auth.example.com", Audiences: []string{"erp", "erp-admin"},
-		Algorithms: []string{"RS256"}, Leeway: config.Duration(30 * time.Second),
+		Algorithms: []string{"RS256"}, Leeway: config.Duration(30 * time.Second), MaxLifetime: config.Duration(24 * time.Hour),
 		Claims: config.Claims{
 			Subject: "sub", Role: "role", Roles: "roles", Tenant: "tenant", Branch: "branch", Branches: "branches",
 		},

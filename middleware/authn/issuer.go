@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type Issuer struct {
 	name   string
 	config *config.Issuer
 	keys   source
+	cache  cache // of verified tokens
 }
 
 // source is where an issuer's keys come from.
@@ -28,6 +30,9 @@ type source interface {
 	// keys gives the keys that may be used now, or nil. What was verified with
 	// one of them is believed for as long as it gives the same set.
 	keys() *keySet
+	// confirmed is when the issuer last said that these are its keys; zero where
+	// it is not asked, or has not answered yet.
+	confirmed() time.Time
 	ready() error
 	// detail says what is amiss with keys that can be used, "" for nothing.
 	detail() string
@@ -99,6 +104,9 @@ func check(c *config.Issuer) error {
 	case c.Claims.Subject == "":
 		return errors.New("claims.subject: required")
 	}
+	if err := checkSettings(c); err != nil {
+		return err
+	}
 	for _, a := range c.Algorithms {
 		kind, known := algorithms()[a]
 		switch {
@@ -123,12 +131,17 @@ func sourceName(c *config.Issuer) string {
 	return "discovery"
 }
 
+// readKeySet reads a file of keys: a JWK set or PEM.
 func readKeySet(file string, algs []string) (*keySet, error) {
 	data, err := readFile(file)
 	if err != nil {
 		return nil, err
 	}
-	set, err := parseKeySet(data, algs)
+	parse := parsePEM
+	if text := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(text, []byte("{")) {
+		parse = parseKeySet
+	}
+	set, err := parse(data, algs)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -154,19 +167,39 @@ func (i *Issuer) Ready() error {
 // that are not used, keys that cannot be refreshed or kept.
 func (i *Issuer) Detail() string { return i.keys.detail() }
 
-// verify believes a token or says why not.
-func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (times, error) {
+// Keys tells how many keys can be used now, and when the issuer last confirmed
+// them: zero where they do not come over the network, or never came.
+func (i *Issuer) Keys() (n int, confirmed time.Time) {
+	if set := i.keys.keys(); set != nil {
+		n = len(set.keys)
+	}
+	return n, i.keys.confirmed()
+}
+
+// verify believes a token or says why not. Whose hands it must be in is for the
+// caller to check.
+func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (v verified, err error) {
 	if !slices.Contains(i.config.Algorithms, t.alg) {
-		return times{}, errors.New("the token's algorithm is not one of the issuer's")
+		return v, errors.New("the token's algorithm is not one of the issuer's")
+	}
+	if err := checkTyp(i.config.Profile, t.typ); err != nil {
+		return v, err
 	}
 	k, err := i.keys.find(ctx, t.kid, t.alg)
 	if err != nil {
-		return times{}, err
+		return v, err
 	}
 	if err := verifySignature(t.alg, k.raw, t.signed, t.signature); err != nil {
-		return times{}, fmt.Errorf("signature: %w", err)
+		return v, fmt.Errorf("signature: %w", err)
 	}
-	return checkClaims(i.config, t.claims, now)
+	if v.times, err = checkClaims(i.config, t.claims, now); err != nil {
+		return v, err
+	}
+	if v.bound, err = bindingOf(t.claims, i.config.SenderConstrained); err != nil {
+		return v, err
+	}
+	v.subject, err = Subject(i.name, i.config, t.claims)
+	return v, err
 }
 
 func (i *Issuer) describe() string {
@@ -187,10 +220,11 @@ func (s secret) find(_ context.Context, _, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (s secret) keys() *keySet { return s.set }
-func (secret) ready() error    { return nil }
-func (secret) detail() string  { return "" }
-func (secret) close()          {}
+func (s secret) keys() *keySet      { return s.set }
+func (secret) confirmed() time.Time { return time.Time{} }
+func (secret) ready() error         { return nil }
+func (secret) detail() string       { return "" }
+func (secret) close()               {}
 
 // fixed are keys that were there from the start and stay.
 type fixed struct{ set *keySet }
@@ -202,7 +236,8 @@ func (f fixed) find(_ context.Context, kid, alg string) (*key, error) {
 	return nil, errUnknownKey
 }
 
-func (f fixed) keys() *keySet  { return f.set }
-func (fixed) ready() error     { return nil }
-func (f fixed) detail() string { return f.set.told() }
-func (fixed) close()           {}
+func (f fixed) keys() *keySet      { return f.set }
+func (fixed) confirmed() time.Time { return time.Time{} }
+func (fixed) ready() error         { return nil }
+func (f fixed) detail() string     { return f.set.told() }
+func (fixed) close()               {}

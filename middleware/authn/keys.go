@@ -26,6 +26,9 @@ const (
 type keySet struct {
 	keys   []key
 	unused []string // why keys that were published are not among them
+
+	// unnamed keys came without names and bear their thumbprints.
+	unnamed bool
 }
 
 // key is one key and what it may be used for.
@@ -38,8 +41,19 @@ type key struct {
 
 // find gives the one key for a token, or nil. A token that names a key gets
 // the key of that name; one that names none is accepted only where there is no
-// choice.
+// choice. Where the keys have no names, what the token calls its own matters
+// only where there is a choice.
 func (s *keySet) find(kid, alg string) *key {
+	if s.unnamed {
+		if k := s.named("", alg); k != nil {
+			return k
+		}
+	}
+	return s.named(kid, alg)
+}
+
+// named gives the one key of a name, of any name where kid is "".
+func (s *keySet) named(kid, alg string) *key {
 	var found *key
 	for i := range s.keys {
 		k := &s.keys[i]

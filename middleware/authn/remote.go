@@ -193,6 +193,13 @@ func (r *remote) keys() *keySet {
 	return h.set
 }
 
+func (r *remote) confirmed() time.Time {
+	if h := r.current.Load(); h != nil {
+		return h.fetched
+	}
+	return time.Time{}
+}
+
 // underWay gives the end of the fetch under way, nil where there is none.
 func (r *remote) underWay() <-chan struct{} {
 	r.mu.Lock()

@@ -31,6 +31,7 @@ const (
 type idp struct {
 	doc     atomic.Pointer[string] // the key set; nil answers 503
 	hang    atomic.Bool            // answers when the client has given up
+	drip    atomic.Bool            // sends a byte every tenth of a second
 	fetches atomic.Int64
 
 	tag      atomic.Pointer[string] // the ETag; nil sends none
@@ -56,6 +57,12 @@ func (s *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.hang.Load():
 		<-r.Context().Done()
+	case s.drip.Load():
+		for r.Context().Err() == nil {
+			time.Sleep(100 * time.Millisecond)
+			_, _ = w.Write([]byte(" "))
+			_ = http.NewResponseController(w).Flush()
+		}
 	case doc == nil:
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case s.unasked.Load() || tag != nil && want == *tag:

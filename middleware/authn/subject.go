@@ -14,13 +14,17 @@ import (
 // ([Claims] reads them so).
 //
 // A claim that is missing or null leaves its field empty; a claim of another
-// type than the field is an error, and so is a caller without an id. A field
-// whose claim is configured as "" stays empty. A claim's name is looked up
-// whole before its dots are taken as steps into objects, so that names that
-// are URLs work.
+// type than the field is an error, and so are a caller without an id, a field
+// that the configuration requires and that stays empty, and a text that does
+// not look like what it is ([plain]). A field whose claim is configured as ""
+// stays empty. A claim's name is looked up whole before its dots are taken as
+// steps into objects, so that names that are URLs work.
+//
+// What it gives is shared by all requests with the same token and must not be
+// changed by anybody, nor must claims be.
 func Subject(name string, c *config.Issuer, claims map[string]any) (*policies.Subject, error) {
 	s := &policies.Subject{Issuer: name, Claims: claims}
-	for _, f := range []struct {
+	for _, f := range [...]struct {
 		claim string
 		to    *string
 	}{
@@ -35,7 +39,7 @@ func Subject(name string, c *config.Issuer, claims map[string]any) (*policies.Su
 			return nil, err
 		}
 	}
-	for _, f := range []struct {
+	for _, f := range [...]struct {
 		claim string
 		to    *[]string
 	}{
@@ -54,10 +58,42 @@ func Subject(name string, c *config.Issuer, claims map[string]any) (*policies.Su
 	s.Role, s.Roles = policies.OneAndAll(s.Role, s.Roles)
 	s.Branch, s.Branches = policies.OneAndAll(s.Branch, s.Branches)
 	at, there, err := moment(claims, "auth_time")
-	if there && err == nil {
+	if err != nil {
+		return nil, err
+	}
+	if there {
 		s.AuthTime = at.Unix()
 	}
-	return s, err
+	for _, field := range c.Claims.Required {
+		if !filled(s, field) {
+			return nil, fmt.Errorf("no claim gives the required %s", field)
+		}
+	}
+	return s, nil
+}
+
+// filled reports whether a field, by its name in the configuration, has a
+// value. What is not known has none.
+func filled(s *policies.Subject, field string) bool {
+	switch field {
+	case "role":
+		return s.Role != ""
+	case "roles":
+		return len(s.Roles) > 0
+	case "tenant":
+		return s.Tenant != ""
+	case "branch":
+		return s.Branch != ""
+	case "branches":
+		return len(s.Branches) > 0
+	case "acr":
+		return s.ACR != ""
+	case "amr":
+		return len(s.AMR) > 0
+	case "auth_time":
+		return s.AuthTime > 0
+	}
+	return false
 }
 
 // text gives the claim at path, "" where there is none.
@@ -102,10 +138,30 @@ func list(claims map[string]any, path string) ([]string, error) {
 	return out, nil
 }
 
-// plain refuses control characters: these values reach headers and records.
+// maxText is the longest text of a subject, in bytes. The longest that are
+// common, addresses for mail, have 254.
+const maxText = 256
+
+// plain refuses what a person could not tell from another text, or could not
+// see: these values are compared, reach headers, and are read in records. Only
+// what has a shape is good, and the space between (no control, format or
+// direction characters, no other blanks, nothing unassigned); none of it is
+// invisible by default (Unicode, section 5.21); and no space is at either end.
 func plain(path, s string) error {
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		return fmt.Errorf("the claim %q holds a control character", path)
+	if len(s) > maxText {
+		return fmt.Errorf("the claim %q is longer than %d bytes", path, maxText)
+	}
+	if s != "" && (s[0] == ' ' || s[len(s)-1] == ' ') {
+		return fmt.Errorf("the claim %q begins or ends with a blank", path)
+	}
+	for _, r := range s {
+		if r >= ' ' && r <= '~' {
+			continue
+		}
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) ||
+			unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			return fmt.Errorf("the claim %q holds a character that is not plain text", path)
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -104,7 +105,7 @@ func TestSubjectMistakes(t *testing.T) {
 		`{"sub":"u7","org":"x"}`:         `the claim "org.unit" goes through something that is not an object`,
 		`{"sub":"u7","roles":{}}`:        `the claim "roles" is not a list of texts`,
 		`{"sub":"u7","roles":[[]]}`:      `the claim "roles" holds something else than texts`,
-		`{"sub":"u\u0000"}`:              `the claim "sub" holds a control character`,
+		`{"sub":"u\u0000"}`:              `the claim "sub" holds a character that is not plain text`,
 		`{"sub":"u7","auth_time":"now"}`: "the token's auth_time is not a number",
 	} {
 		conf := issuerConfig(func(c *config.Issuer) { c.Claims.Branch = "org.unit" })
@@ -133,9 +134,96 @@ func TestClaims(t *testing.T) {
 		``, `null`, `[]`, `"a"`, `1`, `{`, `{"a"}`, `{"a":1,}`, `{"a":01}`, `{"a":1} {}`, `{"a":1}x`,
 		`{"a":1,"a":1}`, `{"b":[{"a":1,"\u0061":1}]}`, "{\"a\":\"\xc3\"}", "{\"a\":\"\x01\"}", `{"a":NaN}`, `{'a':1}`,
 		`{"a":[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]}`,
+		`{"a":"\ud83d"}`, `{"a":"\ude00\ud83d"}`, `{"a":"\ud83dx"}`, `{"a":"\ud83d\n"}`, `{"a":"\ud83d\u0041"}`,
+		`{"a":"\u12g4"}`, `{"a":"\x41"}`, `{"a":"\`, `{"a":"\u12`, `{"a":"b`, `{"a":tru}`, `{"a":nul`, `{"a":-}`, `{"a":1.}`,
+		`{"a":.5}`, `{"a":1e}`, `{"a":+1}`, `{"a":0x1}`, `{"a":1e309}`, `{"a":[1,]}`, `{"a":[1 2]}`, `{"a" 1}`, `{"a":1 "b":2}`,
+		`{,}`, `{"a":}`, "{\"a\":1}\x00", "\ufeff{}", `{"a":` + strings.Repeat("1", 65) + `}`, "{\"a\":\"\t\"}", "{\"a\":1}\v",
 	} {
 		if v, err := Claims([]byte(bad)); err == nil {
 			t.Errorf("%s is read as %v", bad, v)
 		}
+	}
+}
+
+// What would look like another text, or like none, is not a text of a subject.
+func TestSubjectGrammar(t *testing.T) {
+	conf := issuerConfig()
+	for _, c := range []struct {
+		text string
+		ok   bool
+	}{
+		{"u7", true},
+		{"auth0|65f1-2", true},
+		{"Ada Lovelace", true},
+		{"ada@example.com", true},
+		{"José 山田", true},
+		{strings.Repeat("a", 256), true},
+		{strings.Repeat("a", 257), false},
+		{strings.Repeat("é", 129), false},
+		{" u7", false},
+		{"u7 ", false},
+		{" ", false},
+		{"u7\t", false},
+		{"u\n7", false},
+		{"u\x7f7", false},
+		{"u\u00857", false},
+		{"u\u00a07", false},     // no-break space
+		{"u\u00ad7", false},     // soft hyphen
+		{"u\u061c7", false},     // Arabic letter mark
+		{"u\u200b7", false},     // zero width space
+		{"u\u200d7", false},     // zero width joiner
+		{"u\u202e7", false},     // right-to-left override
+		{"u\u20297", false},     // paragraph separator
+		{"u\u20667", false},     // left-to-right isolate
+		{"u\u30007", false},     // ideographic space
+		{"u\u31647", false},     // Hangul filler
+		{"u\ufe0f7", false},     // variation selector
+		{"\ufeffu7", false},     // byte order mark
+		{"u\ufffd7", false},     // replacement
+		{"u\ue0007", false},     // private use
+		{"u\U000e00417", false}, // tag
+	} {
+		for _, claims := range []map[string]any{
+			{"sub": c.text},
+			{"sub": "u7", "role": c.text},
+			{"sub": "u7", "roles": []any{"hr", c.text}},
+			{"sub": "u7", "tenant": c.text},
+			{"sub": "u7", "branch": c.text},
+			{"sub": "u7", "branches": []any{c.text}},
+			{"sub": "u7", "acr": c.text},
+			{"sub": "u7", "amr": []any{c.text}},
+		} {
+			if _, err := Subject("auth", conf, claims); (err == nil) != c.ok {
+				t.Errorf("%q in %d claims: %v, want ok %t", c.text, len(claims), err, c.ok)
+			}
+		}
+	}
+}
+
+func TestRequiredFields(t *testing.T) {
+	const all = `{"sub":"u7","role":"hr","roles":["hr"],"tenant":"t1","branch":"lagos","branches":["lagos"],"acr":"1","amr":["pwd"],"auth_time":1700000000}`
+	for field, gives := range map[string][]string{ // the claims of which one is enough
+		"role": {"role", "roles"}, "roles": {"role", "roles"}, "tenant": {"tenant"}, "branch": {"branch", "branches"},
+		"branches": {"branch", "branches"}, "acr": {"acr"}, "amr": {"amr"}, "auth_time": {"auth_time"},
+	} {
+		conf := issuerConfig(func(c *config.Issuer) { c.Claims.Required = []string{field} })
+		claims, err := Claims([]byte(all))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range gives {
+			if _, err := Subject("auth", conf, claims); err != nil {
+				t.Errorf("%s: %v", field, err)
+			}
+			delete(claims, g)
+		}
+		want := "no claim gives the required " + field
+		if _, err := Subject("auth", conf, claims); err == nil || err.Error() != want {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	conf := issuerConfig(func(c *config.Issuer) { c.Claims.Required = []string{"title"} })
+	if _, err := Subject("auth", conf, map[string]any{"sub": "u7", "title": "x"}); err == nil {
+		t.Error("a field that is not known counts as filled")
 	}
 }

@@ -26,9 +26,13 @@ func checkClaims(c *config.Issuer, claims map[string]any, now time.Time) (times,
 	if err := audience(claims["aud"], c.Audiences); err != nil {
 		return times{}, err
 	}
+	if err := checkKind(c.Profile, claims); err != nil {
+		return times{}, err
+	}
 	leeway := c.Leeway.D()
 	latest := now.Add(leeway)
-	for _, n := range []string{"nbf", "iat", "auth_time"} {
+	var issued time.Time
+	for _, n := range [...]string{"nbf", "auth_time", "iat"} { // iat last: it is kept
 		at, there, err := moment(claims, n)
 		if err != nil {
 			return times{}, err
@@ -36,6 +40,7 @@ func checkClaims(c *config.Issuer, claims map[string]any, now time.Time) (times,
 		if there && at.After(latest) {
 			return times{}, fmt.Errorf("the token's %s is in the future", n)
 		}
+		issued = at
 	}
 	expires, there, err := moment(claims, "exp")
 	if err != nil {
@@ -44,11 +49,17 @@ func checkClaims(c *config.Issuer, claims map[string]any, now time.Time) (times,
 	if !there {
 		return times{}, errors.New("the token never expires")
 	}
+	since := issued
+	if since.IsZero() {
+		since = latest
+	}
+	if expires.Sub(since) > c.MaxLifetime.D() {
+		return times{}, errors.New("the token is good for longer than the issuer's max_lifetime")
+	}
 	if !now.Before(expires.Add(leeway)) {
 		return times{}, errExpired
 	}
-	issued, _, err := moment(claims, "iat")
-	return times{issued: issued, expires: expires}, err
+	return times{issued: issued, expires: expires}, nil
 }
 
 // audience wants one of ours in the aud claim, a text or a list of texts.

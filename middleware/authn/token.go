@@ -11,10 +11,13 @@ import (
 // unknown caller can make us decode.
 const maxToken = 8 << 10
 
+var errLong = fmt.Errorf("the token is longer than %d bytes", maxToken)
+
 // token is a compact JWS that was read and not yet believed.
 type token struct {
 	alg       string
 	kid       string // "" where the token names no key
+	typ       string // jwt or at+jwt, whatever its spelling; "" where absent
 	claims    map[string]any
 	signed    []byte // the bytes the signature is over: header, dot, payload
 	signature []byte
@@ -25,25 +28,27 @@ type token struct {
 // header and a payload that are JSON objects without repeated names.
 func parse(raw string) (*token, error) {
 	if len(raw) > maxToken {
-		return nil, fmt.Errorf("the token is longer than %d bytes", maxToken)
+		return nil, errLong
 	}
-	segments := strings.SplitN(raw, ".", 4)
-	if len(segments) != 3 {
-		return nil, errors.New("the token is not three segments")
+	var segments [3]string
+	rest, dot := raw, false
+	for i := range segments {
+		if segments[i], rest, dot = strings.Cut(rest, "."); dot != (i < 2) {
+			return nil, errors.New("the token is not three segments")
+		}
 	}
 	var parts [3][]byte
 	for i, s := range segments {
-		b, err := segment(s)
-		if err != nil {
+		var err error
+		if parts[i], err = segment(s); err != nil {
 			return nil, err
 		}
-		parts[i] = b
 	}
 	header, err := Claims(parts[0])
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	t := &token{signed: []byte(raw[:len(segments[0])+1+len(segments[1])]), signature: parts[2]}
+	t := &token{signed: []byte(raw[:len(raw)-len(segments[2])-1]), signature: parts[2]}
 	if err := t.header(header); err != nil {
 		return nil, err
 	}
@@ -53,29 +58,40 @@ func parse(raw string) (*token, error) {
 	return t, nil
 }
 
-// segment decodes one segment. The alphabet is checked first because the
-// decoder of the standard library skips line breaks.
+// segment decodes one segment. The decoder of the standard library takes line
+// breaks, so these are looked for first. The last character may have bits to
+// spare; they must be zero (RFC 4648, section 3.5).
 func segment(s string) ([]byte, error) {
 	if s == "" {
 		return nil, errors.New("the token has an empty segment")
 	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return nil, errors.New("the token has a byte outside of base64url")
-		}
+	if strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0 {
+		return nil, errors.New("the token has a line break")
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil {
+	const (
+		spare4 = "AQgw"             // what ends with four zero bits
+		spare2 = "AEIMQUYcgkosw048" // with two
+	)
+	canonical, last := true, s[len(s)-1]
+	switch len(s) % 4 {
+	case 1:
+		canonical = false
+	case 2:
+		canonical = strings.IndexByte(spare4, last) >= 0
+	case 3:
+		canonical = strings.IndexByte(spare2, last) >= 0
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || !canonical {
 		return nil, errors.New("the token is not canonical base64url")
 	}
 	return b, nil
 }
 
-// header takes alg and kid and refuses what would change how the token is to
-// be read or bring a key of its own along (RFC 8725, sections 3.9 and 3.10).
+// header takes alg, kid and typ and refuses what would change how the token is
+// to be read or bring a key of its own along (RFC 8725, section 3.10).
 func (t *token) header(h map[string]any) error {
-	for _, n := range []string{"crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "zip"} {
+	for _, n := range [...]string{"crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "zip"} {
 		if _, there := h[n]; there {
 			return fmt.Errorf("the token's header has %s", n)
 		}
@@ -90,12 +106,24 @@ func (t *token) header(h map[string]any) error {
 		}
 	}
 	if typ, there := h["typ"]; there {
-		s, _ := typ.(string)
-		switch strings.TrimPrefix(strings.ToLower(s), "application/") {
+		switch t.typ = mediaType(typ); t.typ {
 		case "jwt", "at+jwt":
 		default:
 			return errors.New("the token's typ is neither JWT nor at+jwt")
 		}
 	}
+	if cty, there := h["cty"]; there {
+		switch s := mediaType(cty); {
+		case s == "", s == "jwt", strings.HasSuffix(s, "+jwt"):
+			return errors.New("the token holds another token")
+		}
+	}
 	return nil
+}
+
+// mediaType gives the one spelling of a typ or cty (RFC 7515, section 4.1.9),
+// "" for what is not a text.
+func mediaType(v any) string {
+	s, _ := v.(string)
+	return strings.TrimPrefix(strings.ToLower(s), "application/")
 }
