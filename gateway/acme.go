@@ -73,6 +73,7 @@ func (p *Plan) begin() {
 	for _, c := range p.issued {
 		c.Start()
 	}
+	p.orders.Use(p.kept, p.redis)
 }
 
 // proof gives the settings of a handshake with which an authority looks whether

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
@@ -20,6 +21,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/authz"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/middleware/sanitize"
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
@@ -270,6 +272,7 @@ func (b *builder) openState() {
 		b.mistake("rate_limits", err)
 		return
 	}
+	b.openOrders()
 	b.limits = map[string]*ratelimit.Rule{}
 	for name, c := range b.config.RateLimits {
 		rule, err := ratelimit.Open(name, c, b.store)
@@ -295,6 +298,27 @@ func (b *builder) openState() {
 	if err != nil {
 		b.mistake("routes", err)
 	}
+}
+
+// openOrders opens the Book, which all plans share: what was ordered must not be
+// forgotten by a reload. A plan that begins to serve says how it is kept from
+// then on.
+func (b *builder) openOrders() {
+	s := orders.Settings{Keep: b.config.Revocation.Keep.D(), Closed: b.config.Revocation.OnStoreError == "closed"}
+	if f := b.config.Store.Folder; f != "" {
+		s.File = filepath.Join(f, "orders.json")
+	}
+	book, err := hold(b.plan.lease, "orders", nil, func() (*orders.Book, error) {
+		if b.deps.Rehearsal { // the file belongs to whoever serves
+			return orders.Rehearse(s)
+		}
+		return orders.Open(s, b.plan.redis)
+	})
+	if err != nil {
+		b.mistake("store.folder", err)
+		return
+	}
+	b.plan.orders, b.plan.kept = book, s
 }
 
 // openSpool takes the room that plans before have left: files of theirs may still

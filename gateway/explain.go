@@ -130,6 +130,9 @@ func (p *Plan) decide(e *Explanation, x *middleware.Exchange, claims map[string]
 	_, err := stage.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
 		return nil, errPasses
 	})
+	if x.Input != nil && x.Input.Subject != nil {
+		e.Subject = x.Input.Subject // as the policy saw it, with the age of the sign-in
+	}
 	e.Decision = x.Decision
 	e.Rules, e.Unmet = p.reasons(x)
 	if errors.Is(err, errPasses) {

@@ -61,6 +61,7 @@ func New(d *Deps, p *Plan) *Gateway {
 			yield(name, n, confirmed)
 		}
 	})
+	d.Metrics.WatchOrders(func() (revocations, lockdowns int) { return g.Plan().orders.Count() })
 	d.Metrics.WatchCertificates(func(yield func(listener, name string, expires time.Time)) { g.Plan().expiries(yield) })
 	return g
 }

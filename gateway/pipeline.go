@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/headers"
 	"github.com/gatehouse-dev/gatehouse/middleware/limits"
+	"github.com/gatehouse-dev/gatehouse/middleware/lockdown"
 	"github.com/gatehouse-dev/gatehouse/middleware/problem"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
@@ -32,6 +33,7 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 		limits.New(r.Limits),                              // the size of the body
 		authn.New(r, b.issuers),                           // JWT -> Subject
 		session.New(r.Session, b.sessions),                // idle, revoked
+		lockdown.New(r, b.plan.orders),                    // closed by an operator to all but some roles
 		ratelimit.New(ratelimit.BySubject, r, b.rules(r)), // by subject, tenant, role, claim
 		csrf.New(r, b.config.CSRF),                        // cross-site changes
 		b.sanitize(r),                                     // markup in what clients send

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -45,7 +46,9 @@ type Plan struct {
 	recent    *recent        // outlives the plan
 	issuers   map[string]*authn.Issuer
 	upstreams map[string]*upstream.Upstream
-	redis     *store.Redis // nil where replicas share nothing
+	redis     *store.Redis    // nil where replicas share nothing
+	orders    *orders.Book    // outlives the plan
+	kept      orders.Settings // how, as far as the plan has a say
 	memory    *middleware.Budget
 	spool     *middleware.Spool
 	log       *Log
@@ -153,13 +156,20 @@ type Condition struct {
 
 // Conditions tells what the plan needs from others and whether it is there. A
 // shared store that fails is told and makes nothing unready: each limit has its
-// own way to go on.
+// own way to go on, and orders hold here while they are not shared.
 func (p *Plan) Conditions(ctx context.Context) []Condition {
 	var out []Condition
 	if p.config.Store.Redis != nil {
 		c := Condition{Name: "store", OK: true}
 		if err := p.redis.Ready(ctx); err != nil {
 			c.Detail = "fails, so each rate limit does what its on_store_error says: " + err.Error()
+		}
+		out = append(out, c)
+	}
+	if p.redis != nil || p.kept.File != "" {
+		c := Condition{Name: "revocations", OK: true}
+		if err := p.orders.Trouble(); err != nil {
+			c.Detail = strings.ReplaceAll(err.Error(), "\n", "; ")
 		}
 		out = append(out, c)
 	}

@@ -175,7 +175,7 @@ func (s *Server) Close() {
 }
 
 // fixed lists what cannot change while the gateway runs, because it belongs to
-// open sockets.
+// open sockets, or because it is where what must not be forgotten is kept.
 func fixed(old, next *config.Config) config.Mistakes {
 	const why = "cannot change while the gateway runs; restart it to apply this"
 	var out config.Mistakes
@@ -205,6 +205,9 @@ func fixed(old, next *config.Config) config.Mistakes {
 	}
 	if old.Admin.Address != next.Admin.Address || (len(old.Admin.Certificates) == 0) != (len(next.Admin.Certificates) == 0) {
 		add("admin.address")
+	}
+	if old.Store.Folder != next.Store.Folder {
+		add("store.folder")
 	}
 	return out
 }

@@ -59,6 +59,11 @@ func (s *Subject) lookup(parts []string) (any, bool) {
 			return nil, false
 		}
 		return json.Number(strconv.FormatInt(s.AuthTime, 10)), true
+	case "auth_age":
+		if s.AuthAge == nil {
+			return nil, false
+		}
+		return json.Number(strconv.FormatInt(*s.AuthAge, 10)), true
 	}
 	var v any = s.Claims
 	for _, p := range parts[1:] {
@@ -149,7 +154,7 @@ func names() []string {
 	return []string{
 		"subject.id", "subject.issuer", "subject.role", "subject.roles", "subject.tenant",
 		"subject.branch", "subject.branches", "subject.acr", "subject.amr", "subject.auth_time",
-		"subject.claims..", "action.method", "action.name", "resource.route", "resource.host",
+		"subject.auth_age", "subject.claims..", "action.method", "action.name", "resource.route", "resource.host",
 		"resource.path", "resource.params.", "resource.query.", "context.client_address",
 		"context.listener", "context.tls", "context.request_id", "context.headers.",
 		"context.time.hour", "context.time.weekday", "context.time.date",

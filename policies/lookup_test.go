@@ -2,14 +2,16 @@ package policies
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"testing"
+	"time"
 )
 
 func TestLookup(t *testing.T) {
 	in := &Input{
 		Subject: &Subject{
-			ID: "u7", Issuer: "auth", Role: "hr", Roles: []string{"hr"}, Tenant: "t1", Branches: []string{}, AuthTime: 17,
+			ID: "u7", Issuer: "auth", Role: "hr", Roles: []string{"hr"}, Tenant: "t1", Branches: []string{}, AuthTime: 17, AuthAge: new(int64(0)),
 			Claims: map[string]any{
 				"department": map[string]any{"code": "d1", "cost": json.Number("1.50")}, "groups": []any{"a", json.Number("2")},
 				"mixed": []any{"a", map[string]any{}}, "null": nil, "flag": false, "empty": "",
@@ -38,6 +40,7 @@ func TestLookup(t *testing.T) {
 		{"subject.acr", nil},
 		{"subject.amr", nil},
 		{"subject.auth_time", json.Number("17")},
+		{"subject.auth_age", json.Number("0")},
 		{"subject.claims.department.code", "d1"},
 		{"subject.claims.department.cost", json.Number("1.50")},
 		{"subject.claims.department", nil},
@@ -132,5 +135,51 @@ func TestActionName(t *testing.T) {
 		if got := ActionName(method); got != want {
 			t.Errorf("%s: %s", method, got)
 		}
+	}
+}
+
+// TestAuthAge: how old a sign-in is belongs to a question. The subject, which
+// requests share, is left as it is.
+func TestAuthAge(t *testing.T) {
+	now := time.Unix(1_800_000_000, 999)
+	tests := []struct {
+		name     string
+		authTime int64
+		want     *int64
+	}{
+		{"this very second", now.Unix(), new(int64(0))},
+		{"a while ago", now.Unix() - 301, new(int64(301))},
+		{"within what clocks may differ", now.Unix() + 30, new(int64(0))},
+		{"the beginning of time", 1, new(now.Unix() - 1)},
+		{"not said", 0, nil},
+		{"before there was time", -1, nil},
+		{"so long ago that a difference would not fit", math.MinInt64, nil},
+		{"so far ahead", math.MaxInt64, new(int64(0))},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &Subject{ID: "u7", AuthTime: tt.authTime, AuthAge: new(int64(7))}
+			before := *s
+			in := NewInput(s, now)
+			if !reflect.DeepEqual(in.Subject.AuthAge, tt.want) {
+				t.Errorf("%v, want %v", in.Subject.AuthAge, tt.want)
+			}
+			if in.Subject == s || *s.AuthAge != 7 || !reflect.DeepEqual(before, *s) || in.Subject.ID != "u7" {
+				t.Error("the question does not have a subject of its own")
+			}
+		})
+	}
+	if in := NewInput(nil, now); in.Subject != nil || in.Context.Time != Moment(now) {
+		t.Errorf("nobody: %+v", in)
+	}
+}
+
+// A question about somebody is one piece of memory, like one about nobody.
+func TestNewInputAllocations(t *testing.T) {
+	s := &Subject{ID: "u7", AuthTime: 1}
+	now := time.Unix(1_800_000_000, 0)
+	nobody := testing.AllocsPerRun(100, func() { NewInput(nil, now) })
+	if somebody := testing.AllocsPerRun(100, func() { NewInput(s, now) }); somebody != nobody {
+		t.Errorf("%v allocations, and %v without a subject", somebody, nobody)
 	}
 }

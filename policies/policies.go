@@ -62,8 +62,45 @@ type Subject struct {
 	ACR      string   `json:"acr"`
 	AMR      []string `json:"amr"` // never nil
 	AuthTime int64    `json:"auth_time"`
+	// AuthAge is how many whole seconds ago the user signed in (AuthTime) when the
+	// question was asked; nil where the token does not say. It belongs to the
+	// question and not to the token: see [NewInput].
+	AuthAge *int64 `json:"auth_age,omitempty"`
 	// Claims are all claims of the token, numbers as json.Number.
 	Claims map[string]any `json:"claims"`
+}
+
+// NewInput begins a question that is asked about the subject, which may be nil,
+// at a moment. Requests with the same token share a subject, and the age of a
+// sign-in is another at each of them: the question has a copy of its own, in the
+// same piece of memory.
+func NewInput(s *Subject, now time.Time) *Input {
+	q := &struct {
+		Input
+		subject Subject
+		age     int64
+	}{Input: Input{Context: Context{Time: Moment(now)}}}
+	if s == nil {
+		return &q.Input
+	}
+	q.subject = *s
+	q.subject.AuthAge = nil
+	var known bool
+	if q.age, known = s.Age(now); known {
+		q.subject.AuthAge = &q.age
+	}
+	q.Subject = &q.subject
+	return &q.Input
+}
+
+// Age is how many whole seconds ago the user signed in, if the token says when.
+// A moment to come is now: clocks differ, and the gateway has refused what that
+// does not explain.
+func (s *Subject) Age(now time.Time) (seconds int64, known bool) {
+	if s == nil || s.AuthTime <= 0 {
+		return 0, false
+	}
+	return max(now.Unix()-s.AuthTime, 0), true
 }
 
 // OneAndAll fills the single value from the list or the list from the single

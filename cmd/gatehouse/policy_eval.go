@@ -128,7 +128,9 @@ func openPolicies(ctx context.Context, file, data string, dirs []string) (c *con
 }
 
 // question reads the file and lays the flags over it. Where neither says when it
-// is, it is now.
+// is, it is now, and the sign-in is as old as subject.auth_time makes it. At a
+// moment of which only the hour is known that cannot be told to the second:
+// subject.auth_age says it there, or it stays unknown.
 func (q asked) question(stdin io.Reader, now time.Time) (*policies.Input, error) {
 	in := &policies.Input{}
 	if q.input != "" {
@@ -164,6 +166,9 @@ func (q asked) question(stdin io.Reader, now time.Time) (*policies.Input, error)
 	in.Resource.Route = cmp.Or(q.routes, in.Resource.Route)
 	if in.Context.Time == (policies.Time{}) {
 		in.Context.Time = policies.Moment(now)
+		if age, known := in.Subject.Age(now); known && in.Subject.AuthAge == nil {
+			in.Subject.AuthAge = &age
+		}
 	}
 	opa.Derive(in)
 	if in.Action.Method == "" {

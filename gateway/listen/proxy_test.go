@@ -3,6 +3,7 @@ package listen
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -303,4 +304,20 @@ func FuzzHeader(f *testing.F) {
 			t.Errorf("a balancer that speaks for itself is %s", from)
 		}
 	})
+}
+
+// Who is not served is not sent anything either, not even by a server that
+// speaks first.
+func TestNothingIsSentBeforeTheHeader(t *testing.T) {
+	p := open(t, behind())
+	client, server := p.pass(t, balancer)
+	if _, err := client.Write(header(proxy, udp4, addresses("192.0.2.7", "203.0.113.1"))); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := server.Write([]byte("welcome")); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("wrote %d, %v", n, err)
+	}
+	if b, _ := io.ReadAll(client); len(b) != 0 {
+		t.Errorf("the client got %q", b)
+	}
 }

@@ -237,6 +237,26 @@ func (c *issuers) Collect(out chan<- prometheus.Metric) {
 	})
 }
 
+// WatchOrders adds how many orders are in force, which count tells whenever the
+// metrics are read. It is called at most once.
+func (m *Metrics) WatchOrders(count func() (revocations, lockdowns int)) {
+	m.registry.MustRegister(&ordersInForce{count, prometheus.NewDesc(namespace+"_orders_in_force",
+		"Revocations and lockdowns in force.", []string{"kind"}, nil)})
+}
+
+type ordersInForce struct {
+	count func() (revocations, lockdowns int)
+	desc  *prometheus.Desc
+}
+
+func (c *ordersInForce) Describe(out chan<- *prometheus.Desc) { out <- c.desc }
+
+func (c *ordersInForce) Collect(out chan<- prometheus.Metric) {
+	revocations, lockdowns := c.count()
+	out <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(revocations), "revocation")
+	out <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(lockdowns), "lockdown")
+}
+
 // Memo is what has been counted about remembered decisions.
 type Memo struct {
 	Hits, Misses, Bypassed, Evictions, Audits, Mismatches uint64

@@ -93,6 +93,7 @@ func used(t *testing.T) *Metrics {
 		yield("auth", 2, time.Now().Add(-time.Hour))
 		yield("local", 1, time.Time{})
 	})
+	m.WatchOrders(func() (int, int) { return 3, 1 })
 	m.WatchMemo(func() Memo { return Memo{Hits: 9, Misses: 2, Bypassed: 1, Evictions: 3, Audits: 4} })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
@@ -110,6 +111,8 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_request_duration_seconds_sum{route="test"} 0.021`,
 		`gatehouse_response_bytes_total{route="test"} 1100`,
 		`gatehouse_requests_in_flight 1`,
+		`gatehouse_orders_in_force{kind="revocation"} 3`,
+		`gatehouse_orders_in_force{kind="lockdown"} 1`,
 		`gatehouse_refusals_total{code="forbidden",route="test",stage="authz"} 1`,
 		`gatehouse_findings_total{kind="sanitize_strip",route="test"} 2`,
 		`gatehouse_findings_total{kind="sanitize_sql_injection",route="test"} 1`,

@@ -19,16 +19,14 @@ func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 		return nil, middleware.Refuse(stageName, middleware.PathInvalid, "the query cannot be read").With(err)
 	}
 	method := x.Request.Method
-	in := &policies.Input{
-		Subject: x.Subject,
-		Action:  policies.Action{Method: method, Name: policies.ActionName(method)},
-		Resource: policies.Resource{
-			Route: x.Route.Name, Host: x.Host, Path: x.Path, Segments: policies.Segments(x.Path), Params: x.Params, Query: query,
-		},
-		Context: policies.Context{
-			Time: policies.Moment(x.Start), ClientAddress: address(x.Client), Listener: x.Listener, TLS: x.TLS,
-			Headers: s.readable(x), RequestID: x.ID,
-		},
+	in := policies.NewInput(x.Subject, x.Start)
+	in.Action = policies.Action{Method: method, Name: policies.ActionName(method)}
+	in.Resource = policies.Resource{
+		Route: x.Route.Name, Host: x.Host, Path: x.Path, Segments: policies.Segments(x.Path), Params: x.Params, Query: query,
+	}
+	in.Context = policies.Context{
+		Time: in.Context.Time, ClientAddress: address(x.Client), Listener: x.Listener, TLS: x.TLS,
+		Headers: s.readable(x), RequestID: x.ID,
 	}
 	if in.Resource.Params == nil {
 		in.Resource.Params = map[string]string{}

@@ -72,7 +72,7 @@ func (t inputTerms) input(in *policies.Input) (ast.Value, error) {
 }
 
 func (t inputTerms) subject(s *policies.Subject, claims *ast.Term) *ast.Term {
-	return ast.ObjectTerm(
+	pairs := append(make([][2]*ast.Term, 0, 12),
 		[2]*ast.Term{t["id"], ast.StringTerm(s.ID)},
 		[2]*ast.Term{t["issuer"], ast.StringTerm(s.Issuer)},
 		[2]*ast.Term{t["role"], ast.StringTerm(s.Role)},
@@ -85,6 +85,10 @@ func (t inputTerms) subject(s *policies.Subject, claims *ast.Term) *ast.Term {
 		[2]*ast.Term{t["auth_time"], ast.NumberTerm(json.Number(strconv.FormatInt(s.AuthTime, 10)))},
 		[2]*ast.Term{t["claims"], claims},
 	)
+	if s.AuthAge != nil {
+		pairs = append(pairs, [2]*ast.Term{t["auth_age"], ast.NumberTerm(json.Number(strconv.FormatInt(*s.AuthAge, 10)))})
+	}
+	return ast.ObjectTerm(pairs...)
 }
 
 func (t inputTerms) resource(r *policies.Resource) *ast.Term {

@@ -56,7 +56,7 @@ func TestMistakesInRules(t *testing.T) {
 	for name, tt := range map[string]struct{ rule, want string }{
 		"syntax":            {`deny contains {"code": `, "p.rego:6:1: unexpected eof"},
 		"input typo":        {`all_rows if input.subject.rolle == "hr"`, `p.rego:5:13: input.subject has no member "rolle": did you mean "role"?`},
-		"input typo, names": {`all_rows if input.subject.rolle == "hr"`, `acr, amr, auth_time, branch, branches, claims, id`},
+		"input typo, names": {`all_rows if input.subject.rolle == "hr"`, `acr, amr, auth_age, auth_time, branch, branches, claims, id`},
 		"input typo, deep":  {`all_rows if input.context.time.houre == 3`, `input.context.time has no member "houre": did you mean "hour"?`},
 		"input type":        {`all_rows if input.subject.roles == "hr"`, "p.rego:5:13: match error"},
 		"clock":             {`all_rows if time.now_ns() > 3`, "p.rego:5:13: time.now_ns is not available"},

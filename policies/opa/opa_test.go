@@ -43,7 +43,7 @@ func question() *policies.Input {
 	return &policies.Input{
 		Subject: &policies.Subject{
 			ID: "e5", Issuer: "auth-service", Role: "manager", Roles: []string{"manager"}, Tenant: "acme",
-			Branch: "abuja", Branches: []string{"abuja", "lagos"}, ACR: "2", AMR: []string{"pwd", "otp"}, AuthTime: 1700000000,
+			Branch: "abuja", Branches: []string{"abuja", "lagos"}, ACR: "2", AMR: []string{"pwd", "otp"}, AuthTime: 1700000000, AuthAge: new(int64(60)),
 			Claims: map[string]any{
 				"sub": "e5", "level": json.Number("3"), "flags": []any{true, nil, "x"},
 				"department": map[string]any{"code": "HR-1"},

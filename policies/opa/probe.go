@@ -31,7 +31,7 @@ import (
 // a field with one of these (eq, in, startswith, endswith, contains). Whether
 // it meets any other comparison is not known, so it is taken to pass.
 //
-// A probe has every second factor, and asks each method for the path itself,
+// A probe has every second factor, given that very second, and asks each method for the path itself,
 // for somebody's record and for its own. Time and headers stay the same, so
 // that what depends on them is not found.
 type Probe struct {
@@ -82,7 +82,7 @@ func (s *sources) probe(ctx context.Context, e *Engine, g *gated, o Options, ask
 func probeSubject(role string) *policies.Subject {
 	s := &policies.Subject{
 		ID: probeID, Issuer: probeID, Tenant: probeTenant, Branch: probeTenant, Branches: []string{probeTenant},
-		Role: role, Roles: []string{}, ACR: "3", AMR: []string{"hwk", "mfa", "otp", "pin", "pwd"}, AuthTime: 1767607200,
+		Role: role, Roles: []string{}, ACR: "3", AMR: []string{"hwk", "mfa", "otp", "pin", "pwd"}, AuthTime: probeMoment().Unix(),
 		Claims: map[string]any{"sub": probeID, "tenant": probeTenant},
 	}
 	if role != "" {
@@ -174,19 +174,19 @@ func (r Probe) questions(subject *policies.Subject) []*policies.Input {
 }
 
 func (r Probe) question(subject *policies.Subject, method, path string, params map[string]string) *policies.Input {
-	return &policies.Input{
-		Subject: subject,
-		Action:  policies.Action{Method: method, Name: policies.ActionName(method)},
-		Resource: policies.Resource{
-			Route: r.Route, Host: r.Host, Path: path, Segments: policies.Segments(path),
-			Params: params, Query: map[string][]string{},
-		},
-		Context: policies.Context{
-			Time:          policies.Time{Hour: 10, Weekday: "monday", Date: "2026-01-05"},
-			ClientAddress: "192.0.2.1", TLS: "1.3", Headers: map[string][]string{}, RequestID: probeID,
-		},
+	in := policies.NewInput(subject, probeMoment())
+	in.Action = policies.Action{Method: method, Name: policies.ActionName(method)}
+	in.Resource = policies.Resource{
+		Route: r.Route, Host: r.Host, Path: path, Segments: policies.Segments(path),
+		Params: params, Query: map[string][]string{},
 	}
+	in.Context.ClientAddress, in.Context.TLS = "192.0.2.1", "1.3"
+	in.Context.Headers, in.Context.RequestID = map[string][]string{}, probeID
+	return in
 }
+
+// probeMoment is when probes ask and have signed in: a Monday morning.
+func probeMoment() time.Time { return time.Date(2026, time.January, 5, 10, 0, 0, 0, time.UTC) }
 
 // fillPath puts a record in the place of each {name}.
 func fillPath(path, record string) (string, map[string]string) {

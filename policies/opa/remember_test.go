@@ -73,6 +73,9 @@ func randomInput(r *rand.Rand) *policies.Input {
 			ID: word(), Issuer: word(), Role: word(), Roles: words(), Tenant: word(), Branch: word(), Branches: words(),
 			ACR: word(), AMR: words(), AuthTime: int64(r.IntN(3)),
 		}
+		if age := int64(r.IntN(4)); age < 3 {
+			in.Subject.AuthAge = &age
+		}
 		if r.IntN(4) > 0 {
 			in.Subject.Claims = map[string]any{"a": value(0), "b": value(1)}
 		}
@@ -149,7 +152,7 @@ func TestOutcomesDecide(t *testing.T) {
 	data := map[string]string{"users.json": `{"users": {"a": {"n": 1, "x": ["p"]}, "b": {"n": 1}, "ab": null, "": {"n": 2}}, "list": ["a", "b"]}`}
 	places := []string{
 		"input.subject.id", "input.subject.roles", "input.subject.claims.a", "input.body", "input.body.a", "input.resource.params.a",
-		"input.resource.query", "input.context.time.hour", "input.subject.auth_time", "input.resource.segments[1]", "input.subject",
+		"input.resource.query", "input.context.time.hour", "input.subject.auth_time", "input.subject.auth_age", "input.resource.segments[1]", "input.subject",
 	}
 	place := func() string { return places[r.IntN(len(places))] }
 	conditions := []func() string{

@@ -30,6 +30,9 @@ func (c *reduction) claims(v, value any, at string) {
 	}
 }
 
+// authAge is where the age of the sign-in stands.
+const authAge = "/input/subject/auth_age"
+
 // params is where the parameters of a path stand.
 const params = "/input/resource/params"
 

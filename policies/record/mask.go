@@ -25,7 +25,8 @@ import (
 //
 // What a pointer takes out of the subject (its id, say) goes from the claims as
 // well, whatever the claim is called that it came from, and what it takes out of
-// the parameters of the path goes from the path.
+// the parameters of the path goes from the path. With auth_time goes auth_age,
+// which tells the same.
 //
 // A nil Mask keeps nothing out.
 type Mask struct{ rules []maskRule }
@@ -105,7 +106,7 @@ func parts(pointer string) ([]string, error) {
 // everything.
 func (r *maskRule) fits() error {
 	text := "x"
-	in := &policies.Input{Subject: &policies.Subject{Claims: map[string]any{}}, Body: map[string]any{}}
+	in := &policies.Input{Subject: &policies.Subject{AuthAge: new(int64), Claims: map[string]any{}}, Body: map[string]any{}}
 	d := &policies.Decision{
 		Deny: []policies.Denial{{Code: text}}, Mask: []policies.Mask{{Path: text, Bucket: 1, Class: text}}, Rows: []policies.Row{{}},
 		Expose: []string{text}, Classified: []string{text}, Protect: []policies.Protect{{}}, Require: []policies.Require{{ACR: text}},
@@ -172,7 +173,7 @@ func (r *maskRule) apply(event map[string]any, c *reduction) {
 	}
 	name := r.parts[last]
 	switch holder := "/" + strings.Join(r.parts[:last], "/"); {
-	case holder == "/input/subject" && name != "claims":
+	case holder == "/input/subject" && name != "claims" && name != "auth_age": // no claim has the age
 		c.claims(step(at, "claims"), step(at, name), "/input/subject/claims")
 	case holder == params:
 		c.path(event, step(at, name))
@@ -184,6 +185,10 @@ func (r *maskRule) apply(event map[string]any, c *reduction) {
 	}
 	switch v := at.(type) {
 	case map[string]any:
+		if _, told := v["auth_age"]; told && r.pointer == "/input/subject/auth_time" {
+			delete(v, "auth_age")
+			c.erased = append(c.erased, authAge)
+		}
 		_, there := v[name]
 		switch {
 		case r.upsert:

@@ -130,7 +130,24 @@ func TestMaskOfTheTimeOfAuthentication(t *testing.T) {
 	e := entry(in, nil)
 	e.Mask = m
 	got := readBack(t, written(t, Options{}, e)).Input.Subject
-	if diff := cmp.Diff(map[string]any{"level": json.Number("1")}, got.Claims); diff != "" || got.AuthTime != 0 {
+	if diff := cmp.Diff(map[string]any{"level": json.Number("1")}, got.Claims); diff != "" || got.AuthTime != 0 || got.AuthAge != nil {
+		t.Errorf("%+v\n%s", got, diff)
+	}
+}
+
+// TestMaskOfTheAgeOfAuthentication: no claim holds it, and it is not worked out
+// from what is left.
+func TestMaskOfTheAgeOfAuthentication(t *testing.T) {
+	m, err := NewMask([]any{"/input/subject/auth_age"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := question()
+	in.Subject.Claims = map[string]any{"level": json.Number("60")}
+	e := entry(in, nil)
+	e.Mask = m
+	got := readBack(t, written(t, Options{}, e)).Input.Subject
+	if diff := cmp.Diff(in.Subject.Claims, got.Claims); diff != "" || got.AuthTime != 17 || got.AuthAge != nil {
 		t.Errorf("%+v\n%s", got, diff)
 	}
 }

@@ -86,6 +86,10 @@ func complete(r *Record) {
 		if s.Claims == nil {
 			s.Claims = map[string]any{}
 		}
+		// Records of before there was an age: it is what it was then.
+		if age, known := s.Age(r.Time); known && s.AuthAge == nil && !slices.Contains(r.Erased, authAge) {
+			s.AuthAge = &age
+		}
 	}
 	if in.Resource.Segments == nil {
 		in.Resource.Segments = []string{}

@@ -20,7 +20,7 @@ const jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1NyJ9.c2lnbmF0dXJl"
 func question() *policies.Input {
 	return &policies.Input{
 		Subject: &policies.Subject{
-			ID: "u7", Issuer: "auth", Role: "hr", Roles: []string{"hr"}, Tenant: "acme", Branches: []string{}, AMR: []string{"pwd"}, AuthTime: 17,
+			ID: "u7", Issuer: "auth", Role: "hr", Roles: []string{"hr"}, Tenant: "acme", Branches: []string{}, AMR: []string{"pwd"}, AuthTime: 17, AuthAge: new(int64(60)),
 			Claims: map[string]any{"email": "ann@acme.example", "cost": json.Number("1.50")},
 		},
 		Action: policies.Action{Method: "GET", Name: "read"},
@@ -92,6 +92,22 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || got.Reduced() {
 		t.Errorf("reduced: %v\n%s", got.Reduced(), diff)
+	}
+}
+
+// TestRecordsWithoutAnAge: those that are older than auth_age are asked again with
+// the age that the sign-in had when they were written. It is never today's.
+func TestRecordsWithoutAnAge(t *testing.T) {
+	in := question()
+	in.Subject.AuthAge = nil
+	e := entry(in, nil)
+	in.Subject.AuthTime = e.Time.Unix() - 42
+	if got := readBack(t, written(t, Options{}, e)).Input.Subject.AuthAge; got == nil || *got != 42 {
+		t.Errorf("age %v, want 42", got)
+	}
+	in.Subject.AuthTime = 0
+	if got := readBack(t, written(t, Options{}, e)).Input.Subject.AuthAge; got != nil {
+		t.Errorf("age %d of a sign-in that nobody knows", *got)
 	}
 }
 

@@ -26,10 +26,14 @@ func questionTree(in *policies.Input) object {
 		},
 	}
 	if s := in.Subject; s != nil {
-		t["subject"] = object{
+		subject := object{
 			"id": s.ID, "issuer": s.Issuer, "role": s.Role, "roles": texts(s.Roles), "tenant": s.Tenant, "branch": s.Branch,
 			"branches": texts(s.Branches), "acr": s.ACR, "amr": texts(s.AMR), "auth_time": s.AuthTime, "claims": copied(s.Claims),
 		}
+		if s.AuthAge != nil {
+			subject["auth_age"] = *s.AuthAge
+		}
+		t["subject"] = subject
 	}
 	if in.Body != nil {
 		t["body"] = copied(in.Body)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -128,6 +129,32 @@ func TestRun(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestAgeOnRecord: a candidate that shows fields to whom signed in lately judges by
+// how long ago that was then.
+func TestAgeOnRecord(t *testing.T) {
+	fresh := func(in *policies.Input) *policies.Decision {
+		if age := in.Subject.AuthAge; age != nil && *age <= 300 {
+			return &policies.Decision{Allow: true}
+		}
+		return &policies.Decision{Allow: true, Mask: []policies.Mask{{Path: "$..health", Action: "drop"}}}
+	}
+	at := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	for age, different := range map[time.Duration]int{0: 0, 300 * time.Second: 0, 301 * time.Second: 1} {
+		in := policies.NewInput(&policies.Subject{ID: "u7", AuthTime: at.Add(-age).Unix(), Claims: map[string]any{}}, at)
+		in.Context.RequestID = "q"
+		var out bytes.Buffer
+		w := record.Open(record.Options{Output: &out, Queue: 1})
+		w.Write(record.Entry{Time: at, Revision: "r1", Input: in, Decision: open(in)})
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Run(t.Context(), &out, decider{"r2", fresh}, nil)
+		if err != nil || got.Records != 1 || got.Different != different {
+			t.Errorf("%v: %+v, %v", age, got, err)
+		}
 	}
 }
 

@@ -203,7 +203,7 @@ func TestQuestion(t *testing.T) {
 		Subject: &policies.Subject{
 			ID: "e2", Issuer: "auth-service", Role: "staff", Roles: []string{"staff"}, Tenant: "acme",
 			Branch: "lagos", Branches: []string{"lagos", "abuja"}, ACR: "gold", AMR: []string{"pwd", "otp"},
-			AuthTime: 1795389600, Claims: map[string]any{"level": d.asked.Subject.Claims["level"]},
+			AuthTime: 1795389600, AuthAge: new(int64(600)), Claims: map[string]any{"level": d.asked.Subject.Claims["level"]},
 		},
 		Action: policies.Action{Method: "PATCH", Name: "update"},
 		Resource: policies.Resource{

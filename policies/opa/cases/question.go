@@ -52,10 +52,9 @@ func (c *Case) prepare(people map[string]*Person) error {
 		resource.Params[name] = value
 	}
 	c.moment = moment.UTC()
-	c.input = &policies.Input{
-		Subject: subject, Action: action, Resource: resource,
-		Context: circumstances(c.moment, c.Headers), Body: c.Body,
-	}
+	c.input = policies.NewInput(subject, c.moment)
+	c.input.Action, c.input.Resource, c.input.Body = action, resource, c.Body
+	c.input.Context = circumstances(c.moment, c.Headers)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package matrix
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -31,11 +32,12 @@ type question struct {
 	input  *policies.Input
 }
 
-// caller is who asks where nobody else is named.
+// caller is who asks where nobody else is named: with every second factor, given
+// that very second.
 func caller() *policies.Subject {
 	return &policies.Subject{
 		ID: "matrix-caller", Issuer: "matrix", Tenant: "matrix-tenant", Branch: "matrix-branch", ACR: "3",
-		AMR: []string{"hwk", "mfa", "otp", "pin", "pwd"}, AuthTime: 1767607200, Claims: map[string]any{},
+		AMR: []string{"hwk", "mfa", "otp", "pin", "pwd"}, AuthTime: moment().Unix(), Claims: map[string]any{},
 	}
 }
 
@@ -108,19 +110,19 @@ func input(r opa.Probe, s *policies.Subject, method, path, id string) *policies.
 		}
 	}
 	path = strings.Join(segments, "/")
-	return &policies.Input{
-		Subject: s,
-		Action:  policies.Action{Method: method, Name: policies.ActionName(method)},
-		Resource: policies.Resource{
-			Route: r.Route, Host: r.Host, Path: path, Segments: policies.Segments(path),
-			Params: params, Query: map[string][]string{},
-		},
-		Context: policies.Context{
-			Time:          policies.Time{Hour: 10, Weekday: "monday", Date: "2026-01-05"},
-			ClientAddress: "192.0.2.1", TLS: "1.3", Headers: map[string][]string{}, RequestID: "matrix",
-		},
+	in := policies.NewInput(s, moment())
+	in.Action = policies.Action{Method: method, Name: policies.ActionName(method)}
+	in.Resource = policies.Resource{
+		Route: r.Route, Host: r.Host, Path: path, Segments: policies.Segments(path),
+		Params: params, Query: map[string][]string{},
 	}
+	in.Context.ClientAddress, in.Context.TLS = "192.0.2.1", "1.3"
+	in.Context.Headers, in.Context.RequestID = map[string][]string{}, "matrix"
+	return in
 }
+
+// moment is when all questions are asked, and when the caller has signed in.
+func moment() time.Time { return time.Date(2026, time.January, 5, 10, 0, 0, 0, time.UTC) }
 
 // Routes are those that some questions ask about, such as those of an auditor's
 // cases: each with the folder that all its paths stand in.

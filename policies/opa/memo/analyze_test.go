@@ -41,14 +41,24 @@ func reads(p *Plan) []string {
 // What a policy observes of its input, construct by construct.
 func TestAnalyze(t *testing.T) {
 	for text, want := range map[string][]string{
-		`r if input.a == "x"`:                                 {`a == "x"`},
-		`r if input.a != "x"`:                                 {`a == "x"`},
-		`r if "x" == input.a`:                                 {`a == "x"`},
-		`r if input.a == input.b`:                             {"a == b"},
-		`r if input.b == input.a`:                             {"a == b"},
-		`r if input.a > 3`:                                    {"a > 3"},
-		`r if 3 > input.a`:                                    {"a < 3"},
-		`r if input.a < input.b`:                              {"a", "b"},
+		`r if input.a == "x"`:                                         {`a == "x"`},
+		`r if input.a != "x"`:                                         {`a == "x"`},
+		`r if "x" == input.a`:                                         {`a == "x"`},
+		`r if input.a == input.b`:                                     {"a == b"},
+		`r if input.b == input.a`:                                     {"a == b"},
+		`r if input.a > 3`:                                            {"a > 3"},
+		`r if 3 > input.a`:                                            {"a < 3"},
+		`r if input.a < input.b`:                                      {"a", "b"},
+		`r if input.a <= data.base.users.a.n`:                         {"a <= 1"},
+		`r if data.base.users.b.n > input.a`:                          {"a < 2"},
+		`r if input.a <= data.base.users.a.role`:                      {"a"},
+		`r if input.a <= data.base.nobody.n`:                          {"a"},
+		`r if input.a <= data.base.users[input.b].n`:                  {"a", "data.base.users[b].n"},
+		`r if { x := data.base.users.a.n; input.a <= x }`:             {"a <= 1"},
+		`r := x if { x := data.base.users.a.n; input.a <= x }`:        {"a"},
+		"r if input.a <= data.p.m\nm := input.c":                      {"a", "c"},
+		`r if { x = data.base.users.a.n; x = input.b; input.a <= x }`: {"a", "b"},
+		`r if { input.a <= data.base.users.a.n with data.base.users.a.n as input.c }`: {"a", "c"},
 		`r if input.a in {"x", 1}`:                            {`a in {1, "x"}`},
 		`r if "x" in input.a`:                                 {`"x" in a`},
 		`r if input.a in input.b`:                             {"a", "b"},
@@ -280,7 +290,7 @@ z if input.resource.segments[1] > input.subject.tenant`), Options{})
 	for path, want := range map[string]string{
 		"subject.id": "copies", "subject.claims": "whole", "context.request_id": "no two requests", "resource.params": "whole",
 		"subject": "whole", "body.x": "share no decision", "resource.params.id": "copies", "context.client_address": "copies", "subject.role": "",
-		"context.headers": "whole", "resource.segments[2]": "copies", "subject.auth_time": "max_age", "context.time.hour": "",
+		"context.headers": "whole", "resource.segments[2]": "copies", "subject.auth_time": "max_age", "subject.auth_age": "constant", "context.time.hour": "",
 	} {
 		if got := costly(ParsePath(path)); !strings.Contains(got, want) || (want == "") != (got == "") {
 			t.Errorf("%s: %q, want %q", path, got, want)

@@ -21,6 +21,12 @@ func (s *scope) comparison(b *ast.Builtin, args []*ast.Term) bool {
 	case ast.Member.Name:
 		done = s.member(args, x, y, xok, yok)
 	case ast.LessThan.Name, ast.LessThanEq.Name, ast.GreaterThan.Name, ast.GreaterThanEq.Name:
+		if !xok {
+			x, xok = s.limit(args[0])
+		}
+		if !yok {
+			y, yok = s.limit(args[1])
+		}
 		done = xok && yok && s.order(b, x, y, loc)
 	case ast.StartsWith.Name, ast.EndsWith.Name, ast.Contains.Name:
 		if part, ok := y.constant.(ast.String); ok && len(y.paths) == 0 && xok && len(x.paths) > 0 {

@@ -42,6 +42,11 @@ func (g *generator) path() string {
 	return base + steps
 }
 
+// limit is a number of the base data, or something that is none.
+func (g *generator) limit() string {
+	return "data.base." + g.pick("users.a.n", "users.b.n", "users.a.role", "users.zz.n", "users", "grants.a.a")
+}
+
 func (g *generator) constant() string {
 	return g.pick(`"a"`, `"a"`, `"a"`, `"b"`, `"b"`, `"r1"`, `"r2"`, "1", "1.0", "2", "true", "false", "null", `""`, `"ab"`)
 }
@@ -107,7 +112,7 @@ func (g *generator) condition() string {
 	case 2, 3:
 		return g.path() + g.pick(" == ", " != ") + g.path()
 	case 4:
-		return g.path() + g.pick(" < ", " <= ", " > ", " >= ") + g.constant()
+		return g.path() + g.pick(" < ", " <= ", " > ", " >= ") + g.pick(g.constant(), g.constant(), g.limit())
 	case 5:
 		return g.path() + ` in {"a", "b", 1}`
 	case 6:

@@ -20,6 +20,7 @@ const (
 	subjectACR
 	subjectAMR
 	subjectAuthTime
+	subjectAuthAge
 	subjectClaims
 	actionMethod
 	actionName
@@ -52,7 +53,8 @@ func leaves() []leaf {
 	paths := map[member]string{
 		subjectID: "subject.id", subjectIssuer: "subject.issuer", subjectRole: "subject.role", subjectRoles: "subject.roles",
 		subjectTenant: "subject.tenant", subjectBranch: "subject.branch", subjectBranches: "subject.branches",
-		subjectACR: "subject.acr", subjectAMR: "subject.amr", subjectAuthTime: "subject.auth_time", subjectClaims: "subject.claims",
+		subjectACR: "subject.acr", subjectAMR: "subject.amr", subjectAuthTime: "subject.auth_time",
+		subjectAuthAge: "subject.auth_age", subjectClaims: "subject.claims",
 		actionMethod: "action.method", actionName: "action.name",
 		resourceRoute: routePath, resourceHost: "resource.host", resourcePath: "resource.path", resourceSegments: "resource.segments",
 		resourceParams: "resource.params", resourceQuery: "resource.query",
@@ -127,6 +129,10 @@ func (m member) showSubject(s *policies.Subject, v *view) {
 		v.shape, v.list = list, s.AMR
 	case subjectAuthTime:
 		v.shape, v.whole = integer, s.AuthTime
+	case subjectAuthAge:
+		if v.shape = absent; s.AuthAge != nil {
+			v.shape, v.whole = integer, *s.AuthAge
+		}
 	case subjectClaims:
 		v.shape, v.any = object, s.Claims
 	default:

@@ -111,7 +111,9 @@ func costly(p Path) string {
 		case "id":
 			return "copies " + name + ": compare it, look it up in data, or name it as {\"input\": \"subject.id\"}"
 		case "auth_time":
-			return "reads " + name + ": ask for max_age with require, or compare it with a constant"
+			return "reads " + name + ": ask for max_age with require, or compare auth_age with a constant"
+		case "auth_age":
+			return "reads " + name + ", which is another each second: compare it with a constant"
 		}
 	case "resource":
 		switch p[1].Name {

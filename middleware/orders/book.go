@@ -1,0 +1,442 @@
+package orders
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/store"
+)
+
+// maxOrders bounds what a Book holds, lifts and what has expired lately included.
+const maxOrders = 1_000_000
+
+// Reasons that callers may want to tell apart.
+var (
+	// ErrUnknown is the answer to who would lift an order that is not in force.
+	ErrUnknown = errors.New("there is no such order in force")
+	// ErrStale says that it is not known what is revoked.
+	ErrStale = errors.New("the store has not told for five seconds what is revoked")
+
+	errFull = fmt.Errorf("there are %d orders already", maxOrders)
+)
+
+// Settings of a Book.
+type Settings struct {
+	// Keep is how long a revocation is remembered: longer than any token lives
+	// and than a session can be refreshed.
+	Keep time.Duration
+	// File keeps orders over a restart. It belongs to one Book. "" keeps nothing
+	// on disk.
+	File string
+	// Closed makes [Book.Stale] tell when it is not known what other replicas were
+	// told.
+	Closed bool
+}
+
+// Book is all orders in force. It is for any number of goroutines; a nil Book
+// has none.
+type Book struct {
+	view    atomic.Pointer[view]
+	began   time.Time
+	known   atomic.Int64 // nanoseconds from began to when Redis was last asked and told everything; never: -1
+	strict  atomic.Bool  // Stale matters
+	scripts scripts
+	journal *journal // nil where nothing is kept on disk
+
+	mu        sync.Mutex
+	settings  Settings
+	redis     *store.Redis        // nil where replicas share nothing
+	entries   map[string]*entry   // by id
+	unshared  map[string]struct{} // ids of what may be missing in Redis
+	newest    string              // id of the last entry of the stream that was read; "" before
+	redisErr  error               // of the last turn
+	fileErr   error               // of the last writing
+	unread    int                 // entries of the stream that are no orders
+	unreadErr error               // the last of them
+
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// entry is an order and what has become of it.
+type entry struct {
+	order *Order // nil where only its lift is known
+	lift  *lift  // nil while it is in force
+
+	stored, liftStored []string // where they are in the stream; more than one where it was not known whether they were
+}
+
+// shared reports whether Redis has all that others need to know.
+func (e *entry) shared() bool {
+	if e.lift != nil {
+		return len(e.liftStored) > 0
+	}
+	return len(e.stored) > 0
+}
+
+// over reports whether nothing of it needs to be known any more.
+func (e *entry) over(now time.Time) bool {
+	order := e.order == nil || e.order.expired(now) || e.lift != nil && e.order.Until.IsZero()
+	return order && (e.lift == nil || !now.Before(e.lift.Until))
+}
+
+// record is what others need to know.
+func (e *entry) record() record {
+	if e.lift != nil {
+		return record{Lift: e.lift}
+	}
+	return record{Order: e.order}
+}
+
+// Open opens the Book: it reads the file, asks Redis once, so that nobody is let
+// in who was shut out before a restart, and goes on following Redis, which may be
+// nil. A Redis that does not answer is no error, a file that cannot be read or
+// written is.
+func Open(s Settings, r *store.Redis) (*Book, error) {
+	b, err := read(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.File != "" {
+		if err := os.MkdirAll(filepath.Dir(s.File), 0o700); err != nil {
+			return nil, err
+		}
+		b.journal = &journal{path: s.File, all: b.records}
+		if err := b.journal.tidy(0); err != nil {
+			return nil, fmt.Errorf("orders cannot be kept: %w", err)
+		}
+	}
+	b.Use(s, r)
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop, b.done = stop, make(chan struct{})
+	b.turn(ctx)
+	go b.run(ctx)
+	return b, nil
+}
+
+// Rehearse says whether Open would read the file. It gives a Book that knows what
+// is in it, writes nothing and follows nobody.
+func Rehearse(s Settings) (*Book, error) { return read(s) }
+
+func read(s Settings) (*Book, error) {
+	if s.Keep <= 0 {
+		return nil, errors.New("revocations must be kept for some time")
+	}
+	b := &Book{
+		began: time.Now(), scripts: newScripts(), settings: s,
+		entries: map[string]*entry{}, unshared: map[string]struct{}{},
+	}
+	b.known.Store(-1)
+	b.view.Store(newView())
+	if s.File == "" {
+		return b, nil
+	}
+	e := b.view.Load().edit()
+	var full error
+	err := load(s.File, func(r record) {
+		if _, err := b.take(r, "", e); err != nil {
+			full = err
+		}
+	})
+	if err == nil {
+		err = full
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.publish(e)
+	return b, nil
+}
+
+// Use changes settings and the store under way; File stays what it was. Another
+// store is told everything.
+func (b *Book) Use(s Settings, r *store.Redis) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.File = b.settings.File
+	b.settings = s
+	if b.redis != r {
+		b.redis, b.redisErr = r, nil
+		b.known.Store(-1)
+		b.forgetRedis()
+	}
+	b.strict.Store(s.Closed && r != nil)
+}
+
+// Close ends what the Book does by itself and waits for it.
+func (b *Book) Close() error {
+	if b.stop != nil {
+		b.stop()
+		<-b.done
+	}
+	if b.journal != nil {
+		b.journal.close()
+	}
+	return nil
+}
+
+// take merges a record into what is known, and reports whether it says anything
+// new. Orders never change and a lift is for good, so the sequence in which they
+// come does not matter. The lock is held, or nobody else has the Book yet.
+func (b *Book) take(r record, stored string, next *edit) (news bool, err error) {
+	id := ""
+	if r.Order != nil {
+		id = r.Order.ID
+	} else {
+		id = r.Lift.ID
+	}
+	e := b.entries[id]
+	if e == nil {
+		if len(b.entries) >= maxOrders {
+			return false, errFull
+		}
+		e = &entry{}
+		b.entries[id] = e
+	}
+	switch {
+	case r.Order != nil:
+		if news = e.order == nil; news {
+			e.order = r.Order
+			if e.lift == nil && !e.order.expired(time.Now()) {
+				next.add(e.order)
+			}
+		}
+		if stored != "" {
+			e.stored = append(e.stored, stored)
+		}
+	default:
+		if news = e.lift == nil; news {
+			e.lift = r.Lift
+			if e.order != nil {
+				next.remove(e.order)
+			}
+		}
+		if stored != "" {
+			e.liftStored = append(e.liftStored, stored)
+		}
+	}
+	if e.shared() {
+		delete(b.unshared, id)
+	} else {
+		b.unshared[id] = struct{}{}
+	}
+	return news, nil
+}
+
+// publish makes an edit what requests are judged by. The lock is held.
+func (b *Book) publish(e *edit) {
+	if e.touched {
+		close(b.view.Swap(e.view).changed)
+	}
+}
+
+// records are everything that is not over.
+func (b *Book) records() []record {
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]record, 0, len(b.entries))
+	for _, e := range b.entries {
+		if !e.over(now) {
+			out = append(out, e.record())
+		}
+	}
+	return out
+}
+
+// Give puts an order in force, here at once. It gives it as it was taken, and
+// whether other replicas will learn of it: Redis has it, or there is none. What
+// is not shared now is tried again until it is. An error with an order whose ID is
+// set is about the file: the order holds, and a restart may forget it.
+func (b *Book) Give(ctx context.Context, o Order) (given Order, shared bool, err error) {
+	if err := o.Check(); err != nil {
+		return Order{}, false, err
+	}
+	b.mu.Lock()
+	o.settle(rand.Text(), b.settings.Keep, time.Now())
+	own := o
+	b.mu.Unlock()
+	taken, shared, err := b.tell(ctx, record{Order: &own}, nil)
+	if !taken {
+		return Order{}, false, err
+	}
+	o.Roles = slices.Clone(o.Roles)
+	return o, shared, err
+}
+
+// Lift ends an order before its time, for good. The error is ErrUnknown where it
+// is not in force. Another one is about the file, as with [Book.Give].
+func (b *Book) Lift(ctx context.Context, id, by, reason string) (shared bool, err error) {
+	if err := errors.Join(checkText("by", by, maxName), checkText("reason", reason, maxValue)); err != nil {
+		return false, err
+	}
+	l := &lift{ID: id, By: by, Reason: reason, At: time.Now().UTC().Truncate(time.Millisecond)}
+	_, shared, err = b.tell(ctx, record{Lift: l}, func() error {
+		e := b.entries[id]
+		if e == nil || e.order == nil || e.lift != nil || e.order.expired(l.At) {
+			return ErrUnknown
+		}
+		if l.Until = e.order.Until; l.Until.IsZero() {
+			l.Until = l.At.Add(liftKept)
+		}
+		return nil
+	})
+	return shared, err
+}
+
+// tell takes a record of our own, hands it to Redis and writes it down. check has
+// the last word before it is taken. An error with what was taken is about the
+// file.
+func (b *Book) tell(ctx context.Context, rec record, check func() error) (taken, shared bool, err error) {
+	b.mu.Lock()
+	if check != nil {
+		err = check()
+	}
+	var line []byte
+	if err == nil {
+		line, err = rec.encode()
+	}
+	var number uint64
+	if err == nil {
+		next := b.view.Load().edit()
+		if _, err = b.take(rec, "", next); err == nil {
+			b.publish(next)
+			if b.journal != nil {
+				number = b.journal.add(line)
+			}
+		}
+	}
+	r := b.redis
+	b.mu.Unlock()
+	if err != nil {
+		return false, false, err
+	}
+	shared = r == nil || add(ctx, r, trimmed(line)) == nil
+	return true, shared, b.save(number)
+}
+
+// save returns when a line of the journal is on disk.
+func (b *Book) save(number uint64) error {
+	if b.journal == nil || number == 0 {
+		return nil
+	}
+	return b.saved(b.journal.commit(number))
+}
+
+// saved keeps how the last writing went, for Trouble.
+func (b *Book) saved(err error) error {
+	if err != nil {
+		err = fmt.Errorf("orders are not on disk: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fileErr = err
+	return err
+}
+
+// List gives the orders in force, oldest first.
+func (b *Book) List() []Order {
+	if b == nil {
+		return nil
+	}
+	now := time.Now()
+	var out []Order
+	b.mu.Lock()
+	for _, e := range b.entries {
+		if e.order != nil && e.lift == nil && !e.order.expired(now) {
+			out = append(out, *e.order)
+		}
+	}
+	b.mu.Unlock()
+	for i := range out {
+		out[i].Roles = slices.Clone(out[i].Roles)
+	}
+	slices.SortFunc(out, func(a, b Order) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// Count gives how many orders are in force, to the minute.
+func (b *Book) Count() (revocations, lockdowns int) {
+	if b == nil {
+		return 0, 0
+	}
+	v := b.view.Load()
+	for k, n := range v.count {
+		if by(k) == byPlace {
+			lockdowns += n
+		} else {
+			revocations += n
+		}
+	}
+	return revocations, lockdowns
+}
+
+// Revoked gives an order that calls a token back, nil where there is none.
+func (b *Book) Revoked(t *Token) *Order {
+	if b == nil {
+		return nil
+	}
+	return b.view.Load().revoked(t)
+}
+
+// Locked gives a lockdown that keeps somebody with these roles out of a route,
+// nil where there is none. Where several do it is one that names the route, or
+// else the tenant, or else one of all. Without a subject tenant and roles are
+// empty.
+func (b *Book) Locked(route, tenant string, roles []string) *Order {
+	if b == nil {
+		return nil
+	}
+	return b.view.Load().locked(route, tenant, roles)
+}
+
+// Changed is closed at the next change.
+func (b *Book) Changed() <-chan struct{} {
+	if b == nil {
+		return nil
+	}
+	return b.view.Load().changed
+}
+
+// Stale is ErrStale where it is not known what other replicas were told: the
+// store was last asked with success more than five seconds ago, or never. It is
+// nil without a store, and where Settings.Closed does not ask for it.
+func (b *Book) Stale() error {
+	if b == nil || !b.strict.Load() {
+		return nil
+	}
+	if known := b.known.Load(); known >= 0 && time.Since(b.began)-time.Duration(known) <= staleAfter {
+		return nil
+	}
+	return ErrStale
+}
+
+// Trouble says what is not as it should be, for operators: it does not tell
+// whether requests are refused for it.
+func (b *Book) Trouble() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []error
+	if b.redisErr != nil {
+		out = append(out, fmt.Errorf("the store does not share them: %w", b.redisErr))
+		if n := len(b.unshared); n > 0 {
+			out = append(out, fmt.Errorf("%d orders are not shared yet", n))
+		}
+	}
+	if b.unread > 0 {
+		out = append(out, fmt.Errorf("%d entries of the store are left out; the last: %w", b.unread, b.unreadErr))
+	}
+	return errors.Join(append(out, b.fileErr)...)
+}
