@@ -45,7 +45,7 @@ func (c Claims) of(field string) string {
 }
 
 // logoutPaths checks where issuers post logout tokens: each has a path of its
-// own, which no route can mean.
+// own. It is matched before routes, so a route for it alone would get nothing.
 func (k *checker) logoutPaths() {
 	taken := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(k.c.Issuers)) {
@@ -59,6 +59,13 @@ func (k *checker) logoutPaths() {
 			k.mistake(at, "%q is the path of the issuer %s already", l.Path, first)
 		case !strings.HasPrefix(l.Path, "/"), strings.HasSuffix(l.Path, "/"), strings.ContainsAny(l.Path, "{}?#%\\;"), strings.Contains(l.Path, "//"), strings.Contains(l.Path, "/."):
 			k.mistake(at, "%q is not a plain path; write it like /backchannel-logout", l.Path)
+		}
+		if taken[l.Path] == "" {
+			for n, r := range k.c.Routes {
+				if r.Match.Path == l.Path {
+					k.mistake(join(index("routes", n), "match.path"), "%q is where the issuer %s posts logout tokens; nothing else gets there", l.Path, name)
+				}
+			}
 		}
 		taken[l.Path] = name
 	}

@@ -70,3 +70,7 @@ func refused(key, value string) string {
 	}
 	return ""
 }
+
+// Instead ends a message about an unknown word as the messages of [Load] end:
+// with the nearest known one, or with all of them where none is near.
+func Instead(word string, known []string) string { return instead(word, known) }

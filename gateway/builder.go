@@ -84,6 +84,7 @@ func (b *builder) build() {
 	p.door = edge.NewDoor(b.config.IdentityHeaders, settable, b.config.Policies.Headers)
 	p.httpsPort = redirectPort(b.config)
 	p.bare = b.observed(b.bare())
+	b.openLogout()
 	b.checkRedirects()
 	b.checkCSRF()
 	for _, r := range b.config.Routes {

@@ -31,6 +31,9 @@ type Explanation struct {
 	// Unmet are the rules that would have granted the request, and what of them
 	// did not hold; empty where it was granted.
 	Unmet []opa.UnmetRule `json:"unmet,omitempty"`
+	// Logout is the issuer whose logout tokens are posted there; nothing is sent
+	// upstream.
+	Logout string `json:"backchannel_logout,omitempty"`
 	// Refused is why the request would not pass; nil where it would.
 	Refused *RefusalInfo `json:"refused,omitempty"`
 }
@@ -75,6 +78,16 @@ func (p *Plan) Explain(method, target string, claims map[string]any, now time.Ti
 	}
 	r := &http.Request{
 		Method: method, URL: u, Host: head.Authority, Header: http.Header{}, Body: http.NoBody, RemoteAddr: "127.0.0.1:0",
+	}
+	if l := p.logout[head.Path]; l != nil {
+		e.Logout = l.name
+		for _, s := range l.stages {
+			e.Stages = append(e.Stages, describe(s))
+		}
+		if method != http.MethodPost {
+			e.Refused = explainRefusal(notPosted())
+		}
+		return e, nil
 	}
 	m, refusal := p.router.match(head.Host, head.Path, r, false)
 	if refusal != nil {

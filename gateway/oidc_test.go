@@ -116,13 +116,13 @@ headers["X-Sid"] := {"input": "subject.claims.sid"} if input.resource.route == "
 	names := []string{"X-Subject", "X-Issuer", "X-Role", "X-Tenant", "X-Branch", "X-Amr", "X-Sid"}
 
 	alice := op.visitor().signIn(login{name: "alice", otp: true})
-	if typ := said(t, alice.Access, 0)["typ"]; typ != "at+jwt" {
+	if typ := decoded(t, alice.Access, 0)["typ"]; typ != "at+jwt" {
 		t.Errorf("the provider's access token is a %v", typ)
 	}
 	if got := w.get("/user/", alice.header()); got != "200" {
 		t.Fatalf("alice: %s", got)
 	}
-	sid := said(t, alice.Access, 1)["sid"].(string)
+	sid := decoded(t, alice.Access, 1)["sid"].(string)
 	want := map[string]string{"X-Subject": "alice", "X-Issuer": "op", "X-Role": "payroll", "X-Tenant": "acme", "X-Branch": "berlin", "X-Amr": "pwd,otp", "X-Sid": sid}
 	if diff := cmp.Diff(want, m.values(names...)); diff != "" {
 		t.Errorf("alice is (-want +got):\n%s", diff)
@@ -149,12 +149,13 @@ func TestProviderTokensForOthers(t *testing.T) {
 	op := w.provider("")
 	seen := &witness{}
 	w.backend("HR", seen.ServeHTTP)
-	w.start(door+discovered+api, "")
+	w.start(door+strings.Replace(discovered, "[erp]", "[erp, app]", 1)+api, "")
 	alice := op.visitor().signIn(login{name: "alice"})
 	elsewhere := op.visitor().signIn(login{name: "alice", resource: forCRM})
 	for name, tt := range map[string]struct{ token, cause string }{
 		"a user's for another interface":    {elsewhere.Access, "the token is for another audience"},
 		"a service's for another interface": {op.service(forCRM), "the token is for another audience"},
+		"an ID token":                       {alice.ID, "at+jwt"},
 		"a refresh token":                   {alice.Refresh, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +188,7 @@ func TestProviderRefreshes(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	}
-	was, is := said(t, first.Access, 1), said(t, second.Access, 1)
+	was, is := decoded(t, first.Access, 1), decoded(t, second.Access, 1)
 	for _, claim := range []string{"sid", "sub", "auth_time", "acr", "amr"} {
 		if was[claim] == nil || !cmp.Equal(was[claim], is[claim]) {
 			t.Errorf("%s was %v and is %v", claim, was[claim], is[claim])
@@ -216,7 +217,7 @@ func TestProviderRotatesKeys(t *testing.T) {
 			}
 			op.keys(tt.keys)
 			fresh := op.service(forERP)
-			if kid := said(t, fresh, 0)["kid"]; kid != "g2" {
+			if kid := decoded(t, fresh, 0)["kid"]; kid != "g2" {
 				t.Fatalf("the provider signs with %v", kid)
 			}
 			if got := w.get("/api/", "Authorization: Bearer "+fresh); got != "200" {

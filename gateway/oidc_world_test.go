@@ -183,8 +183,8 @@ type tokens struct {
 // header gives the header of the access token.
 func (k tokens) header() string { return "Authorization: Bearer " + k.Access }
 
-// said gives what a token says; part 0 is its header, part 1 its claims.
-func said(t testing.TB, token string, part int) map[string]any {
+// decoded gives what a token says; part 0 is its header, part 1 its claims.
+func decoded(t testing.TB, token string, part int) map[string]any {
 	t.Helper()
 	segments := strings.Split(token, ".")
 	if len(segments) != 3 {

@@ -53,4 +53,16 @@ func (b *builder) bare() []middleware.Stage {
 	}
 }
 
+// logout is the list of where an issuer posts logout tokens.
+func (b *builder) logout(limit *ratelimit.Rule) []middleware.Stage {
+	return []middleware.Stage{
+		audit.New("metadata", b.record),
+		headers.New(nil),
+		acl.New(b.problem(), b.config.Listeners, nil),
+		b.problem(),
+		ratelimit.New(ratelimit.ByAddress, &config.Route{}, []*ratelimit.Rule{limit}), // anybody can post
+		limits.New(config.Limits{BodyBytes: logoutBytes}),
+	}
+}
+
 func (b *builder) problem() middleware.Stage { return problem.New(b.panicked) }

@@ -45,6 +45,7 @@ type Plan struct {
 	shadowErr error          // why they are not
 	recent    *recent        // outlives the plan
 	issuers   map[string]*authn.Issuer
+	logout    map[string]*logout // where issuers post logout tokens, by path
 	upstreams map[string]*upstream.Upstream
 	redis     *store.Redis    // nil where replicas share nothing
 	orders    *orders.Book    // outlives the plan

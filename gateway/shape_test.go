@@ -75,7 +75,7 @@ func mayImport() map[string][]string {
 		"gateway/listen":            {"gateway/edge"},
 		"gateway/upstream":          {"middleware", "config", "certs"},
 		"gateway":                   {"gateway/telemetry", "gateway/upstream", "gateway/edge", "gateway/listen", "middleware", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs", "certs/acme"},
-		"gateway/admin":             {"gateway", "middleware/authn", "config", "certs"},
+		"gateway/admin":             {"gateway", "middleware/authn", "middleware/orders", "config", "certs"},
 		"cmd/gatehouse/demo":        {"certs", "policies"},
 		"cmd/gatehouse":             {"cmd/gatehouse/demo", "gateway", "gateway/admin", "gateway/telemetry", "middleware/*", "policies", "policies/*", "policies/opa/*", "config", "certs"},
 		"bench":                     {"gateway", "gateway/*", "config", "certs", "cmd/gatehouse/demo"},

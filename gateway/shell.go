@@ -84,6 +84,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 		}
 		return middleware.Chain(p.redirect(head), p.bare...)
 	}
+	if l := p.logout[s.x.Path]; l != nil {
+		return l.handler(p, s.g)
+	}
 	m, refusal := p.router.match(s.x.Host, s.x.Path, r, cors.Preflight(r))
 	if refusal != nil {
 		return refuse(refusal)

@@ -59,6 +59,11 @@ func explainVerb(ctx context.Context, e *env, args []string) int {
 func printExplanation(w io.Writer, x *gateway.Explanation) {
 	if x.Route != "" {
 		fmt.Fprintf(w, "route     %s -> %s%s\n", x.Route, x.Upstream, x.Forward)
+	}
+	if x.Logout != "" {
+		fmt.Fprintf(w, "logout    tokens of the issuer %s are posted here, whatever the routes say\n", x.Logout)
+	}
+	if len(x.Stages) > 0 {
 		fmt.Fprintln(w, "stages")
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, s := range x.Stages {

@@ -123,7 +123,10 @@ func shape(want string) *regexp.Regexp {
 func TestWrongCallsAreToldHow(t *testing.T) {
 	for _, line := range []string{
 		"", "nosuchverb", "serve", "serve -c x.yaml extra", "serve -x", "check", "check -c x.yaml extra", "explain -c x.yaml GET",
-		"explain -c x.yaml GET / --claims nonsense", "demo -x", "demo extra", "certs", "certs dev", "policy", "policy test", "policy cases",
+		"explain -c x.yaml GET / --claims nonsense", "revoke", "revoke --list", "revoke -c x.yaml", "revoke -c x.yaml extra", "revoke -c x.yaml --sid s1", "revoke -c x.yaml --issuer a --sid s1 --jti j1",
+		"revoke -c x.yaml --issuer a --subject u --issued-before yesterday", "revoke -c x.yaml --list --lift x", "revoke -c x.yaml --list --sid s1", "revoke -c x.yaml --list --cert x.pem",
+		"lockdown", "lockdown -c x.yaml --all", "lockdown -c x.yaml --reason drill", "lockdown -c x.yaml --all --tenant t1 --reason drill", "lockdown -c x.yaml --all --for -1h --reason drill",
+		"lockdown -c x.yaml --all --roles a,,b --reason drill", "lockdown -c x.yaml --lift x --all", "demo -x", "demo extra", "certs", "certs dev", "policy", "policy test", "policy cases",
 		"policy fmt", "policy fmt --check --write .", "policy fmt - .", "policy eval", "policy eval .", "policy eval --role hr", "policy matrix", "policy matrix .",
 		"policy matrix -c x.yaml --format pdf", "policy matrix -c x.yaml --format html --against .", "version extra",
 	} {

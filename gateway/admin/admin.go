@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"net"
@@ -93,8 +94,9 @@ const patience = 10 * time.Second
 // collections of metrics that may run at once.
 func server(h http.Handler, patience time.Duration) *http.Server {
 	bounded := func(w http.ResponseWriter, r *http.Request) {
-		// Nothing reads bodies, but net/http does before it answers. Others have
-		// no deadline: it would end the request of a profile.
+		// Whoever sends a body, which net/http reads to its end before it answers
+		// even where nobody else does. Others have no deadline: it would end the
+		// request of a profile.
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience))
 		}
@@ -119,6 +121,7 @@ func (a *Admin) routes() http.Handler {
 	inner.HandleFunc("GET /admin/explain", a.explain)
 	inner.HandleFunc("GET /admin/unclassified", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, a.g.Unclassified()) })
 	inner.HandleFunc("GET /admin/shadow", a.shadow)
+	a.orderRoutes(inner)
 	inner.HandleFunc("/debug/pprof/", pprof.Index)
 	inner.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	inner.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -142,7 +145,7 @@ func (a *Admin) protected(inner http.Handler) http.Handler {
 		switch {
 		case c.Token == "" && c.ClientCA == "":
 			write(w, http.StatusNotFound, map[string]string{"error": "administration is off: neither admin.token nor admin.client_ca is configured"})
-		case c.ClientCA != "" && a.operator(r.TLS), c.Token != "" && bearer(r, c.Token.Reveal()):
+		case a.who(r) != "":
 			inner.ServeHTTP(w, r)
 		default:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`)
@@ -151,15 +154,34 @@ func (a *Admin) protected(inner http.Handler) http.Handler {
 	})
 }
 
-// operator reports whether the client has shown a certificate that the
-// authorities of the current plan vouch for: the connection may be older.
-func (a *Admin) operator(c *tls.ConnectionState) bool {
+// who tells who asks, for the record: "admin", which is whoever has the token, or
+// "admin NAME" by the client certificate; "" where it is nobody who may.
+func (a *Admin) who(r *http.Request) string {
+	c := a.g.Plan().Config().Admin
+	if c.ClientCA != "" {
+		if cert := a.operator(r.TLS); cert != nil {
+			return strings.TrimSpace("admin " + cert.Subject.CommonName)
+		}
+	}
+	if c.Token != "" && bearer(r, c.Token.Reveal()) {
+		return "admin"
+	}
+	return ""
+}
+
+// operator gives the certificate that the client has shown, nil where the
+// authorities of the current plan do not vouch for it: the connection may be
+// older.
+func (a *Admin) operator(c *tls.ConnectionState) *x509.Certificate {
 	s := a.g.Plan().AdminTLS()
 	if c == nil || s == nil {
-		return false
+		return nil
 	}
 	client, err := s.Admit(c, "")
-	return err == nil && client != nil
+	if err != nil {
+		return nil
+	}
+	return client
 }
 
 // bearer compares digests, so that the time it takes tells nothing of the

@@ -50,6 +50,7 @@ type Metrics struct {
 	reloadOK        prometheus.Gauge
 	reloadTime      prometheus.Gauge
 	panics          prometheus.Counter
+	orders          *prometheus.CounterVec
 
 	connections connections
 	classes     classes
@@ -87,6 +88,7 @@ func New() *Metrics {
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
 	m.recordsLost = m.counters("decision_records_dropped_total", "Decisions that were to go on record and did not, by what had no room for them.", "reason")
 	m.shadow = m.counters("shadow_decisions_total", "Decisions handed to the policies in the shadow, by what came of it.", "route", "result")
+	m.orders = m.counters("orders_total", "Revocations and lockdowns that this replica was given, by whom.", "kind", "by")
 	m.connections = m.newConnections()
 	m.reloads = m.counters("config_reloads_total", "Attempts to load the configuration, the first included.", "result")
 	m.reloadOK = m.gauge("config_last_reload_success", "Whether the last attempt to load the configuration succeeded: 1 or 0.")
@@ -140,6 +142,10 @@ func (m *Metrics) Reload(ok bool, at time.Time) {
 	m.reloadOK.Set(1)
 	m.reloadTime.Set(float64(at.UnixMilli()) / 1000)
 }
+
+// OrderGiven counts a revocation or lockdown, and who gave it: "admin" or
+// "issuer".
+func (m *Metrics) OrderGiven(kind, by string) { m.orders.WithLabelValues(kind, by).Inc() }
 
 // Panic counts a panic that was turned into an answer.
 func (m *Metrics) Panic() { m.panics.Inc() }

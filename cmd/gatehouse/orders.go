@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
+)
+
+// giving tells a gateway of orders and prints what it says.
+type giving struct {
+	e      *env
+	verb   string
+	client *adminClient
+	asJSON bool
+}
+
+// orderAsked are the members that may be sent: what the gateway gives an order by
+// itself is not asked for.
+type orderAsked struct {
+	Issuer       string    `json:"issuer,omitempty"`
+	JTI          string    `json:"jti,omitempty"`
+	SID          string    `json:"sid,omitempty"`
+	Subject      string    `json:"subject,omitempty"`
+	Tenant       string    `json:"tenant,omitempty"`
+	IssuedBefore time.Time `json:"issued_before,omitzero"`
+	Route        string    `json:"route,omitempty"`
+	All          bool      `json:"all,omitempty"`
+	Roles        []string  `json:"roles,omitempty"`
+	Reason       string    `json:"reason,omitempty"`
+	Until        time.Time `json:"until,omitzero"`
+}
+
+// orderGiven is what the gateway answers.
+type orderGiven struct {
+	Order  orders.Order `json:"order"`
+	Shared bool         `json:"shared"`
+}
+
+func (v *giving) give(ctx context.Context, path string, o *orders.Order) int {
+	var out orderGiven
+	_, err := v.client.ask(ctx, http.MethodPost, path, orderAsked{
+		o.Issuer, o.JTI, o.SID, o.Subject, o.Tenant, o.IssuedBefore, o.Route, o.All, o.Roles, o.Reason, o.Until,
+	}, &out)
+	if err != nil {
+		return v.failed(err)
+	}
+	word := "revoked"
+	if o.Kind == orders.Lockdown {
+		word = "locked down"
+	}
+	return v.done(out, fmt.Sprintf("%s: %s, %s\norder %s lifts with: gatehouse %s -c FILE --lift %s\n",
+		word, orderText(&out.Order), lasting(&out.Order), out.Order.ID, v.verb, out.Order.ID))
+}
+
+func (v *giving) lift(ctx context.Context, id, reason string) int {
+	path := "/admin/orders/" + url.PathEscape(id)
+	if reason != "" {
+		path += "?" + url.Values{"reason": {reason}}.Encode()
+	}
+	var out orderGiven
+	if _, err := v.client.ask(ctx, http.MethodDelete, path, nil, &out); err != nil {
+		return v.failed(err)
+	}
+	return v.done(out, fmt.Sprintf("lifted: %s\n", orderText(&out.Order)))
+}
+
+// done prints what the gateway holds from now on. It is not done where other
+// replicas do not know yet.
+func (v *giving) done(out orderGiven, text string) int {
+	code := exitOK
+	if !out.Shared {
+		code = exitWrong
+	}
+	if v.asJSON {
+		return printJSON(v.e, out, code)
+	}
+	fmt.Fprint(v.e.stdout, text)
+	if !out.Shared {
+		fmt.Fprintf(v.e.stderr, "gatehouse %s: this gateway holds it; the store of all replicas does not have it yet, and the gateway goes on trying\n", v.verb)
+	}
+	return code
+}
+
+func (v *giving) failed(err error) int {
+	fmt.Fprintf(v.e.stderr, "gatehouse %s: %v\n", v.verb, err)
+	return exitWrong
+}
+
+// list prints what is in force. A list that may lack what other replicas were
+// told is not fine.
+func (v *giving) list(ctx context.Context, kind orders.Kind) int {
+	var out struct {
+		Orders []orders.Order `json:"orders"`
+		Stale  string         `json:"stale,omitempty"`
+	}
+	if _, err := v.client.ask(ctx, http.MethodGet, "/admin/orders?kind="+string(kind), nil, &out); err != nil {
+		return v.failed(err)
+	}
+	code := exitOK
+	if out.Stale != "" {
+		code = exitWrong
+		fmt.Fprintf(v.e.stderr, "gatehouse %s: what other replicas were told of late is not known: %s\n", v.verb, out.Stale)
+	}
+	if v.asJSON {
+		return printJSON(v.e, out, code)
+	}
+	printOrders(v.e.stdout, out.Orders)
+	return code
+}
+
+func printOrders(w io.Writer, list []orders.Order) {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "none is in force")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tWHAT\tSINCE\tUNTIL\tBY\tREASON")
+	for i := range list {
+		o := &list[i]
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", o.ID, orderText(o), timeText(o.At), strings.TrimPrefix(lasting(o), "until "), printable(o.By), printable(o.Reason))
+	}
+	_ = t.Flush()
+}
+
+// what tells what an order is about.
+func orderText(o *orders.Order) string {
+	var parts []string
+	add := func(format, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf(format, printable(value)))
+		}
+	}
+	if o.All {
+		parts = append(parts, "every route")
+	}
+	add("route %s", o.Route)
+	add("token %s", o.JTI)
+	add("session %s", o.SID)
+	add("subject %s", o.Subject)
+	add("tenant %s", o.Tenant)
+	if len(parts) == 0 {
+		parts = append(parts, "every token")
+	}
+	add("of the issuer %s", o.Issuer)
+	if !o.IssuedBefore.IsZero() {
+		parts = append(parts, "issued until "+timeText(o.IssuedBefore))
+	}
+	if len(o.Roles) > 0 {
+		add("but for %s", strings.Join(o.Roles, ", "))
+	}
+	return strings.Join(parts, " ")
+}
+
+func lasting(o *orders.Order) string {
+	if o.Until.IsZero() {
+		return "until it is lifted"
+	}
+	return "until " + timeText(o.Until)
+}
+
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// printable keeps a text from moving the cursor of a terminal.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}

@@ -1,0 +1,132 @@
+package admin
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
+)
+
+// orderRoutes are the paths by which operators call tokens and sessions back,
+// and lock routes and tenants down.
+func (a *Admin) orderRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /admin/orders", a.listOrders)
+	mux.HandleFunc("DELETE /admin/orders/{id}", a.liftOrder)
+	mux.HandleFunc("POST /admin/revocations", func(w http.ResponseWriter, r *http.Request) { a.giveOrder(w, r, orders.Revocation) })
+	mux.HandleFunc("POST /admin/lockdowns", func(w http.ResponseWriter, r *http.Request) { a.giveOrder(w, r, orders.Lockdown) })
+}
+
+// OrderAnswer is what is answered to who gives or lifts an order. It holds here
+// in any case. Shared says that every replica knows; where it does not, the
+// status is 202 and the gateway goes on trying.
+type OrderAnswer struct {
+	Order  orders.Order `json:"order"`
+	Shared bool         `json:"shared"`
+}
+
+func (o OrderAnswer) write(w http.ResponseWriter, status int) {
+	if !o.Shared {
+		status = http.StatusAccepted
+	}
+	write(w, status, o)
+}
+
+// OrderList is what is in force. Stale says why orders may be missing that other
+// replicas were given in the last seconds.
+type OrderList struct {
+	Orders []orders.Order `json:"orders"`
+	Stale  string         `json:"stale,omitempty"`
+}
+
+// listOrders answers GET /admin/orders, or ?kind=revocation, or ?kind=lockdown.
+func (a *Admin) listOrders(w http.ResponseWriter, r *http.Request) {
+	kinds := []orders.Kind{orders.Revocation, orders.Lockdown}
+	if r.URL.Query().Has("kind") {
+		kind := orders.Kind(r.URL.Query().Get("kind"))
+		if !slices.Contains(kinds, kind) {
+			fail(w, &wrong{http.StatusBadRequest, "kind is revocation or lockdown"})
+			return
+		}
+		kinds = []orders.Kind{kind}
+	}
+	list, err := a.g.Orders()
+	out := OrderList{Orders: []orders.Order{}}
+	if err != nil {
+		out.Stale = err.Error()
+	}
+	for i := range list {
+		if slices.Contains(kinds, list[i].Kind) {
+			out.Orders = append(out.Orders, list[i])
+		}
+	}
+	write(w, http.StatusOK, out)
+}
+
+// giveOrder answers POST /admin/revocations and /admin/lockdowns.
+func (a *Admin) giveOrder(w http.ResponseWriter, r *http.Request, kind orders.Kind) {
+	o := orders.Order{}
+	if err := read(w, r, asked(kind), &o); err != nil {
+		fail(w, err)
+		return
+	}
+	o.Kind, o.By = kind, a.who(r)
+	if err := known(a.g.Plan().Config(), &o); err != nil {
+		fail(w, err)
+		return
+	}
+	given, shared, err := a.g.GiveOrder(r.Context(), o)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	OrderAnswer{given, shared}.write(w, http.StatusCreated)
+}
+
+// asked lists what may be said of an order. The rest of it is the gateway's.
+func asked(kind orders.Kind) []string {
+	if kind == orders.Lockdown {
+		return []string{"tenant", "route", "all", "roles", "reason", "until"}
+	}
+	return []string{"issuer", "jti", "sid", "subject", "tenant", "issued_before", "reason"}
+}
+
+// known refuses an order that would hold nothing, for it is about a name that the
+// configuration does not have, and a lockdown that nobody could explain later.
+func known(c *config.Config, o *orders.Order) error {
+	if err := o.Check(); err != nil {
+		return &wrong{http.StatusUnprocessableEntity, err.Error()}
+	}
+	var routes []string
+	for _, r := range c.Routes {
+		routes = append(routes, r.Name)
+	}
+	for _, n := range []struct {
+		what, name string
+		known      []string
+	}{{"issuer", o.Issuer, slices.Sorted(maps.Keys(c.Issuers))}, {"route", o.Route, routes}} {
+		if n.name != "" && !slices.Contains(n.known, n.name) {
+			return &wrong{http.StatusUnprocessableEntity, "unknown " + n.what + " " + strconv.Quote(n.name) + config.Instead(n.name, n.known)}
+		}
+	}
+	if o.Kind == orders.Lockdown && o.Reason == "" {
+		return &wrong{http.StatusUnprocessableEntity, "a lockdown needs a reason: somebody will ask"}
+	}
+	return nil
+}
+
+// liftOrder answers DELETE /admin/orders/{id}, or ?reason=….
+func (a *Admin) liftOrder(w http.ResponseWriter, r *http.Request) {
+	lifted, shared, err := a.g.LiftOrder(r.Context(), r.PathValue("id"), a.who(r), r.URL.Query().Get("reason"))
+	switch {
+	case errors.Is(err, orders.ErrUnknown):
+		fail(w, &wrong{http.StatusNotFound, "no order with this id is in force"})
+	case err != nil:
+		fail(w, err)
+	default:
+		OrderAnswer{lifted, shared}.write(w, http.StatusOK)
+	}
+}
