@@ -275,6 +275,9 @@ func TestProviderIsGoneAtStart(t *testing.T) {
 					t.Errorf("a token %s: %s, want %s", name, got, tt.want)
 				}
 			}
+			if tt.store == "" {
+				return // it asks again when it is time to, as it would at any start
+			}
 			op.again()
 			op.keys("2")
 			if got := w.get("/api/", "Authorization: Bearer "+op.service(forERP)); got != "200" {
