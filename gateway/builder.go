@@ -293,8 +293,8 @@ func (b *builder) openState() {
 	if err != nil {
 		b.mistake("policies", err)
 	}
-	b.sessions, err = hold(b.plan.lease, "sessions", nil, func() (*session.Store, error) {
-		return session.NewStore(maxSessions), nil
+	b.sessions, err = hold(b.plan.lease, "sessions"+password, b.config.Store.Redis, func() (*session.Store, error) {
+		return session.NewStore(maxSessions, b.plan.redis), nil
 	})
 	if err != nil {
 		b.mistake("routes", err)

@@ -182,6 +182,7 @@ func TestReloadCertificate(t *testing.T) {
 func TestFixed(t *testing.T) {
 	w := open(t)
 	w.vars["HR"] = "http://127.0.0.1:1"
+	w.write("state/.keep", "")
 	base := preamble + plain
 	load := func(text string) *config.Config {
 		w.write("gatehouse.yaml", text)
@@ -201,6 +202,7 @@ func TestFixed(t *testing.T) {
 		{"the time to drain", "log: {", "timeouts: {drain: 1s}\nlog: {", "timeouts.drain"},
 		{"the size of a head", "log: {", "limits: {header_bytes: 1KiB}\nlog: {", "limits.header_bytes"},
 		{"the admin address", `admin: {address: "127.0.0.1:0"}`, `admin: {address: "127.0.0.1:1"}`, "admin.address"},
+		{"where orders are kept", "log: {", "store: {folder: state}\nlog: {", "store.folder"},
 		{"TLS of the admin listener", `admin: {address: "127.0.0.1:0"`, `admin: {address: "127.0.0.1:0", certificates: [{cert: certs/gateway.pem, key: certs/gateway-key.pem}]`, "admin.address"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -28,6 +29,14 @@ type passage struct {
 	in      *http.Request
 	control *http.ResponseController
 	escaped string // the path to send upstream, percent-encoded
+	cut     atomic.Bool
+}
+
+// Cut ends what is being written to the client, and what would be: the answer is
+// over, though its client may not read and so keep a write waiting.
+func (s *passage) Cut() {
+	s.cut.Store(true)
+	_ = s.control.SetWriteDeadline(time.Unix(1, 0))
 }
 
 // serve answers one request.
@@ -35,7 +44,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 	s := &passage{g: g, p: p, in: r, control: http.NewResponseController(w)}
 	s.x = &middleware.Exchange{
 		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
-		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Request: r, Memory: p.memory, Spool: p.spool,
+		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Request: r, Memory: p.memory, Spool: p.spool, Cutter: s,
 	}
 	defer s.x.Release()
 	s.handler = p.handlerFor(s, r, listener)
@@ -180,7 +189,7 @@ func (s *passage) RoundTrip(out *http.Request) (*http.Response, error) {
 		s.g.deps.Metrics.Panic()
 		s.p.log.panicked(s.x.ID, value, stack)
 	}
-	res.Body = &pacedBody{ReadCloser: res.Body, control: s.control, idle: s.timeouts().Idle.D(), fault: fault}
+	res.Body = &pacedBody{ReadCloser: res.Body, passage: s, idle: s.timeouts().Idle.D(), fault: fault}
 	return res, nil
 }
 
@@ -193,7 +202,7 @@ var errFault = errors.New("the gateway met a fault of its own")
 // HTTP/2 the deadline is the end of the stream, even while nothing is written.
 type pacedBody struct {
 	io.ReadCloser
-	control *http.ResponseController
+	passage *passage
 	idle    time.Duration
 	set     time.Time
 	fault   func(value any, stack []byte)
@@ -224,7 +233,10 @@ func (b *pacedBody) extend() {
 		return
 	}
 	b.set = now
-	_ = b.control.SetWriteDeadline(now.Add(2 * b.idle))
+	_ = b.passage.control.SetWriteDeadline(now.Add(2 * b.idle))
+	if b.passage.cut.Load() { // meanwhile
+		b.passage.Cut()
+	}
 }
 
 // finish closes the connection after refusals that ask for it, and after

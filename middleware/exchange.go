@@ -1,7 +1,9 @@
 package middleware
 
 import (
+	"context"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/netip"
 	"time"
@@ -53,8 +55,10 @@ type Exchange struct {
 	// Spool keeps the files of forms.
 	Spool *Spool // gateway
 
-	Upstream string // upstream: the endpoint that answered, for the record
-	Forward  string // gateway: path sent upstream
+	Upstream string                  // upstream: the endpoint that answered, for the record
+	Cancel   context.CancelCauseFunc // upstream: ends the call, with [ErrEnded]; for any goroutine, nil before it begins
+	Cutter   Cutter                  // gateway: ends the writing to the client; nil in tests of stages
+	Forward  string                  // gateway: path sent upstream
 
 	body    *body
 	form    *Form
@@ -63,6 +67,14 @@ type Exchange struct {
 	fileErr error
 	notes   []Note
 }
+
+// Cutter ends an answer that its client does not take. Cut may be called from any
+// goroutine until the answer's body is closed, and not after.
+type Cutter interface{ Cut() }
+
+// ErrEnded is the failure of an answer that was ended by the gateway, after its
+// head was sent.
+var ErrEnded = errors.New("the gateway has ended the answer")
 
 // Note is a finding of a stage, for the record.
 type Note struct {

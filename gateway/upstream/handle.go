@@ -54,6 +54,7 @@ func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
 		idle = x.Route.Timeouts.Idle.D()
 	}
 	ctx, cancel := context.WithCancelCause(x.Request.Context())
+	x.Cancel = cancel
 	w := newWatch(cancel, answer, idle)
 	way := &lane{}
 	out, sent := request(way.watched(ctx), x.Request, e, w)

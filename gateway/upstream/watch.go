@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // Why a call was ended.
@@ -133,8 +135,10 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	b.watch.set(true, true)
 	n, err := b.ReadCloser.Read(p)
 	b.watch.set(true, false)
-	if err != nil && err != io.EOF && errors.Is(context.Cause(b.ctx), errIdle) {
-		err = errIdle
+	if err != nil && err != io.EOF {
+		if cause := context.Cause(b.ctx); errors.Is(cause, errIdle) || errors.Is(cause, middleware.ErrEnded) {
+			err = cause
+		}
 	}
 	return n, err
 }

@@ -31,8 +31,9 @@ func (s *stream) Read(p []byte) (int, error) {
 	s.broken = true // unless it comes back
 	n, err := s.masker.Read(p)
 	s.broken = false
-	// A client that has gone is not one whose answer was cut.
-	if err != nil && err != io.EOF && !s.closed && s.a.x.Request.Context().Err() == nil {
+	// A client that has gone is not one whose answer was cut, and what the gateway
+	// has ended is on record as that.
+	if err != nil && err != io.EOF && !s.closed && s.a.x.Request.Context().Err() == nil && !errors.Is(err, middleware.ErrEnded) {
 		s.a.x.Note("answer_cut", err.Error())
 	}
 	return n, err

@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,8 +32,8 @@ type Settings struct {
 	// Keep is how long a revocation is remembered: longer than any token lives
 	// and than a session can be refreshed.
 	Keep time.Duration
-	// File keeps orders over a restart. It belongs to one Book. "" keeps nothing
-	// on disk.
+	// File keeps orders over a restart; its folder must be there. It belongs to
+	// one Book. "" keeps nothing on disk.
 	File string
 	// Closed makes [Book.Stale] tell when it is not known what other replicas were
 	// told.
@@ -107,9 +105,6 @@ func Open(s Settings, r *store.Redis) (*Book, error) {
 		return nil, err
 	}
 	if s.File != "" {
-		if err := os.MkdirAll(filepath.Dir(s.File), 0o700); err != nil {
-			return nil, err
-		}
 		b.journal = &journal{path: s.File, all: b.records}
 		if err := b.journal.tidy(0); err != nil {
 			return nil, fmt.Errorf("orders cannot be kept: %w", err)

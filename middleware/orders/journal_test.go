@@ -21,7 +21,7 @@ func reopened(t testing.TB, file string) *Book {
 	return open(t, Settings{File: file})
 }
 
-func file(t testing.TB) string { return filepath.Join(t.TempDir(), "made", "orders.json") }
+func file(t testing.TB) string { return filepath.Join(t.TempDir(), "orders.json") }
 
 // What was given is there after a restart, to the byte, and what was lifted is not.
 func TestRestart(t *testing.T) {
@@ -34,6 +34,7 @@ func TestRestart(t *testing.T) {
 		{Kind: Lockdown, All: true, Roles: []string{"admin", "oncall"}},
 	} {
 		want = append(want, give(t, b, o))
+		time.Sleep(2 * time.Millisecond) // the list is in the sequence of their times
 	}
 	gone := give(t, b, Order{Kind: Lockdown, Route: "r"})
 	end(t, b, gone.ID)
@@ -138,7 +139,7 @@ func TestRehearse(t *testing.T) {
 		t.Fatal(err)
 	}
 	give(t, b, tenant("t"))
-	if _, err := os.Stat(filepath.Dir(path)); !os.IsNotExist(err) {
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("it made something: %v", err)
 	}
 	serving := reopened(t, path)

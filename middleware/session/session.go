@@ -1,79 +1,225 @@
-// Package session ends sessions that nobody uses.
+// Package session judges the session of a request behind its token: whether it
+// was called back, is over, or is good enough for the route.
+//
+// # Revocation
+//
+// What operators and issuers have called back (package orders) is refused with 401
+// session_revoked. Where it is not known what other replicas were told, and the
+// configuration wants that closed, nobody with a token is served: 503.
+//
+// # Sessions that end
 //
 // A token says when it expires and nothing about whether anybody is still at
 // the screen. The stage remembers when each session was last used and refuses
 // it once the pause was longer than the route allows. A refused session stays
-// dead: only an authentication later than its death revives it, so that a
-// client that silently refreshes tokens does not keep an abandoned session
-// alive.
+// dead: only that its user signs in anew (auth_time) revives it, so that a client
+// that silently refreshes tokens does not keep an abandoned session alive. In the
+// same way it refuses a session that began too long ago.
 //
 // A session is the token's sid claim (OpenID Connect Front-Channel Logout 1.0,
 // section 3). A token without one stands for a session of its own, told apart
-// by issuer, subject and time of authentication.
+// by issuer, subject and time of authentication; where the issuer tells neither,
+// as for service accounts, each token is a session of its own, and begins with
+// its issue.
 //
-// The memory is this process's own: replicas do not share it, so a session
-// that is used on one replica may be refused as idle by another. It is never
-// the other way round for a session that a replica knows.
+// Where an issuer names the session and never the time of authentication, the
+// session began with the first token that was seen, and nothing revives it: a
+// new login is then one with another sid.
+//
+// With Redis, all replicas know what one knows (store.go).
+//
+// # Step-up
+//
+// A route can want a class of authentication (acr), methods (amr) and that the
+// user signed in a while ago at most (RFC 9470). Service accounts are not spared: a
+// token that does not say is one that does not do. A request that is refused for
+// that is no use of its session.
+//
+// # Answers that are still open
+//
+// An answer whose token is called back is cut within a second, whatever it is. A
+// stream (server-sent events, which have no end of their own) is cut as well when
+// its token expires and when its session is over; being open is no use of the
+// session. See live.go.
 package session
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
 const name = "session"
 
-// Stage refuses idle sessions with 401 session_idle.
+// Stage refuses sessions that were called back, are over or must be stepped up:
+// 401 session_revoked, session_idle, session_expired, step_up_required.
 type Stage struct {
-	idle  time.Duration
-	store *Store
+	book   *orders.Book
+	store  *Store
+	bounds *bounds // nil: none
+	touch  bool
+	acr    []string // any of these
+	amr    []string // all of these
+	maxAge int64    // seconds; 0: whenever
 }
 
-// New makes the stage of a route, nil where c is nil. Routes that share a
-// store share the clock of a session: use of one is use of all.
-func New(c *config.Session, store *Store) middleware.Stage {
-	if c == nil {
+// New makes the stage of a route, nil where it asks for no token. Routes that
+// share a store share the clock of a session: use of one is use of all. A nil
+// Book calls nothing back.
+func New(r *config.Route, book *orders.Book, store *Store) middleware.Stage {
+	if r.Authn == nil {
 		return nil
 	}
-	return &Stage{idle: c.Idle.D(), store: store}
+	s := &Stage{book: book, store: store, bounds: newBounds(r.Session), acr: r.Authn.ACR, amr: r.Authn.AMR}
+	if d := r.Authn.MaxAge.D(); d > 0 {
+		s.maxAge = max(int64(d/time.Second), 1)
+	}
+	if s.bounds != nil {
+		s.touch = r.Session.Touch
+		store.heed(s.bounds)
+	}
+	return s
 }
 
 // Name is "session".
 func (*Stage) Name() string { return name }
 
-// Describe says how long a session may be unused.
-func (s *Stage) Describe() string { return "idle " + s.idle.String() }
+// Describe says what a session must be.
+func (s *Stage) Describe() string {
+	parts := []string{"not revoked"}
+	if s.bounds != nil {
+		parts = append(parts, s.bounds.String())
+		if !s.touch {
+			parts = append(parts, "no use of the session")
+		}
+	}
+	if len(s.acr) > 0 {
+		parts = append(parts, "acr "+strings.Join(s.acr, " or "))
+	}
+	if len(s.amr) > 0 {
+		parts = append(parts, "amr "+strings.Join(s.amr, " and "))
+	}
+	if s.maxAge > 0 {
+		parts = append(parts, fmt.Sprintf("signed in within %ds", s.maxAge))
+	}
+	return strings.Join(parts, ", ")
+}
 
-// Handle counts the request as a use of its session, or refuses it.
+// Handle counts the request as a use of its session, or refuses it, and watches
+// the answer.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
 	if x.Subject == nil {
 		return nil, middleware.Refuse(name, middleware.InternalError, "the request has no session").
-			With(errors.New("session stands on a route without authn"))
+			With(errors.New("session stands behind no authn"))
 	}
-	if err := s.store.use(sessionOf(x), s.idle, time.Now()); err != nil {
-		return nil, middleware.Refuse(name, middleware.SessionIdle, "the session was unused for too long; sign in again").
-			With(err).Set("WWW-Authenticate", `Bearer realm="gatehouse", error="invalid_token", error_description="the session was unused for too long"`)
+	if err := s.book.Stale(); err != nil {
+		return nil, middleware.Refuse(name, middleware.AuthenticationUnavailable, "tokens cannot be checked at the moment").
+			With(err).Set("Retry-After", "5")
 	}
-	return next(x)
+	id := identity(x)
+	if err := s.revoked(x, &id); err != nil {
+		return nil, err
+	}
+	lacks := s.lacks(x)
+	var t token
+	var l limits
+	if s.bounds != nil {
+		t, l = tokenOf(x), s.bounds.of(x.Subject)
+		refused, local := s.store.use(x.Request.Context(), &t, l, s.touch && !lacks.Unmet(), time.Now())
+		if local != nil {
+			x.Note("session_store", "local")
+		}
+		if refused != nil {
+			return nil, over(refused)
+		}
+	}
+	if lacks.Unmet() {
+		if r, ok := lacks.Refuse(name); ok {
+			return nil, r
+		}
+		return nil, middleware.Refuse(name, middleware.InternalError, "the route demands an authentication that cannot be named")
+	}
+	res, err := next(x)
+	if err != nil {
+		return nil, err
+	}
+	return s.watch(x, res, &id, &t, l)
 }
 
-// session is what a token says about the session it belongs to.
-type session struct {
-	key           middleware.SessionID
-	authenticated time.Time // when the user last proved who they are
-	// fresh is the last moment the token itself vouches for: the later of
-	// auth_time and issue.
-	fresh time.Time
+// watch keeps an eye on an answer that is still open. Whether it was called back
+// is looked at once more: the upstream may have taken its time, and the watcher
+// tells only of what comes from now on.
+func (s *Stage) watch(x *middleware.Exchange, res *http.Response, id *orders.Token, t *token, l limits) (*http.Response, error) {
+	stream := endless(res.Header)
+	if !watched(res, stream) {
+		return res, nil
+	}
+	body := &live{
+		ReadCloser: res.Body, x: x, stage: s, id: *id, token: *t, limits: l, stream: stream, expires: x.Expires,
+		cancel: x.Cancel, cutter: x.Cutter,
+	}
+	s.store.watcher.add(body)
+	res.Body = body
+	if err := s.revoked(x, id); err != nil {
+		_ = body.Close()
+		return nil, err
+	}
+	return res, nil
 }
 
-func sessionOf(x *middleware.Exchange) session {
-	s := session{key: x.Session(), authenticated: x.Authenticated(), fresh: x.IssuedAt}
-	if s.authenticated.After(s.fresh) {
-		s.fresh = s.authenticated
+// identity is what orders know a token by.
+func identity(x *middleware.Exchange) orders.Token {
+	s := x.Subject
+	id := orders.Token{Issuer: s.Issuer, Subject: s.ID, Tenant: s.Tenant, Issued: x.IssuedAt, Authenticated: x.AuthTime()}
+	id.JTI, _ = s.Claims["jti"].(string)
+	id.SID, _ = s.Claims["sid"].(string)
+	return id
+}
+
+// revoked refuses what was called back. The record has the order's id; its
+// reason is for operators, and stays with the order.
+func (s *Stage) revoked(x *middleware.Exchange, id *orders.Token) error {
+	o := s.book.Revoked(id)
+	if o == nil {
+		return nil
 	}
-	return s
+	x.Note("revocation", o.ID)
+	return refuse(middleware.SessionRevoked, "the token or its session was called back", nil)
+}
+
+// lacks is what the route wants of the authentication and the token does not say.
+func (s *Stage) lacks(x *middleware.Exchange) (out middleware.StepUp) {
+	if len(s.acr) > 0 && !slices.Contains(s.acr, x.Subject.ACR) {
+		out.ACR = s.acr
+	}
+	for _, m := range s.amr {
+		if !slices.Contains(x.Subject.AMR, m) {
+			out.AMR = append(out.AMR, m)
+		}
+	}
+	if s.maxAge > 0 && !x.AuthenticatedWithin(s.maxAge) {
+		out.MaxAge = s.maxAge
+	}
+	return out
+}
+
+// over refuses a session that has ended.
+func over(err error) error {
+	if errors.Is(err, errExpired) {
+		return refuse(middleware.SessionExpired, "the session has lasted for too long", err)
+	}
+	return refuse(middleware.SessionIdle, "the session was unused for too long", err)
+}
+
+// refuse puts it into the words of RFC 6750, section 3.
+func refuse(code middleware.Code, detail string, err error) error {
+	return middleware.Refuse(name, code, detail+"; sign in again").With(err).
+		Set("WWW-Authenticate", `Bearer realm="gatehouse", error="invalid_token", error_description="`+detail+`"`)
 }

@@ -27,6 +27,7 @@ type token struct {
 	loggedIn  time.Time // zero: the issuer does not tell
 	otherSid  any       // a sid that is not a text
 	notIssued bool      // no iat either
+	roles     []string
 }
 
 // ask sends one request with the token and gives the code of the refusal, ""
@@ -40,6 +41,7 @@ func ask(t *testing.T, s middleware.Stage, tok token) string {
 	if tok.issuer != "" {
 		subject.Issuer = tok.issuer
 	}
+	subject.Role, subject.Roles = policies.OneAndAll("", tok.roles)
 	if tok.sid != "" {
 		subject.Claims["sid"] = tok.sid
 	}
@@ -62,7 +64,13 @@ func ask(t *testing.T, s middleware.Stage, tok token) string {
 }
 
 func stage(store *session.Store, d time.Duration) middleware.Stage {
-	return session.New(&config.Session{Idle: config.Duration(d)}, store)
+	return session.New(&config.Route{Authn: &config.Authn{}, Session: &config.Session{Idle: config.Duration(d), Touch: true}}, nil, store)
+}
+
+func newStore(t testing.TB, n int) *session.Store {
+	s := session.NewStore(n, nil)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }
 
 func expect(t *testing.T, what, got, want string) {
@@ -75,14 +83,14 @@ func expect(t *testing.T, what, got, want string) {
 const dead = string(middleware.SessionIdle)
 
 func TestAbsent(t *testing.T) {
-	if s := session.New(nil, session.NewStore(10)); s != nil {
-		t.Error("a stage on a route without session")
+	if s := session.New(&config.Route{}, nil, newStore(t, 10)); s != nil {
+		t.Error("a stage on a route without authn")
 	}
 }
 
 func TestUseKeepsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(newStore(t, 100), idle)
 		tok := token{sid: "s1", issued: time.Now(), loggedIn: time.Now()}
 		for range 20 { // five hours in all
 			time.Sleep(idle - time.Second)
@@ -96,7 +104,7 @@ func TestUseKeepsAlive(t *testing.T) {
 
 func TestFirstSight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(newStore(t, 100), idle)
 		time.Sleep(24 * time.Hour)
 		now := time.Now()
 		for i, c := range []struct {
@@ -122,7 +130,7 @@ func TestFirstSight(t *testing.T) {
 // that its user abandoned.
 func TestRefreshDoesNotRevive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(newStore(t, 100), idle)
 		login := time.Now()
 		expect(t, "first", ask(t, s, token{sid: "s1", issued: login, loggedIn: login}), "")
 		for range 40 { // ten hours of refreshing
@@ -136,23 +144,26 @@ func TestRefreshDoesNotRevive(t *testing.T) {
 	})
 }
 
-// An issuer that does not tell when the user logged in leaves the issue of the
-// token to go by.
+// An issuer that names the session and does not tell when the user logged in
+// gives no token that could prove a new login: nothing revives the session.
 func TestWithoutAuthTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(newStore(t, 100), idle)
 		start := time.Now()
 		expect(t, "first", ask(t, s, token{sid: "s1", issued: start}), "")
 		time.Sleep(20 * time.Minute)
-		expect(t, "issued before it died", ask(t, s, token{sid: "s1", issued: start.Add(14 * time.Minute)}), dead)
-		expect(t, "issued when it died", ask(t, s, token{sid: "s1", issued: start.Add(idle)}), dead)
-		expect(t, "issued after it died", ask(t, s, token{sid: "s1", issued: start.Add(16 * time.Minute)}), "")
+		for _, after := range []time.Duration{14 * time.Minute, idle, 16 * time.Minute, 20 * time.Minute} {
+			expect(t, "issued "+after.String()+" later", ask(t, s, token{sid: "s1", issued: start.Add(after)}), dead)
+		}
+		expect(t, "another session", ask(t, s, token{sid: "s2", issued: time.Now()}), "")
+		login := start.Add(16 * time.Minute)
+		expect(t, "told at last", ask(t, s, token{sid: "s1", issued: time.Now(), loggedIn: login}), "")
 	})
 }
 
 func TestTellsSessionsApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(100), idle)
+		s := stage(newStore(t, 100), idle)
 		start := time.Now()
 		same := []token{ // all of these are used together and are sessions of their own
 			{sid: "s1", issued: start},
@@ -183,7 +194,7 @@ func TestTellsSessionsApart(t *testing.T) {
 // pause too long for one route is not made good by a route that allows it.
 func TestRoutesShareTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(100)
+		store := newStore(t, 100)
 		strict, lax := stage(store, idle), stage(store, time.Hour)
 		login := time.Now()
 		tok := token{sid: "s1", issued: login, loggedIn: login}
@@ -211,7 +222,7 @@ func TestRoutesShareTheClock(t *testing.T) {
 // A login makes up for all pauses before it, on whichever route it is seen.
 func TestLoginSeenElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(100)
+		store := newStore(t, 100)
 		strict, lax := stage(store, idle), stage(store, time.Hour)
 		login := time.Now()
 		expect(t, "first", ask(t, strict, token{sid: "s1", issued: login, loggedIn: login}), "")
@@ -228,7 +239,7 @@ func TestLoginSeenElsewhere(t *testing.T) {
 // store cannot be used to revive anything old.
 func TestFullStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := stage(session.NewStore(1), idle) // one per shard
+		s := stage(newStore(t, 1), idle) // one per shard
 		old := token{sid: "old", issued: time.Now()}
 		expect(t, "first", ask(t, s, old), "")
 		time.Sleep(idle - time.Second)
@@ -243,7 +254,7 @@ func TestFullStore(t *testing.T) {
 
 func TestForgetsInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := session.NewStore(10_000)
+		store := newStore(t, 10_000)
 		s := stage(store, idle)
 		for i := range 64 {
 			expect(t, "first", ask(t, s, token{sid: fmt.Sprint(i), issued: time.Now()}), "")
@@ -259,7 +270,7 @@ func TestForgetsInTheEnd(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	s := stage(session.NewStore(50), idle)
+	s := stage(newStore(t, 50), idle)
 	now := time.Now()
 	var wg sync.WaitGroup
 	for g := range 8 {
@@ -275,7 +286,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func TestRefusal(t *testing.T) {
-	s := stage(session.NewStore(10), idle)
+	s := stage(newStore(t, 10), idle)
 	x := middlewaretest.Exchange(t, "GET", "https://api.example.com/", nil, middlewaretest.Subject(&policies.Subject{ID: "u7"}))
 	_, _, err := middlewaretest.Run(t, s, x, nil)
 	r, ok := err.(*middleware.Refusal)
