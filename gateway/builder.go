@@ -219,7 +219,7 @@ func (b *builder) openIssuers() {
 			Secret  string
 			Content string
 			Folder  string
-		}{name, *c, digest([]byte(c.Secret.Reveal())), fileDigest(c.JWKSFile) + fileDigest(c.CA), folder}
+		}{name, *c, secretsDigest(c), fileDigest(c.JWKSFile) + fileDigest(c.CA), folder}
 		i, err := hold(b.plan.lease, "issuer", settings, func() (*authn.Issuer, error) {
 			return authn.Open(b.ctx, name, c, folder)
 		})
@@ -229,6 +229,15 @@ func (b *builder) openIssuers() {
 		}
 		b.issuers[name] = i
 	}
+}
+
+// secretsDigest identifies the secrets of an issuer, which settings do not show.
+func secretsDigest(c *config.Issuer) string {
+	d := digest([]byte(c.Secret.Reveal()))
+	if c.Introspection != nil {
+		d += digest([]byte(c.Introspection.ClientSecret.Reveal()))
+	}
+	return d
 }
 
 func (b *builder) openUpstreams() {

@@ -176,7 +176,7 @@ func TestKeysOutliveARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "keys are fetched", func() bool { _, at := p.issuers["auth"].Keys(); return at.After(start) })
+	eventually(t, "keys are fetched", func() bool { _, at, _ := p.issuers["auth"].Keys(); return at.After(start) })
 	p.Close() // waits for what would be written
 	if after, err := os.Stat(file); err != nil || !os.SameFile(before, after) {
 		t.Errorf("a rehearsal writes keys: %v", err)

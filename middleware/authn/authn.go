@@ -13,6 +13,10 @@
 // claims mean anything. Nothing is tried twice: a token that could be read in
 // two ways is refused, not interpreted.
 //
+// A token that cannot be a JWT is good if the one issuer of the route that is
+// asked about such tokens (RFC 7662) says so, and then its answer is judged as
+// the claims of a JWT are (introspect.go). A JWT is never put to anybody.
+//
 // A token that is bound to a client certificate (RFC 8705) is good only over a
 // connection whose client has proven to own that certificate. One that is bound
 // in a way that cannot be checked is good for nothing (binding.go), and tokens
@@ -52,6 +56,7 @@ const name = "authn"
 // Expires and ByCookie.
 type Stage struct {
 	issuers []*Issuer
+	asked   *Issuer // about tokens that cannot be JWTs; nil where they are refused
 	forward bool
 	cookie  string // "" where tokens come in the header only
 }
@@ -59,7 +64,8 @@ type Stage struct {
 // New makes the stage of a route, nil where the route has no authn. Issuers
 // are the opened issuers by their names in the configuration; one that the
 // route names and that is not among them vouches for nothing. Of two with the
-// same iss the first that the route names is asked.
+// same iss the first that the route names is asked, and of two with introspection
+// the first is.
 func New(route *config.Route, issuers map[string]*Issuer) middleware.Stage {
 	if route.Authn == nil {
 		return nil
@@ -69,6 +75,9 @@ func New(route *config.Route, issuers map[string]*Issuer) middleware.Stage {
 		// Of two with the same iss the second is never asked, nor what it remembers.
 		if i := issuers[n]; i != nil && s.of(i.config.Issuer) == nil {
 			s.issuers = append(s.issuers, i)
+			if s.asked == nil && i.introspects != nil {
+				s.asked = i
+			}
 		}
 	}
 	return s
@@ -133,6 +142,9 @@ func (s *Stage) verify(ctx context.Context, raw string, now time.Time) (*verifie
 		return nil, errLong
 	}
 	token := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), len(raw))) // the bytes of raw without a copy, to be read only
+	if s.asked != nil && opaque(raw) {
+		return s.asked.introspects.verify(ctx, &token, raw, now)
+	}
 	for _, i := range s.issuers {
 		if v := i.cache.get(&token, i.keys.keys(), now); v != nil {
 			return v, nil
@@ -211,7 +223,7 @@ func refusal(err error) *middleware.Refusal {
 	case errors.Is(err, errMissing):
 		return middleware.Refuse(name, middleware.TokenMissing, "a bearer token is required").
 			With(err).Set("WWW-Authenticate", challenge)
-	case errors.Is(err, errUnavailable):
+	case errors.Is(err, errUnavailable), errors.Is(err, errUnanswered):
 		return middleware.Refuse(name, middleware.AuthenticationUnavailable, "tokens cannot be checked at the moment").
 			With(err).Set("Retry-After", "5")
 	case errors.Is(err, errExpired):

@@ -177,7 +177,7 @@ func TestAmbiguousNames(t *testing.T) {
 	if err := i.Ready(); err != nil || i.Detail() != want {
 		t.Errorf("ready: %v, detail: %q", err, i.Detail())
 	}
-	if n, at := i.Keys(); n != 3 || at.IsZero() {
+	if n, at, ok := i.Keys(); n != 3 || !ok || at.IsZero() {
 		t.Errorf("%d keys, confirmed %v", n, at)
 	}
 }
