@@ -28,6 +28,9 @@ func challenged(t *testing.T, challenge string) url.Values {
 // has no second factor.
 func TestProviderStepUp(t *testing.T) {
 	for name, tt := range map[string]struct{ routes, policy string }{
+		"by the route": {`
+  - {name: payroll, match: {path: /payroll/}, upstream: hr, authn: {issuers: [op], acr: ["urn:example:mfa"], amr: [otp]}, policy: "off"}
+`, ""},
 		"by the policy": {`
   - {name: payroll, match: {path: /payroll/}, upstream: hr, authn: {issuers: [op]}, policy: "on"}
 `, `
@@ -69,6 +72,9 @@ require contains {"acr": "urn:example:mfa", "amr": ["otp"]}
 // Who signed in too long ago signs in again, as asked.
 func TestProviderStepUpByAge(t *testing.T) {
 	for name, tt := range map[string]struct{ routes, policy string }{
+		"by the route": {`
+  - {name: payroll, match: {path: /payroll/}, upstream: hr, authn: {issuers: [op], max_age: 3s}, policy: "off"}
+`, ""},
 		"by the policy": {`
   - {name: payroll, match: {path: /payroll/}, upstream: hr, authn: {issuers: [op]}, policy: "on"}
 `, `
