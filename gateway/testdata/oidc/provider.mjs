@@ -107,6 +107,8 @@ function provider(issuer, keys) {
     issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: true,
     loadExistingGrant: async ({ oidc }) => { // everybody consents
+      const before = oidc.session.grantIdFor(oidc.client.clientId);
+      if (before) return oidc.provider.Grant.find(before);
       const grant = new oidc.provider.Grant({ accountId: oidc.session.accountId, clientId: oidc.client.clientId });
       grant.addOIDCScope('openid offline_access');
       for (const r of Object.keys(resources)) grant.addResourceScope(r, 'erp');
