@@ -21,7 +21,7 @@ build:
 
 # The race detector is slow: what counts by the number of tries runs without it
 # once more.
-test: packages bin/pebble bin/busboy lint build
+test: packages bin/pebble bin/busboy bin/oidc-provider lint build
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -timeout 5m ./policies/opa/...
 	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
@@ -59,8 +59,9 @@ tls-check: build
 	awk -F'","' '{ n[$$4]++ } $$4 ~ /MEDIUM|HIGH|CRITICAL|FATAL/ { print $$4, substr($$1, 2) ": " $$5; if ($$1 !~ /^"cert_/) bad++ } \
 		END { print n["OK"] " good, " n["INFO"] " to know, " n["LOW"]+0 " low; " bad+0 " above that are not the certificate'"'"'s own"; exit bad > 0 }' $$out/findings.csv
 
-# The tests need a C compiler (race detector), a Redis server, ClamAV's daemon, and
-# two parsers of forms that backends use: Django's, and busboy of Node. Debian
+# The tests need a C compiler (race detector), a Redis server, ClamAV's daemon,
+# two parsers of forms that backends use: Django's, and busboy of Node, and an
+# OpenID provider, oidc-provider, which needs Node 22 or a late 20. Debian
 # packages are installed where that is possible; elsewhere the command is printed.
 # Tests that lack a component are skipped loudly, and fail in CI.
 packages:
@@ -83,6 +84,10 @@ bin/pebble:
 
 bin/busboy:
 	-npm install --prefix bin/busboy --ignore-scripts --no-audit --no-fund --silent busboy@1.6.0
+
+# An OpenID provider to test against, likewise.
+bin/oidc-provider:
+	-npm install --prefix bin/oidc-provider --ignore-scripts --no-audit --no-fund --silent oidc-provider@9.13.3
 
 lint:
 	@out="$$($(GOFUMPT) -l .)"; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
