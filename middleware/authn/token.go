@@ -23,11 +23,14 @@ type token struct {
 	signature []byte
 }
 
-// parse reads a token by rules that leave one spelling for each: three
+// parse reads an access token.
+func parse(raw string) (*token, error) { return parseAs(raw, "at+jwt") }
+
+// parseAs reads a token by rules that leave one spelling for each: three
 // segments of canonical base64url without padding (RFC 7515, section 7.1), a
-// header and a payload that are JSON objects without repeated names. logout says
-// that it is to be a logout token, which has a typ of its own.
-func parse(raw string, logout bool) (*token, error) {
+// header and a payload that are JSON objects without repeated names. A typ must
+// be JWT, or that of the kind of token that it is to be.
+func parseAs(raw, kind string) (*token, error) {
 	if len(raw) > maxToken {
 		return nil, errLong
 	}
@@ -50,7 +53,7 @@ func parse(raw string, logout bool) (*token, error) {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	t := &token{signed: []byte(raw[:len(raw)-len(segments[2])-1]), signature: parts[2]}
-	if err := t.header(header, logout); err != nil {
+	if err := t.header(header, kind); err != nil {
 		return nil, err
 	}
 	if t.claims, err = Claims(parts[1]); err != nil {
@@ -91,7 +94,7 @@ func segment(s string) ([]byte, error) {
 
 // header takes alg, kid and typ and refuses what would change how the token is
 // to be read or bring a key of its own along (RFC 8725, section 3.10).
-func (t *token) header(h map[string]any, logout bool) error {
+func (t *token) header(h map[string]any, kind string) error {
 	for _, n := range [...]string{"crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "zip"} {
 		if _, there := h[n]; there {
 			return fmt.Errorf("the token's header has %s", n)
@@ -107,12 +110,8 @@ func (t *token) header(h map[string]any, logout bool) error {
 		}
 	}
 	if typ, there := h["typ"]; there {
-		own := "at+jwt"
-		if logout {
-			own = "logout+jwt"
-		}
-		if t.typ = mediaType(typ); t.typ != "jwt" && t.typ != own {
-			return errors.New("the token's typ is neither JWT nor " + own)
+		if t.typ = mediaType(typ); t.typ != "jwt" && t.typ != kind {
+			return errors.New("the token's typ is neither JWT nor " + kind)
 		}
 	}
 	if cty, there := h["cty"]; there {
