@@ -71,6 +71,23 @@ func (k *checker) logoutPaths() {
 	}
 }
 
+// introspected checks that there is no choice whom to ask about a token that
+// does not say whose it is.
+func (k *checker) introspected(a *Authn, path string) {
+	first := ""
+	for n, name := range a.Issuers {
+		i := k.c.Issuers[name]
+		if i == nil || i.Introspection == nil || name == first {
+			continue
+		}
+		if first != "" {
+			k.mistake(index(join(path, "issuers"), n), "%s has introspection as %s does; of a token that is not a JWT nobody could tell whom to ask", name, first)
+			continue
+		}
+		first = name
+	}
+}
+
 // stepUp checks what a route asks of an authentication. Both lists end up in a
 // challenge, where blanks separate values.
 func (k *checker) stepUp(a *Authn, path string) {

@@ -42,6 +42,8 @@ func (k *checker) keySource(i *Issuer, path string) {
 		}
 	}
 	switch {
+	case len(sources) == 0 && i.Introspection != nil:
+		return
 	case len(sources) == 0:
 		k.mistake(join(path, "jwks_url"), "one of jwks_url, jwks_file, discovery and secret is required")
 		return
@@ -65,8 +67,8 @@ func (k *checker) keySource(i *Issuer, path string) {
 			k.mistake(join(path, "secret"), "the secret has %d bytes; it needs at least 32", n)
 		}
 	}
-	if i.CA != "" && i.JWKSURL == "" && !i.Discovery {
-		k.mistake(join(path, "ca"), "ca is for jwks_url and discovery")
+	if i.CA != "" && i.JWKSURL == "" && !i.Discovery && i.Introspection == nil {
+		k.mistake(join(path, "ca"), "ca is for jwks_url, discovery and introspection")
 	}
 }
 
@@ -82,7 +84,15 @@ func (k *checker) fetched(path, text string) {
 func (k *checker) algorithms(i *Issuer, path string) {
 	at := join(path, "algorithms")
 	k.unique(at, i.Algorithms)
-	if k.unreadIn(path, "secret", "jwks_url", "jwks_file", "discovery") {
+	if k.unreadIn(path, "algorithms", "secret", "jwks_url", "jwks_file", "discovery") {
+		return
+	}
+	keys := k.written(join(path, "secret")) || k.written(join(path, "jwks_url")) || k.written(join(path, "jwks_file")) || i.Discovery
+	switch {
+	case len(i.Algorithms) == 0 && (keys || i.Introspection == nil):
+		k.mistake(at, "algorithms is required")
+	case len(i.Algorithms) > 0 && !keys && i.Introspection != nil:
+		k.mistake(at, "algorithms are for keys, and this issuer has none")
 		return
 	}
 	hmac := k.written(join(path, "secret"))

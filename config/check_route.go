@@ -50,6 +50,7 @@ func (k *checker) entry(r *Route, path string) {
 	}
 	if r.Authn != nil {
 		references(k, join(authn, "issuers"), "issuers", "issuer", r.Authn.Issuers, k.c.Issuers)
+		k.introspected(r.Authn, authn)
 		k.stepUp(r.Authn, authn)
 	}
 	k.cookieToken(r, path)

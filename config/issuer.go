@@ -1,16 +1,17 @@
 package config
 
 // Issuer is a party whose tokens (JWT, RFC 7519) are accepted. Exactly one of
-// jwks_url, jwks_file, discovery and secret says where its keys are.
+// jwks_url, jwks_file, discovery and secret says where its keys are; an issuer
+// with introspection may have none of them, and then has no JWTs.
 type Issuer struct {
 	// Issuer is the exact value of the token's iss claim. Required.
 	Issuer string `yaml:"issuer" is:"required"`
 	// Audiences: one of them must be in the token's aud claim. Required.
 	Audiences []string `yaml:"audiences" is:"required"`
 	// Algorithms that are accepted (RFC 7518), each bound to its key type.
-	// Required: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512,
-	// EdDSA; or, with `secret` only, HS256, HS384, HS512.
-	Algorithms []string `yaml:"algorithms" is:"required" oneof:"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA HS256 HS384 HS512"`
+	// Required where the issuer has keys: RS256, RS384, RS512, PS256, PS384, PS512,
+	// ES256, ES384, ES512, EdDSA; or, with `secret` only, HS256, HS384, HS512.
+	Algorithms []string `yaml:"algorithms" oneof:"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA HS256 HS384 HS512"`
 	// JWKSURL is the https address of the issuer's key set (RFC 7517); plain
 	// http is allowed on loopback.
 	JWKSURL string `yaml:"jwks_url"`
@@ -23,14 +24,19 @@ type Issuer struct {
 	// client's (DPoP, RFC 9449). Tokens that are bound are checked to be in the
 	// right hands in any case. Default: false.
 	SenderConstrained bool `yaml:"sender_constrained"`
-	// JWKSFile is a file with the issuer's key set, or with public keys in PEM.
+	// JWKSFile is a file with the issuer's key set, or with public keys in PEM
+	// (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE; the dates of a certificate are not
+	// judged). Keys in PEM have no kid: the one that fits a token's algorithm is
+	// taken, and where several do, the token's kid must be the thumbprint of one
+	// (RFC 7638). A change is noticed within seconds.
 	JWKSFile string `yaml:"jwks_file" is:"file"`
 	// Discovery finds the key set through the issuer's
 	// /.well-known/openid-configuration.
 	Discovery bool `yaml:"discovery"`
 	// Secret is the shared secret of HMAC algorithms. At least 32 bytes.
 	Secret Secret `yaml:"secret"`
-	// CA is a PEM file with the authorities that vouch for jwks_url.
+	// CA is a PEM file with the authorities that vouch for jwks_url, discovery and
+	// introspection.
 	// Default: the system's.
 	CA string `yaml:"ca" is:"file"`
 	// Leeway allows for clocks that differ, on exp, nbf, iat and auth_time. At
@@ -39,8 +45,9 @@ type Issuer struct {
 	// MaxLifetime is how long a token may be good in all, from iat, or from now
 	// where it has none, to exp. Default: 24h.
 	MaxLifetime Duration `yaml:"max_lifetime" is:"positive"`
-	// Introspection asks the issuer about tokens that are not JWTs (RFC 7662).
-	// Absent: they are refused.
+	// Introspection asks the issuer about tokens that are not JWTs (RFC 7662): all
+	// that are not three texts with dots between. It is never asked about others. A
+	// route may have one issuer with introspection. Absent: they are refused.
 	Introspection *Introspection `yaml:"introspection"`
 	// BackchannelLogout takes the issuer's word that a session has ended (OpenID
 	// Connect Back-Channel Logout 1.0). Absent: it is not heard.
@@ -71,7 +78,7 @@ type Claims struct {
 }
 
 // Introspection asks an issuer about opaque tokens (RFC 7662). Its answer is
-// judged as the claims of a JWT are, but for its signature.
+// judged as the claims of a JWT are: aud and exp are needed. iss may be absent.
 type Introspection struct {
 	// URL is the https address of the introspection endpoint; plain http is
 	// allowed on loopback. Required.
@@ -81,8 +88,9 @@ type Introspection struct {
 	ClientID string `yaml:"client_id" is:"required"`
 	// ClientSecret is the secret of client_id. Required.
 	ClientSecret Secret `yaml:"client_secret" is:"required"`
-	// Cache is how long an answer is kept, and at most until the token expires.
-	// Default: 30s.
+	// Cache is how long an answer is kept, and at most until the token expires:
+	// so long a token that the issuer has called back goes on. That a token is not
+	// good is kept for 5s at most. At most 5m; 0s keeps nothing. Default: 30s.
 	Cache Duration `yaml:"cache"`
 	// Timeout bounds one question. Default: 1s.
 	Timeout Duration `yaml:"timeout" is:"positive"`

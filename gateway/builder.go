@@ -50,6 +50,7 @@ type builder struct {
 	limits   map[string]*ratelimit.Rule
 	guard    *guard.Guard
 	sessions *session.Store
+	proofs   *authn.Proofs
 
 	decisions *decisionLog // nil where none go on record
 }
@@ -219,7 +220,7 @@ func (b *builder) openIssuers() {
 			Secret  string
 			Content string
 			Folder  string
-		}{name, *c, digest([]byte(c.Secret.Reveal())), fileDigest(c.JWKSFile) + fileDigest(c.CA), folder}
+		}{name, *c, secretsDigest(c), fileDigest(c.JWKSFile) + fileDigest(c.CA), folder}
 		i, err := hold(b.plan.lease, "issuer", settings, func() (*authn.Issuer, error) {
 			return authn.Open(b.ctx, name, c, folder)
 		})
@@ -229,6 +230,15 @@ func (b *builder) openIssuers() {
 		}
 		b.issuers[name] = i
 	}
+}
+
+// secretsDigest identifies the secrets of an issuer, which settings do not show.
+func secretsDigest(c *config.Issuer) string {
+	d := digest([]byte(c.Secret.Reveal()))
+	if c.Introspection != nil {
+		d += digest([]byte(c.Introspection.ClientSecret.Reveal()))
+	}
+	return d
 }
 
 func (b *builder) openUpstreams() {
@@ -292,6 +302,12 @@ func (b *builder) openState() {
 	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })
 	if err != nil {
 		b.mistake("policies", err)
+	}
+	b.proofs, err = hold(b.plan.lease, "proofs"+password, b.config.Store.Redis, func() (*authn.Proofs, error) {
+		return authn.NewProofs(b.plan.redis), nil
+	})
+	if err != nil {
+		b.mistake("store.redis", err)
 	}
 	b.sessions, err = hold(b.plan.lease, "sessions"+password, b.config.Store.Redis, func() (*session.Store, error) {
 		return session.NewStore(maxSessions, b.plan.redis), nil

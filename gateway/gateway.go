@@ -57,8 +57,9 @@ func New(d *Deps, p *Plan) *Gateway {
 	})
 	d.Metrics.WatchIssuers(func(yield func(issuer string, keys int, confirmed time.Time)) {
 		for name, i := range g.Plan().issuers {
-			n, confirmed := i.Keys()
-			yield(name, n, confirmed)
+			if n, confirmed, ok := i.Keys(); ok {
+				yield(name, n, confirmed)
+			}
 		}
 	})
 	d.Metrics.WatchOrders(func() (revocations, lockdowns int) { return g.Plan().orders.Count() })

@@ -41,14 +41,22 @@ func newFetcher(c *config.Issuer, dial dialer) (*fetcher, error) {
 		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 	f.plain = u.Scheme == "http"
-	if f.plain {
+	f.client, err = newClient(c.CA, f.plain, dial)
+	return f, err
+}
+
+// newClient makes what asks an issuer. It trusts the authorities in a file, or
+// the system's where that is ""; plain keeps it on this machine. It follows no
+// redirect: what is asked where is the configuration's word.
+func newClient(ca string, plain bool, dial dialer) (*http.Client, error) {
+	if plain {
 		dial = loopbackOnly(dial)
 	}
-	roots, err := authorities(c.CA)
+	roots, err := authorities(ca)
 	if err != nil {
 		return nil, fmt.Errorf("ca: %w", err)
 	}
-	f.client = &http.Client{
+	return &http.Client{
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            dial,
@@ -58,8 +66,7 @@ func newFetcher(c *config.Issuer, dial dialer) (*fetcher, error) {
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return f, nil
+	}, nil
 }
 
 // checkURL wants https, or http to an address or name of this machine.

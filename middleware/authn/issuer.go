@@ -20,6 +20,8 @@ type Issuer struct {
 	config *config.Issuer
 	keys   source
 	cache  cache // of verified tokens
+	// introspects asks the issuer about opaque tokens; nil where they are refused.
+	introspects *introspector
 }
 
 // source is where an issuer's keys come from.
@@ -60,7 +62,15 @@ func open(ctx context.Context, name string, c *config.Issuer, folder string, dia
 		return nil, err
 	}
 	i := &Issuer{name: name, config: c}
+	if c.Introspection != nil {
+		var err error
+		if i.introspects, err = newIntrospector(ctx, c, dial, i.judge); err != nil {
+			return nil, err
+		}
+	}
 	switch {
+	case sources(c) == 0:
+		i.keys = none{}
 	case c.Secret != "":
 		i.keys = secret{&keySet{keys: []key{{algs: c.Algorithms, raw: []byte(c.Secret)}}}}
 	case c.JWKSFile != "":
@@ -82,20 +92,21 @@ func open(ctx context.Context, name string, c *config.Issuer, folder string, dia
 // check refuses settings under which a token could pass that should not, even
 // if whoever made them should have refused them already.
 func check(c *config.Issuer) error {
-	sources := 0
-	for _, there := range []bool{c.Secret != "", c.JWKSFile != "", c.JWKSURL != "", c.Discovery} {
-		if there {
-			sources++
-		}
-	}
+	keyless := sources(c) == 0 && c.Introspection != nil
 	switch {
 	case c.Issuer == "":
 		return errors.New("issuer: required")
 	case len(c.Audiences) == 0 || slices.Contains(c.Audiences, ""):
 		return errors.New("audiences: at least one is required, none may be empty")
-	case len(c.Algorithms) == 0:
+	case len(c.Algorithms) == 0 && !keyless:
 		return errors.New("algorithms: at least one is required")
-	case sources != 1:
+	case len(c.Algorithms) > 0 && keyless:
+		return errors.New("algorithms: the issuer has no keys")
+	case c.Introspection != nil && (c.Introspection.ClientID == "" || c.Introspection.ClientSecret == ""):
+		return errors.New("introspection: client_id and client_secret are required")
+	case c.Introspection != nil && c.Introspection.Timeout.D() <= 0:
+		return errors.New("introspection.timeout: must be more than 0")
+	case sources(c) != 1 && !keyless:
 		return errors.New("exactly one of jwks_url, jwks_file, discovery and secret is required")
 	case c.Secret != "" && len(c.Secret) < 32:
 		return errors.New("secret: at least 32 bytes are required")
@@ -117,6 +128,16 @@ func check(c *config.Issuer) error {
 		}
 	}
 	return nil
+}
+
+// sources counts where the issuer's keys are said to be.
+func sources(c *config.Issuer) (n int) {
+	for _, there := range []bool{c.Secret != "", c.JWKSFile != "", c.JWKSURL != "", c.Discovery} {
+		if there {
+			n++
+		}
+	}
+	return n
 }
 
 func sourceName(c *config.Issuer) string {
@@ -148,10 +169,13 @@ func readKeySet(file string, algs []string) (*keySet, error) {
 	return set, nil
 }
 
-// Close ends the refreshing of keys and waits for it. Requests that wait for a
-// key go on without.
+// Close ends the refreshing of keys, and the questions about tokens, and waits for
+// both. Requests that wait for a key or an answer go on without.
 func (i *Issuer) Close() error {
 	i.keys.close()
+	if i.introspects != nil {
+		i.introspects.close()
+	}
 	return nil
 }
 
@@ -164,16 +188,32 @@ func (i *Issuer) Ready() error {
 }
 
 // Detail says what is amiss though tokens can be checked, "" for nothing: keys
-// that are not used, keys that cannot be refreshed or kept.
-func (i *Issuer) Detail() string { return i.keys.detail() }
+// that are not used, keys that cannot be refreshed or kept, questions about
+// tokens that are not answered.
+func (i *Issuer) Detail() string {
+	told := i.keys.detail()
+	if i.introspects == nil {
+		return told
+	}
+	if asked := i.introspects.detail(); told != "" && asked != "" {
+		return told + "; " + asked
+	} else if asked != "" {
+		return asked
+	}
+	return told
+}
 
 // Keys tells how many keys can be used now, and when the issuer last confirmed
-// them: zero where they do not come over the network, or never came.
-func (i *Issuer) Keys() (n int, confirmed time.Time) {
+// them: zero where they do not come over the network, or never came. An issuer
+// that reads its tokens itself has no keys to count.
+func (i *Issuer) Keys() (n int, confirmed time.Time, counted bool) {
+	if _, keyless := i.keys.(none); keyless {
+		return 0, time.Time{}, false
+	}
 	if set := i.keys.keys(); set != nil {
 		n = len(set.keys)
 	}
-	return n, i.keys.confirmed()
+	return n, i.keys.confirmed(), true
 }
 
 // verify believes a token or says why not. Whose hands it must be in is for the
@@ -185,18 +225,28 @@ func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (v verifie
 	if err := i.signed(ctx, t); err != nil {
 		return v, err
 	}
-	if v.times, err = checkClaims(i.config, t.claims, now); err != nil {
+	return i.judge(t.claims, now)
+}
+
+// judge says what claims mean that are the issuer's own. Whose hands they must be
+// in is for the caller to check.
+func (i *Issuer) judge(claims map[string]any, now time.Time) (v verified, err error) {
+	if v.times, err = checkClaims(i.config, claims, now); err != nil {
 		return v, err
 	}
-	if v.bound, err = bindingOf(t.claims, i.config.SenderConstrained); err != nil {
+	if v.bound, err = bindingOf(claims, i.config.SenderConstrained); err != nil {
 		return v, err
 	}
-	v.subject, err = Subject(i.name, i.config, t.claims)
+	v.subject, err = Subject(i.name, i.config, claims)
 	return v, err
 }
 
 func (i *Issuer) describe() string {
-	return fmt.Sprintf("%s (%s) for %s", i.name, strings.Join(i.config.Algorithms, ", "), strings.Join(i.config.Audiences, ", "))
+	ways := slices.Clone(i.config.Algorithms)
+	if i.introspects != nil {
+		ways = append(ways, "introspection")
+	}
+	return fmt.Sprintf("%s (%s) for %s", i.name, strings.Join(ways, ", "), strings.Join(i.config.Audiences, ", "))
 }
 
 var errUnknownKey = errors.New("the token was signed with a key that is not known")
@@ -234,3 +284,13 @@ func (fixed) confirmed() time.Time { return time.Time{} }
 func (fixed) ready() error         { return nil }
 func (f fixed) detail() string     { return f.set.told() }
 func (fixed) close()               {}
+
+// none are the keys of an issuer whose tokens it reads itself.
+type none struct{}
+
+func (none) find(context.Context, string, string) (*key, error) { return nil, errUnknownKey }
+func (none) keys() *keySet                                      { return nil }
+func (none) confirmed() time.Time                               { return time.Time{} }
+func (none) ready() error                                       { return nil }
+func (none) detail() string                                     { return "" }
+func (none) close()                                             {}
