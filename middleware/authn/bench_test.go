@@ -108,7 +108,7 @@ func BenchmarkParse(b *testing.B) {
 	raw := tokenOf700(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := parse(raw, false); err != nil {
+		if _, err := parse(raw); err != nil {
 			b.Fatal(err)
 		}
 	}
