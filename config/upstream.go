@@ -35,8 +35,8 @@ type Health struct {
 	Interval Duration `yaml:"interval" is:"positive"`
 }
 
-// Store is where the counts of rate limits live that all replicas share.
-// Sessions, failed logins and blocks are kept by each replica for itself.
+// Store is where the counts of rate limits, sessions and orders live that all
+// replicas share. Failed logins and blocks are kept by each replica for itself.
 type Store struct {
 	// Redis is a Redis server: what replicas count, sessions, revocations and
 	// lockdowns. Absent: each replica has its own, in memory.

@@ -27,17 +27,20 @@ func (x *Exchange) Authenticated() time.Time {
 // a subject.
 func (x *Exchange) Session() SessionID {
 	s := x.Subject
-	parts := []string{"sid", s.Issuer}
+	var room [256]byte // enough for most, so that nothing is allocated
+	b := room[:0]
 	if sid, ok := s.Claims["sid"].(string); ok && sid != "" {
-		parts = append(parts, sid)
-	} else {
-		at := binary.BigEndian.AppendUint64(nil, uint64(x.Authenticated().Unix()))
-		parts = []string{"login", s.Issuer, s.ID, string(at)}
+		b = part(part(part(b, "sid"), s.Issuer), sid)
+		return sha256.Sum256(b)
 	}
-	var b []byte
-	for _, p := range parts { // lengths keep parts from running into one another
-		b = binary.BigEndian.AppendUint64(b, uint64(len(p)))
-		b = append(b, p...)
-	}
-	return sha256.Sum256(b)
+	var at [8]byte
+	binary.BigEndian.PutUint64(at[:], uint64(x.Authenticated().Unix()))
+	b = part(part(part(b, "login"), s.Issuer), s.ID)
+	return sha256.Sum256(part(b, at[:]))
+}
+
+// part appends a part with its length, which keeps parts from running into one
+// another.
+func part[T string | []byte](b []byte, p T) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(p))), p...)
 }

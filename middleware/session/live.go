@@ -3,8 +3,8 @@ package session
 import (
 	"context"
 	"io"
-	"mime"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,8 +99,9 @@ func (l *live) end(why string) {
 // endless reports whether an answer is a stream that has no end of its own. A
 // long download is none: it was let in while the token was good.
 func endless(h http.Header) bool {
-	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && (t == "text/event-stream" || t == "multipart/x-mixed-replace")
+	t, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	t = strings.TrimSpace(t)
+	return strings.EqualFold(t, "text/event-stream") || strings.EqualFold(t, "multipart/x-mixed-replace")
 }
 
 // watched reports whether there will be something to end.

@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
+)
+
+// endless is a backend whose answers have no end of their own.
+type endless struct {
+	begun chan struct{} // an answer has begun
+	gone  chan error    // its call was ended
+}
+
+func newEndless(w *world) *endless {
+	e := &endless{make(chan struct{}, 10), make(chan error, 10)}
+	w.backend("API", func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("short") {
+			return
+		}
+		length, flood := r.URL.Query().Get("length"), r.URL.Query().Has("flood")
+		rw.Header().Set("Content-Type", "text/event-stream")
+		if length != "" {
+			rw.Header().Set("Content-Type", "application/zip")
+			rw.Header().Set("Content-Length", length)
+		}
+		_, _ = fmt.Fprintf(rw, "data: {\"ssn\":%q}\n\n", marker)
+		if length != "" { // more than the gateway holds before it sends
+			_, _ = io.WriteString(rw, strings.Repeat("x", 200<<10))
+		}
+		_ = http.NewResponseController(rw).Flush()
+		e.begun <- struct{}{}
+		for flood && r.Context().Err() == nil {
+			_, _ = io.WriteString(rw, "data: {\"i\":\""+strings.Repeat("x", 8<<10)+"\"}\n\n")
+		}
+		<-r.Context().Done()
+		e.gone <- r.Context().Err()
+	})
+	return e
+}
+
+const liveRoutes = `
+upstreams: {api: {endpoints: ["{API}"]}}
+routes:
+  - {name: masked, match: {path: /masked/}, upstream: api, authn: {issuers: [auth]}, mask: {passthrough_types: [application/zip]}}
+  - {name: plain, match: {path: /plain/}, upstream: api, authn: {issuers: [auth]}, policy: off}
+  - {name: idle, match: {path: /idle/}, upstream: api, authn: {issuers: [auth]}, policy: off, session: {idle: 2s}}
+`
+
+// session gives the header of a token of a session that is over in so long.
+func (w *world) session(sid string, expires time.Duration) string {
+	now := time.Now()
+	return "Authorization: Bearer " + w.issuer.token(w.issuer.kid, map[string]any{
+		"sub": "e2", "role": "staff", "tenant": "acme", "sid": sid, "auth_time": now.Unix(), "exp": now.Add(expires).Unix(),
+	})
+}
+
+// ended waits until the backend's call is ended, and for what is on record.
+func (e *endless) ended(t *testing.T, w *world, path, want string) {
+	t.Helper()
+	select {
+	case <-e.gone:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the backend is still being read")
+	}
+	eventually(t, "the answer is on record", func() bool {
+		for _, line := range w.log("exchange") {
+			if line["path"] == path {
+				if line["ended"] != want || line["answer_cut"] != nil || line["aborted"] != true {
+					t.Errorf("on record: %v, want it ended by %s", line, want)
+				}
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestOpenAnswersEnd: what is open when its session is called back, over, or
+// when its token expires is cut, so that the client can tell; over HTTP/1.1 and
+// HTTP/2, masked and not, with a silent backend and with one that floods.
+func TestOpenAnswersEnd(t *testing.T) {
+	w := open(t)
+	e := newEndless(w)
+	w.start(liveRoutes, maskPolicy)
+	revoked := func(sid string) {
+		o := orders.Order{Kind: orders.Revocation, Issuer: "auth", SID: sid}
+		if _, _, err := w.g.Plan().orders.Give(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for _, h2 := range []bool{false, true} {
+		for _, c := range []struct {
+			path, query string
+			expires     time.Duration
+			do          func(sid string)
+			want        string
+		}{
+			{"/plain/", "", time.Hour, revoked, "session_revoked"},
+			{"/masked/", "", time.Hour, revoked, "session_revoked"},
+			{"/plain/", "?length=1000000", time.Hour, revoked, "session_revoked"},
+			{"/plain/", "?flood", time.Hour, revoked, "session_revoked"},
+			{"/masked/", "?flood", time.Hour, revoked, "session_revoked"},
+			{"/plain/", "", 3 * time.Second, nil, "token_expired"},
+			{"/idle/", "", time.Hour, nil, "session_idle"},
+		} {
+			n++
+			sid, path := fmt.Sprint("s", n), fmt.Sprint(c.path, n)
+			t.Run(fmt.Sprintf("h2=%t/%s%s %s", h2, c.path, c.query, c.want), func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				res, err := w.client(h2).Do(w.request("GET", path+c.query, nil, w.session(sid, c.expires)).WithContext(ctx))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer res.Body.Close()
+				<-e.begun
+				r := bufio.NewReader(res.Body)
+				if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "data: ") {
+					t.Fatalf("%q, %v", line, err)
+				}
+				if c.do != nil {
+					c.do(sid)
+				}
+				if _, err := io.Copy(io.Discard, r); err == nil || ctx.Err() != nil {
+					t.Errorf("the answer ends with %v, as if it were all, or does not", err)
+				}
+				e.ended(t, w, path, c.want)
+			})
+		}
+	}
+}
+
+// TestOpenAnswersThatNobodyReads: a client that does not read holds neither the
+// backend nor the record, once its session is called back.
+func TestOpenAnswersThatNobodyReads(t *testing.T) {
+	w := open(t)
+	e := newEndless(w)
+	w.start(liveRoutes, maskPolicy)
+	for n, h2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("h2=%t", h2), func(t *testing.T) {
+			sid, path := fmt.Sprint("s", n), fmt.Sprint("/plain/", n)
+			res, err := w.client(h2).Do(w.request("GET", path+"?flood", nil, w.session(sid, time.Hour)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			<-e.begun
+			time.Sleep(500 * time.Millisecond) // by now all buffers are full
+			o := orders.Order{Kind: orders.Revocation, Issuer: "auth", SID: sid}
+			if _, _, err := w.g.Plan().orders.Give(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			e.ended(t, w, path, "session_revoked")
+			if _, err := io.Copy(io.Discard, res.Body); err == nil {
+				t.Error("what is left of the answer looks as if it were all")
+			}
+		})
+	}
+}
+
+// TestOpenAnswersGoOn: other requests of a session keep its streams open, being
+// open does not keep the session; and what was ended leaves connections that are
+// good for the next requests.
+func TestOpenAnswersGoOn(t *testing.T) {
+	w := open(t)
+	e := newEndless(w)
+	w.start(liveRoutes, maskPolicy)
+	c := w.client(true)
+	res, err := c.Do(w.request("GET", "/idle/stream", nil, w.session("s1", time.Hour)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	<-e.begun
+	token := w.session("s1", time.Hour)
+	for range 20 { // four seconds, twice the limit
+		time.Sleep(200 * time.Millisecond)
+		if a := do(t, c, w.request("GET", "/idle/?short", nil, token)); a.StatusCode != 200 {
+			t.Skipf("this machine is too busy: %d %s", a.StatusCode, a.body)
+		}
+	}
+	select {
+	case err := <-e.gone:
+		t.Errorf("the stream was ended while its session was used: %v", err)
+	default:
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err == nil {
+		t.Error("the stream looks complete")
+	}
+	if a := do(t, c, w.request("GET", "/idle/?short", nil, token)); a.StatusCode != 401 || !strings.Contains(a.body, "session_idle") {
+		t.Errorf("being open was a use: %d %s", a.StatusCode, a.body)
+	}
+	if a := do(t, c, w.request("GET", "/plain/?short", nil, token)); a.StatusCode != 200 {
+		t.Errorf("the connection is of no use any more: %d", a.StatusCode)
+	}
+}
