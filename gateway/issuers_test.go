@@ -5,12 +5,14 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,5 +197,56 @@ func TestKeysOutliveARestart(t *testing.T) {
 	w.start(settings, masking)
 	if got := ask(); got != 503 {
 		t.Errorf("third run, without the file: %d", got)
+	}
+}
+
+// An issuer that reads its own tokens, through the gateway: whose secret changes,
+// who is down, and what is said of it.
+func TestIntrospectingIssuer(t *testing.T) {
+	w := open(t)
+	w.backend("HR", (&witness{}).ServeHTTP)
+	var secret atomic.Value
+	secret.Store("first")
+	w.backend("AUTH", func(rw http.ResponseWriter, r *http.Request) {
+		if _, password, ok := r.BasicAuth(); !ok || password != secret.Load() {
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.PostFormValue("token") != "opaque" {
+			_, _ = rw.Write([]byte(`{"active":false}`))
+			return
+		}
+		_ = json.NewEncoder(rw).Encode(map[string]any{"active": true, "sub": "e2", "role": "staff", "aud": "erp", "exp": time.Now().Unix() + 300})
+	})
+	settings := func(secret string) string {
+		return issuersPreamble(`  auth:
+    issuer: https://auth.example.com
+    audiences: [erp]
+    introspection: {url: "{AUTH}/introspect", client_id: gatehouse, client_secret: "`+secret+`", cache: 0s}
+`) + one + "policies: {path: rego, budget: 2s}\n"
+	}
+	w.start(settings("first"), masking)
+	c := w.client(false)
+	ask := func(token string) answer {
+		return do(t, c, w.request("GET", "/api/employees/7", nil, "Authorization: Bearer "+token))
+	}
+	if a := ask("opaque"); a.StatusCode != 200 {
+		t.Fatalf("%s %s", a.Status, a.body)
+	}
+	refused(t, ask("made-up"), 401, "token_invalid")
+	refused(t, ask(w.issuer.token("k1", map[string]any{"sub": "e2", "role": "staff"})), 401, "token_invalid")
+	secret.Store("second")
+	refused(t, ask("opaque"), 503, "authentication_unavailable")
+	for _, c := range w.g.Plan().Conditions(t.Context()) {
+		if c.Name == "issuer/auth" && (!c.OK || !strings.Contains(c.Detail, "status 401")) {
+			t.Errorf("%+v", c)
+		}
+	}
+	w.write("gatehouse.yaml", settings("second"))
+	if err := w.reloader.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a := ask("opaque"); a.StatusCode != 200 {
+		t.Errorf("with the new secret: %s %s", a.Status, a.body)
 	}
 }

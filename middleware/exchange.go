@@ -36,7 +36,7 @@ type Exchange struct {
 	// place. Its Body is to be read through [Exchange.Body] only.
 	Request *http.Request // gateway
 
-	Subject  *policies.Subject  // authn: who asks; nil on public routes
+	Subject  *policies.Subject  // authn: who asks; nil on public routes. Requests with the same token share it: read-only
 	IssuedAt time.Time          // authn: when the token was issued; zero where unknown
 	Expires  time.Time          // authn: when the token expires
 	ByCookie bool               // authn: the token came in a cookie, which browsers send for any site

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -481,8 +482,13 @@ func TestQuestionsAreBounded(t *testing.T) {
 		k.hang.Store(true)
 		start := time.Now()
 		var wg sync.WaitGroup
-		for n := range maxWaiting + 200 {
+		for n := range maxWaiting {
 			wg.Go(func() { expect(t, "made up", codeOf(t, s, fmt.Sprint("token", n)), unavailable) })
+		}
+		synctest.Wait()
+		expect(t, "one too many", codeOf(t, s, "more"), unavailable)
+		if d := time.Since(start); d > time.Millisecond {
+			t.Errorf("one too many waited %v", d)
 		}
 		wg.Wait()
 		if d := time.Since(start); d > time.Second+time.Millisecond {
@@ -510,6 +516,81 @@ func TestRefusedTokensTakeTheirOwnRoom(t *testing.T) {
 		}
 		if n := len(i.introspects.refused.items); n != maxRefused {
 			t.Errorf("%d refused tokens are remembered", n)
+		}
+	})
+}
+
+// Those that were used last stay, and others go only as far as room is needed.
+func TestRecent(t *testing.T) {
+	now := time.Now()
+	r := newRecent[int](10)
+	put := func(n, size int, d time.Duration) { r.put(&digest{byte(n)}, n, size, now, now.Add(d)) }
+	there := func(want string) {
+		t.Helper()
+		var got []string
+		for e := r.order.Front(); e != nil; e = e.Next() {
+			got = append(got, fmt.Sprint(e.Value.(*item[int]).value))
+		}
+		if strings.Join(got, " ") != want || len(r.items) != len(got) {
+			t.Errorf("there are %v, want %s", got, want)
+		}
+	}
+	put(1, 4, time.Minute)
+	put(2, 4, time.Minute)
+	put(3, 2, time.Second)
+	there("3 2 1")
+	if v, ok := r.get(&digest{1}, now); !ok || v != 1 {
+		t.Error(v, ok)
+	}
+	put(4, 1, time.Minute)
+	there("4 1 3")
+	if _, ok := r.get(&digest{3}, now.Add(time.Second)); ok {
+		t.Error("what has run out is given")
+	}
+	there("4 1")
+	put(4, 6, time.Minute) // in place of itself
+	there("4 1")
+	put(5, 1, 0)
+	there("4 1")
+	put(6, 11, time.Minute) // larger than all the room
+	there("")
+	if r.room != 10 {
+		t.Errorf("%d are left", r.room)
+	}
+}
+
+// An opaque token is bound to a certificate as a JWT is, on every request.
+func TestOpaqueTokenBoundToACertificate(t *testing.T) {
+	k, s, _ := knownOver(t)
+	k.say("token", activeClaims(members{"cnf": members{"x5t#S256": "Wzl1ZRw8q5LQRMCW3DChwtlSVJdFdHLeSMUeyzY9H0o"}}))
+	for name, want := range map[string]string{"own": "", "other": invalid, "": invalid} {
+		x := middlewaretest.Exchange(t, "GET", "https://api.example.com/", nil)
+		if name != "" {
+			x.Certificate = &x509.Certificate{Raw: []byte(name)}
+		}
+		x.Request.Header.Set("Authorization", "Bearer token")
+		_, _, err := middlewaretest.Run(t, s, x, middlewaretest.NewUpstream(t, 200, "", "").Handle)
+		expect(t, name, middlewaretest.Code(err), want)
+	}
+	if n := k.asked(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// FuzzIntrospected reads what no issuer says.
+func FuzzIntrospected(f *testing.F) {
+	f.Add([]byte(encode(f, activeClaims(nil))))
+	f.Add([]byte(`{"active":true,"iss":null,"token_type":["Bearer"]}`))
+	i := &Issuer{name: "auth", config: issuerConfig()}
+	q := &introspector{judge: i.judge, issuer: i.config.Issuer}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		claims, err := Claims(data)
+		if err != nil {
+			return
+		}
+		v, err := q.believe(claims, time.Now())
+		if err == nil && (claims["active"] != true || v.subject == nil || v.subject.ID == "" || claims["iss"] != i.config.Issuer || v.times.expires.IsZero()) {
+			t.Fatalf("%s is believed: %+v", data, v)
 		}
 	})
 }
