@@ -32,7 +32,7 @@ test: packages bin/pebble bin/busboy bin/oidc-provider lint build
 # and fails the second try at once; a search that was cut off at its end does not.
 fuzz-door:
 	@for f in gateway/edge.FuzzPath gateway/edge.FuzzHost gateway/edge.FuzzQuery gateway/edge.FuzzHeaders gateway/edge.FuzzForwardedFor \
-		middleware/authn.FuzzToken middleware/authn.FuzzClaims; do \
+		middleware/authn.FuzzToken middleware/authn.FuzzClaims middleware/authn.FuzzProof; do \
 		run="$(GO) test -run ^$$ -fuzz ^$${f##*.}\$$ -fuzztime 10s ./$${f%.*}"; \
 		echo "$$f"; $$run || $$run || exit 1; \
 	done

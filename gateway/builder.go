@@ -50,6 +50,7 @@ type builder struct {
 	limits   map[string]*ratelimit.Rule
 	guard    *guard.Guard
 	sessions *session.Store
+	proofs   *authn.Proofs
 
 	decisions *decisionLog // nil where none go on record
 }
@@ -302,6 +303,12 @@ func (b *builder) openState() {
 	if err != nil {
 		b.mistake("policies", err)
 	}
+	b.proofs, err = hold(b.plan.lease, "proofs"+password, b.config.Store.Redis, func() (*authn.Proofs, error) {
+		return authn.NewProofs(b.plan.redis), nil
+	})
+	if err != nil {
+		b.mistake("store.redis", err)
+	}
 	b.sessions, err = hold(b.plan.lease, "sessions"+password, b.config.Store.Redis, func() (*session.Store, error) {
 		return session.NewStore(maxSessions, b.plan.redis), nil
 	})
@@ -379,7 +386,11 @@ func (b *builder) upload(r *config.Route) middleware.Stage {
 
 func (b *builder) authz(r *config.Route) middleware.Stage {
 	policy := b.asked(r)
-	return authz.New(policy, b.witness(r.Policy.Body && !policy.Body), b.config.Policies.Headers, slices.Sorted(maps.Keys(b.config.Masking.Keys)))
+	s := authz.New(policy, b.witness(r.Policy.Body && !policy.Body), b.config.Policies.Headers, slices.Sorted(maps.Keys(b.config.Masking.Keys)))
+	if e, ok := b.decider.(*opa.Engine); ok && e.Ages(r.Name) {
+		return authz.Fleeting(s)
+	}
+	return s
 }
 
 // asked is what of a request the policies are shown: no body that they cannot

@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,47 +14,48 @@ import (
 )
 
 // Orders lists the revocations and lockdowns in force, oldest first. The error
-// tells why some may be missing that other replicas were given.
+// tells why some may be missing, or not be kept as they should.
 func (g *Gateway) Orders() ([]orders.Order, error) {
 	b := g.Plan().orders
-	return b.List(), b.Stale()
+	return b.List(), b.Trouble()
 }
 
-// GiveOrder gives an order, which holds here when it returns, and puts it on
-// record. shared is false where the store of all replicas does not have it yet.
+// GiveOrder gives an order and puts it on record. It holds here where what is
+// given has an id; shared is false where the store of all replicas does not have
+// it yet, and an error then says that a restart may forget it.
 func (g *Gateway) GiveOrder(ctx context.Context, o orders.Order) (given orders.Order, shared bool, err error) {
 	return g.Plan().give(ctx, g, o)
 }
 
-func (p *Plan) give(ctx context.Context, g *Gateway, o orders.Order) (orders.Order, bool, error) {
-	given, shared, err := p.orders.Give(ctx, o)
-	if err != nil {
-		p.log.Error("an order was not taken", zap.String("kind", string(o.Kind)), zap.String("by", o.By), zap.Error(err))
-		return orders.Order{}, false, err
+func (p *Plan) give(ctx context.Context, g *Gateway, o orders.Order) (given orders.Order, shared bool, err error) {
+	given, shared, err = p.orders.Give(ctx, o)
+	if given.ID == "" {
+		p.log.Error("order not taken", zap.String("kind", string(o.Kind)), zap.String("by", o.By), zap.Error(err))
+		return given, false, err
 	}
 	g.deps.Metrics.OrderGiven(string(given.Kind), source(given.By))
 	level := zap.WarnLevel
 	if source(given.By) == "issuer" {
 		level = zap.InfoLevel // people sign out all day
 	}
-	p.log.Log(level, "order given", append(orderFields(&given), zap.String("by", given.By), zap.String("reason", given.Reason), zap.Bool("shared", shared))...)
-	return given, shared, nil
+	p.log.Log(level, "order given", orderFields(&given, given.By, given.Reason, shared, err)...)
+	return given, shared, err
 }
 
-// LiftOrder lifts the order with this id, and puts that on record. The error is
-// [orders.ErrUnknown] where there is none.
+// LiftOrder lifts the order with this id, and puts that on record. The order is
+// lifted where it is returned with an id; an error then says that a restart may
+// bring it back. Otherwise it is [orders.ErrUnknown] where there is none.
 func (g *Gateway) LiftOrder(ctx context.Context, id, by, reason string) (lifted orders.Order, shared bool, err error) {
 	p := g.Plan()
-	for _, o := range p.orders.List() {
-		if o.ID == id {
-			lifted = o
-		}
+	find := func(o orders.Order) bool { return o.ID == id }
+	list := p.orders.List()
+	i := slices.IndexFunc(list, find)
+	shared, err = p.orders.Lift(ctx, id, by, reason)
+	if i < 0 || err != nil && slices.ContainsFunc(p.orders.List(), find) || errors.Is(err, orders.ErrUnknown) {
+		return orders.Order{}, false, cmp.Or(err, orders.ErrUnknown)
 	}
-	if shared, err = p.orders.Lift(ctx, id, by, reason); err != nil {
-		return orders.Order{}, false, err
-	}
-	p.log.Warn("order lifted", append(orderFields(&lifted), zap.String("by", by), zap.String("reason", reason), zap.Bool("shared", shared))...)
-	return lifted, shared, nil
+	p.log.Warn("order lifted", orderFields(&list[i], by, reason, shared, err)...)
+	return list[i], shared, err
 }
 
 // source is the first word of who gives an order: admin or issuer.
@@ -61,8 +65,9 @@ func source(by string) string {
 }
 
 // orderFields tell what an order is about, in the words that it was given in: the
-// record must say who was called back.
-func orderFields(o *orders.Order) []zap.Field {
+// record must say who was called back. They tell as well who gives or lifts it,
+// and whether that is kept as it should be.
+func orderFields(o *orders.Order, by, reason string, shared bool, err error) []zap.Field {
 	f := []zap.Field{zap.String("order", o.ID), zap.String("kind", string(o.Kind))}
 	for _, s := range []struct{ key, value string }{
 		{"issuer", o.Issuer},
@@ -71,6 +76,8 @@ func orderFields(o *orders.Order) []zap.Field {
 		{"subject", o.Subject},
 		{"tenant", o.Tenant},
 		{"locked_route", o.Route},
+		{"by", by},
+		{"reason", reason},
 	} {
 		if s.value != "" {
 			f = append(f, zap.String(s.key, s.value))
@@ -89,6 +96,9 @@ func orderFields(o *orders.Order) []zap.Field {
 	}
 	if len(o.Roles) > 0 {
 		f = append(f, zap.Strings("roles", o.Roles))
+	}
+	if f = append(f, zap.Bool("shared", shared)); err != nil {
+		f = append(f, zap.Error(err))
 	}
 	return f
 }

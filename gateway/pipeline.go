@@ -31,7 +31,7 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 		guard.New(r, b.guard),                             // blocked callers; watches failed logins
 		ratelimit.New(ratelimit.ByAddress, r, b.rules(r)), // before any work is done for a stranger
 		limits.New(r.Limits),                              // the size of the body
-		authn.New(r, b.issuers),                           // JWT -> Subject
+		authn.New(r, b.issuers, b.proofs),                 // JWT -> Subject
 		session.New(r, b.plan.orders, b.sessions),         // revoked, idle, step-up
 		lockdown.New(r, b.plan.orders),                    // closed by an operator to all but some roles
 		ratelimit.New(ratelimit.BySubject, r, b.rules(r)), // by subject, tenant, role, claim

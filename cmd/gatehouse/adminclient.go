@@ -194,20 +194,19 @@ func leafOf(file string) (*x509.Certificate, error) {
 }
 
 // ask sends a request, with a JSON body where in is not nil, and reads the
-// answer into out. shared is false where the gateway has accepted what it was
-// told and other replicas do not have it yet (202).
-func (c *adminClient) ask(ctx context.Context, method, path string, in, out any) (shared bool, err error) {
+// answer into out.
+func (c *adminClient) ask(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader = http.NoBody
 	if in != nil {
 		text, err := json.Marshal(in)
 		if err != nil {
-			return false, err
+			return err
 		}
 		body = bytes.NewReader(text)
 	}
 	r, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -217,19 +216,19 @@ func (c *adminClient) ask(ctx context.Context, method, path string, in, out any)
 	}
 	res, err := c.http.Do(r)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return false, err
+		return err
 	case len(text) > maxAnswer:
-		return false, fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+		return fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
 	case res.StatusCode >= 300:
-		return false, complaint(res, text)
+		return complaint(res, text)
 	}
-	return res.StatusCode != http.StatusAccepted, json.Unmarshal(text, out)
+	return json.Unmarshal(text, out)
 }
 
 // complaint is what a gateway says of a request that it did not serve.

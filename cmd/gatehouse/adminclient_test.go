@@ -193,6 +193,7 @@ func TestAdminClientTellsTheAnswer(t *testing.T) {
 		{"given, as JSON", 201, answered, append(order, "--json"), exitOK, `"shared": true`, ""},
 		{"not shared yet", 202, strings.Replace(answered, "true}", "false}", 1), order, exitWrong, "revoked: session s1", "goes on trying"},
 		{"not shared yet, as JSON", 202, strings.Replace(answered, "true}", "false}", 1), append(order, "--json"), exitWrong, `"shared": false`, ""},
+		{"not on disk", 202, strings.Replace(answered, "true}", `true, "trouble": "no space left"}`, 1), order, exitWrong, "revoked: session s1", "no space left"},
 		{"refused", 422, `{"error": "unknown issuer \"auht\""}`, order, exitWrong, "", `unknown issuer "auht"`},
 		{"not a gateway", 500, `<html>`, order, exitWrong, "", "500 Internal Server Error"},
 		{"not JSON", 201, `<html>`, order, exitWrong, "", "invalid character"},
@@ -204,7 +205,7 @@ func TestAdminClientTellsTheAnswer(t *testing.T) {
 			exitOK, `every route but for a, b  2026-01-31T08:00:00Z  it is lifted  admin  "x\x1b[2J"`, "",
 		},
 		{"an empty list", 200, `{"orders": []}`, []string{"lockdown", "--list"}, exitOK, "none is in force\n", ""},
-		{"a list that may lack some", 200, `{"orders": [], "stale": "redis: refused"}`, []string{"revoke", "--list"}, exitWrong, "none", "redis: refused"},
+		{"a list that may lack some", 200, `{"orders": [], "trouble": "redis: refused"}`, []string{"revoke", "--list"}, exitWrong, "none", "redis: refused"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := w.asked.Load()

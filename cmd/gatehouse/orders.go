@@ -41,13 +41,14 @@ type orderAsked struct {
 
 // orderGiven is what the gateway answers.
 type orderGiven struct {
-	Order  orders.Order `json:"order"`
-	Shared bool         `json:"shared"`
+	Order   orders.Order `json:"order"`
+	Shared  bool         `json:"shared"`
+	Trouble string       `json:"trouble,omitempty"`
 }
 
 func (v *giving) give(ctx context.Context, path string, o *orders.Order) int {
 	var out orderGiven
-	_, err := v.client.ask(ctx, http.MethodPost, path, orderAsked{
+	err := v.client.ask(ctx, http.MethodPost, path, orderAsked{
 		o.Issuer, o.JTI, o.SID, o.Subject, o.Tenant, o.IssuedBefore, o.Route, o.All, o.Roles, o.Reason, o.Until,
 	}, &out)
 	if err != nil {
@@ -67,17 +68,17 @@ func (v *giving) lift(ctx context.Context, id, reason string) int {
 		path += "?" + url.Values{"reason": {reason}}.Encode()
 	}
 	var out orderGiven
-	if _, err := v.client.ask(ctx, http.MethodDelete, path, nil, &out); err != nil {
+	if err := v.client.ask(ctx, http.MethodDelete, path, nil, &out); err != nil {
 		return v.failed(err)
 	}
 	return v.done(out, fmt.Sprintf("lifted: %s\n", orderText(&out.Order)))
 }
 
-// done prints what the gateway holds from now on. It is not done where other
-// replicas do not know yet.
+// done prints what the gateway holds from now on. It is not well done where other
+// replicas do not know yet, or a restart may forget it.
 func (v *giving) done(out orderGiven, text string) int {
 	code := exitOK
-	if !out.Shared {
+	if !out.Shared || out.Trouble != "" {
 		code = exitWrong
 	}
 	if v.asJSON {
@@ -87,6 +88,9 @@ func (v *giving) done(out orderGiven, text string) int {
 	if !out.Shared {
 		fmt.Fprintf(v.e.stderr, "gatehouse %s: this gateway holds it; the store of all replicas does not have it yet, and the gateway goes on trying\n", v.verb)
 	}
+	if out.Trouble != "" {
+		fmt.Fprintf(v.e.stderr, "gatehouse %s: this gateway holds it, and may forget it when it restarts: %s\n", v.verb, out.Trouble)
+	}
 	return code
 }
 
@@ -95,20 +99,19 @@ func (v *giving) failed(err error) int {
 	return exitWrong
 }
 
-// list prints what is in force. A list that may lack what other replicas were
-// told is not fine.
+// list prints what is in force. A list that may lack something is not fine.
 func (v *giving) list(ctx context.Context, kind orders.Kind) int {
 	var out struct {
-		Orders []orders.Order `json:"orders"`
-		Stale  string         `json:"stale,omitempty"`
+		Orders  []orders.Order `json:"orders"`
+		Trouble string         `json:"trouble,omitempty"`
 	}
-	if _, err := v.client.ask(ctx, http.MethodGet, "/admin/orders?kind="+string(kind), nil, &out); err != nil {
+	if err := v.client.ask(ctx, http.MethodGet, "/admin/orders?kind="+string(kind), nil, &out); err != nil {
 		return v.failed(err)
 	}
 	code := exitOK
-	if out.Stale != "" {
+	if out.Trouble != "" {
 		code = exitWrong
-		fmt.Fprintf(v.e.stderr, "gatehouse %s: what other replicas were told of late is not known: %s\n", v.verb, out.Stale)
+		fmt.Fprintf(v.e.stderr, "gatehouse %s: this may not be all, or not last: %s\n", v.verb, out.Trouble)
 	}
 	if v.asJSON {
 		return printJSON(v.e, out, code)

@@ -25,16 +25,8 @@ type issuer struct {
 
 func startIssuer(ts *testscript.TestScript, _ bool, _ []string) {
 	w := of(ts)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	ts.Check(err)
-	point, err := key.PublicKey.Bytes()
-	ts.Check(err)
-	enc := base64.RawURLEncoding.EncodeToString
-	set, err := json.Marshal(map[string]any{"keys": []any{map[string]any{
-		"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "k1", "x": enc(point[1:33]), "y": enc(point[33:]),
-	}}})
-	ts.Check(err)
-	w.issuer = &issuer{key, set}
+	w.issuer = newScriptIssuer(ts)
+	set := w.issuer.set
 	ts.Check(os.WriteFile(ts.MkAbs("jwks.json"), set, 0o600))
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "application/jwk-set+json")
@@ -42,6 +34,19 @@ func startIssuer(ts *testscript.TestScript, _ bool, _ []string) {
 	}))
 	w.closers = append(w.closers, srv.Close)
 	w.set(ts, "ISSUER", srv.URL)
+}
+
+func newScriptIssuer(ts *testscript.TestScript) *issuer {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	point, err := key.PublicKey.Bytes()
+	ts.Check(err)
+	enc := encodeSegment
+	set, err := json.Marshal(map[string]any{"keys": []any{map[string]any{
+		"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "k1", "x": enc(point[1:33]), "y": enc(point[33:]),
+	}}})
+	ts.Check(err)
+	return &issuer{key, set}
 }
 
 // setToken makes a token: `as bayo role=staff tenant=acme branches=a,b`.
@@ -85,7 +90,7 @@ func setToken(ts *testscript.TestScript, _ bool, args []string) {
 		m.Write([]byte(signed))
 		signature = m.Sum(nil)
 	}
-	w.token = signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+	w.token = signed + "." + encodeSegment(signature)
 }
 
 // sign gives two numbers of fixed width, not ASN.1 (RFC 7518, section 3.4).
@@ -105,8 +110,10 @@ func (i *issuer) sign(ts *testscript.TestScript, text string) []byte {
 func segment(ts *testscript.TestScript, v any) string {
 	b, err := json.Marshal(v)
 	ts.Check(err)
-	return base64.RawURLEncoding.EncodeToString(b)
+	return encodeSegment(b)
 }
+
+func encodeSegment(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // carry says how the token goes from now on: in a cookie, or in the header.
 func carry(ts *testscript.TestScript, _ bool, args []string) {

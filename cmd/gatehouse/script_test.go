@@ -41,12 +41,15 @@ import (
 //	terminate                    SIGTERM, and go on
 //	shutdown                     SIGTERM, and the gateway must end well
 //	exits CODE gatehouse ARG…    another verb, and how it ends; then stdout, stderr as in testscript
+//	order VAR                    $VAR is the id of the order that the last verb has given
 //
 // Requests (script_request_test.go, script_tls_test.go):
 //
 //	as NAME CLAIM=VALUE…         from now on requests carry NAME's token; `as nobody`: none.
 //	                             age=2h is an older token, alg=HS256 secret=… another signature
 //	token TEXT                   or this one
+//	signedout FILE CLAIM=VALUE…  the form that the issuer posts when somebody signs out; key=other is signed by
+//	                             somebody else
 //	carry COOKIE                 the token goes in a cookie of this name from now on; `carry header`: as before
 //	keep VAR HEADER              $VAR is that header of the last answer
 //	certificate NAME             the client shows certs/NAME.pem from now on; no NAME: none
@@ -140,7 +143,7 @@ func scriptCommands() map[string]command {
 		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "join": join, "form": form,
 		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "shutdown": stopGateway, "exits": exits,
 		"as": setToken, "token": rawToken, "carry": carry, "keep": keep, "certificate": setCertificate, "servername": setServerName, "aged": aged, "proxied": setProxied, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
-		"admin": askAdmin, "until": until,
+		"admin": askAdmin, "until": until, "order": keepOrder, "signedout": signedOut,
 	}
 	for _, m := range methods() {
 		cmds[m] = func(ts *testscript.TestScript, neg bool, args []string) { request(ts, neg, m, args) }

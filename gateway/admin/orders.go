@@ -20,26 +20,33 @@ func (a *Admin) orderRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/lockdowns", func(w http.ResponseWriter, r *http.Request) { a.giveOrder(w, r, orders.Lockdown) })
 }
 
-// OrderAnswer is what is answered to who gives or lifts an order. It holds here
-// in any case. Shared says that every replica knows; where it does not, the
-// status is 202 and the gateway goes on trying.
+// OrderAnswer is what is answered to who gives or lifts an order, which is done
+// here in any case. Shared says that every replica knows; where it does not, the
+// gateway goes on trying. Trouble says why a restart may forget it. In both cases
+// the status is 202.
 type OrderAnswer struct {
-	Order  orders.Order `json:"order"`
-	Shared bool         `json:"shared"`
+	Order   orders.Order `json:"order"`
+	Shared  bool         `json:"shared"`
+	Trouble string       `json:"trouble,omitempty"`
 }
 
-func (o OrderAnswer) write(w http.ResponseWriter, status int) {
-	if !o.Shared {
+// settle answers with an order that was given or lifted.
+func settle(w http.ResponseWriter, status int, o orders.Order, shared bool, err error) {
+	a := OrderAnswer{Order: o, Shared: shared}
+	if err != nil {
+		a.Trouble = err.Error()
+	}
+	if !shared || err != nil {
 		status = http.StatusAccepted
 	}
-	write(w, status, o)
+	write(w, status, a)
 }
 
-// OrderList is what is in force. Stale says why orders may be missing that other
-// replicas were given in the last seconds.
+// OrderList is what is in force. Trouble says why orders may be missing that other
+// replicas were given, or why a restart may forget some.
 type OrderList struct {
-	Orders []orders.Order `json:"orders"`
-	Stale  string         `json:"stale,omitempty"`
+	Orders  []orders.Order `json:"orders"`
+	Trouble string         `json:"trouble,omitempty"`
 }
 
 // listOrders answers GET /admin/orders, or ?kind=revocation, or ?kind=lockdown.
@@ -56,7 +63,7 @@ func (a *Admin) listOrders(w http.ResponseWriter, r *http.Request) {
 	list, err := a.g.Orders()
 	out := OrderList{Orders: []orders.Order{}}
 	if err != nil {
-		out.Stale = err.Error()
+		out.Trouble = err.Error()
 	}
 	for i := range list {
 		if slices.Contains(kinds, list[i].Kind) {
@@ -79,11 +86,11 @@ func (a *Admin) giveOrder(w http.ResponseWriter, r *http.Request, kind orders.Ki
 		return
 	}
 	given, shared, err := a.g.GiveOrder(r.Context(), o)
-	if err != nil {
-		fail(w, err)
+	if given.ID == "" {
+		fail(w, &wrong{http.StatusServiceUnavailable, err.Error()})
 		return
 	}
-	OrderAnswer{given, shared}.write(w, http.StatusCreated)
+	settle(w, http.StatusCreated, given, shared, err)
 }
 
 // asked lists what may be said of an order. The rest of it is the gateway's.
@@ -122,11 +129,11 @@ func known(c *config.Config, o *orders.Order) error {
 func (a *Admin) liftOrder(w http.ResponseWriter, r *http.Request) {
 	lifted, shared, err := a.g.LiftOrder(r.Context(), r.PathValue("id"), a.who(r), r.URL.Query().Get("reason"))
 	switch {
+	case lifted.ID != "":
+		settle(w, http.StatusOK, lifted, shared, err)
 	case errors.Is(err, orders.ErrUnknown):
 		fail(w, &wrong{http.StatusNotFound, "no order with this id is in force"})
-	case err != nil:
-		fail(w, err)
 	default:
-		OrderAnswer{lifted, shared}.write(w, http.StatusOK)
+		fail(w, &wrong{http.StatusUnprocessableEntity, err.Error()})
 	}
 }

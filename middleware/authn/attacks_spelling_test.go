@@ -50,12 +50,13 @@ func (a *arena) spellings() []class {
 			{name: "a parameter", values: []string{"Bearer " + good + " realm=x"}},
 			{name: "quoted", values: []string{`Bearer "` + good + `"`}},
 			{name: "as a parameter", values: []string{"Bearer token=" + good}},
+			{name: "DPoP, bound to no key", values: []string{"DPoP " + good}},
 			{name: "scheme twice", values: []string{"Bearer Bearer " + good}},
 		}},
 		{"Authorization, another scheme", want(
 			middleware.TokenMissing,
 			attack{name: "no header"}, attack{name: "no scheme", values: []string{good}}, attack{name: "a tab", values: []string{"Bearer\t" + good}}, attack{name: "no space", values: []string{"Bearer" + good}}, attack{name: "a colon", values: []string{"Bearer: " + good}},
-			attack{name: "empty", values: []string{""}}, attack{name: "blank before", values: []string{" Bearer " + good}}, attack{name: "Basic", values: []string{"Basic dTpw"}}, attack{name: "DPoP", values: []string{"DPoP " + good}}, attack{name: "JWT", values: []string{"JWT " + good}},
+			attack{name: "empty", values: []string{""}}, attack{name: "blank before", values: []string{" Bearer " + good}}, attack{name: "Basic", values: []string{"Basic dTpw"}}, attack{name: "JWT", values: []string{"JWT " + good}},
 			attack{name: "Token", values: []string{"Token " + good}}, attack{name: "Negotiate", values: []string{"Negotiate " + good}}, attack{name: "a lookalike", values: []string{"B\u0435arer " + good}},
 		)},
 	}

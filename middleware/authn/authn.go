@@ -18,9 +18,11 @@
 // the claims of a JWT are (introspect.go). A JWT is never put to anybody.
 //
 // A token that is bound to a client certificate (RFC 8705) is good only over a
-// connection whose client has proven to own that certificate. One that is bound
-// in a way that cannot be checked is good for nothing (binding.go), and tokens
-// of other kinds than access tokens are none (kind.go).
+// connection whose client has proven to own that certificate, and one that is
+// bound to a key (DPoP, RFC 9449) only with a proof of that key for this very
+// request (proof.go). One that is bound in a way that cannot be checked is good
+// for nothing (binding.go), and tokens of other kinds than access tokens are none
+// (kind.go).
 //
 // What was verified is remembered for a minute at most, by the hash of the
 // whole token (cache.go). That saves the signature and nothing else: expiry and
@@ -59,18 +61,19 @@ type Stage struct {
 	asked   *Issuer // about tokens that cannot be JWTs; nil where they are refused
 	forward bool
 	cookie  string // "" where tokens come in the header only
+	proofs  *Proofs
 }
 
 // New makes the stage of a route, nil where the route has no authn. Issuers
 // are the opened issuers by their names in the configuration; one that the
 // route names and that is not among them vouches for nothing. Of two with the
 // same iss the first that the route names is asked, and of two with introspection
-// the first is.
-func New(route *config.Route, issuers map[string]*Issuer) middleware.Stage {
+// the first is. Proofs are those of all routes.
+func New(route *config.Route, issuers map[string]*Issuer, proofs *Proofs) middleware.Stage {
 	if route.Authn == nil {
 		return nil
 	}
-	s := &Stage{forward: route.Authn.ForwardToken, cookie: route.Authn.Cookie}
+	s := &Stage{forward: route.Authn.ForwardToken, cookie: route.Authn.Cookie, proofs: proofs}
 	for _, n := range route.Authn.Issuers {
 		// Of two with the same iss the second is never asked, nor what it remembers.
 		if i := issuers[n]; i != nil && s.of(i.config.Issuer) == nil {
@@ -105,30 +108,32 @@ func (s *Stage) Describe() string {
 // Handle refuses the request unless it carries one good token. The answer
 // never says which check failed; the record does.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
-	raw, err := s.token(x)
+	c, err := s.token(x)
 	if err != nil {
+		return nil, refusal(err)
+	}
+	if err := s.identify(x, c); err != nil {
 		return nil, refusal(err)
 	}
 	if !s.forward {
 		x.Request.Header.Del("Authorization")
+		x.Request.Header.Del("DPoP")
 		if s.cookie != "" {
 			cookies.Remove(x.Request.Header, s.cookie)
 		}
-	}
-	if err := s.identify(x, raw); err != nil {
-		return nil, refusal(err)
 	}
 	return next(x)
 }
 
 // identify checks the token and writes what it says into the exchange. Whose
 // hands it came from is a matter of the request and never remembered.
-func (s *Stage) identify(x *middleware.Exchange, raw string) error {
-	v, err := s.verify(x.Request.Context(), raw, time.Now())
+func (s *Stage) identify(x *middleware.Exchange, c credentials) error {
+	now := time.Now()
+	v, err := s.verify(x.Request.Context(), c.token, now)
 	if err != nil {
 		return err
 	}
-	if err := v.bound.check(x); err != nil {
+	if err := s.checkBinding(v.bound, x, c, now); err != nil {
 		return err
 	}
 	x.Subject, x.IssuedAt, x.Expires = v.subject, v.times.issued, v.times.expires
@@ -150,7 +155,7 @@ func (s *Stage) verify(ctx context.Context, raw string, now time.Time) (*verifie
 			return v, nil
 		}
 	}
-	t, err := parse(raw, false)
+	t, err := parse(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -197,23 +202,31 @@ var (
 	errUnavailable = errors.New("the issuer's keys are not available")
 )
 
-// bearer takes the token out of the Authorization header (RFC 6750, section
-// 2.1): one header, the scheme in any case, one space, the token.
-func bearer(values []string) (string, error) {
+// credentials are a token as it came.
+type credentials struct {
+	token string
+	dpop  bool // with a proof of the key that it is bound to
+}
+
+// fromHeader takes the token out of the Authorization header (RFC 6750, section
+// 2.1; RFC 9449, section 7.1): one header, the scheme in any case, one space, the
+// token.
+func fromHeader(values []string) (credentials, error) {
 	switch {
 	case len(values) == 0:
-		return "", errMissing
+		return credentials{}, errMissing
 	case len(values) > 1:
-		return "", errors.New("more than one Authorization header")
+		return credentials{}, errors.New("more than one Authorization header")
 	}
 	scheme, token, found := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", errMissing
+	dpop := strings.EqualFold(scheme, "DPoP")
+	if !dpop && !strings.EqualFold(scheme, "Bearer") {
+		return credentials{}, errMissing
 	}
 	if !found || token == "" {
-		return "", errors.New("the Authorization header has no token")
+		return credentials{}, errors.New("the Authorization header has no token")
 	}
-	return token, nil
+	return credentials{token, dpop}, nil
 }
 
 // refusal puts an error into the words of RFC 6750, section 3.
@@ -223,6 +236,12 @@ func refusal(err error) *middleware.Refusal {
 	case errors.Is(err, errMissing):
 		return middleware.Refuse(name, middleware.TokenMissing, "a bearer token is required").
 			With(err).Set("WWW-Authenticate", challenge)
+	case errors.Is(err, errProof), errors.Is(err, errReplay):
+		return middleware.Refuse(name, middleware.TokenInvalid, "the DPoP proof is not valid here").
+			With(err).Set("WWW-Authenticate", `DPoP realm="gatehouse", error="invalid_dpop_proof", algs="`+strings.Join(proofAlgorithms(), " ")+`"`)
+	case errors.Is(err, errProofs):
+		return middleware.Refuse(name, middleware.Overloaded, "there are too many requests to remember their proofs").
+			With(err).Set("Retry-After", "5")
 	case errors.Is(err, errUnavailable), errors.Is(err, errUnanswered):
 		return middleware.Refuse(name, middleware.AuthenticationUnavailable, "tokens cannot be checked at the moment").
 			With(err).Set("Retry-After", "5")

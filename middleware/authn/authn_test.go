@@ -22,7 +22,7 @@ func route(forward bool, issuers ...string) *config.Route {
 // stageOf makes the stage of a route that accepts one issuer, called auth.
 func stageOf(t testing.TB, c *config.Issuer) middleware.Stage {
 	t.Helper()
-	return New(route(true, "auth"), map[string]*Issuer{"auth": openIssuer(t, "auth", c)})
+	return New(route(true, "auth"), map[string]*Issuer{"auth": openIssuer(t, "auth", c)}, nil)
 }
 
 func ask(t testing.TB, s middleware.Stage, values ...string) (*middleware.Exchange, error) {
@@ -40,7 +40,7 @@ func ask(t testing.TB, s middleware.Stage, values ...string) (*middleware.Exchan
 }
 
 func TestAbsent(t *testing.T) {
-	if s := New(&config.Route{}, nil); s != nil {
+	if s := New(&config.Route{}, nil, nil); s != nil {
 		t.Error("a stage on a route without authn")
 	}
 }
@@ -128,7 +128,7 @@ func TestExchange(t *testing.T) {
 func TestForwardToken(t *testing.T) {
 	k := keysOnce()
 	i := openIssuer(t, "auth", issuerConfig(func(i *config.Issuer) { i.JWKSFile = writeFile(t, jwks(t, jwkOf(t, "", k.rsa, nil))) }))
-	s := New(route(false, "auth"), map[string]*Issuer{"auth": i})
+	s := New(route(false, "auth"), map[string]*Issuer{"auth": i}, nil)
 	x, err := ask(t, s, "Bearer "+sign(t, "RS256", k.rsa, nil, goodClaims()))
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestIssuers(t *testing.T) {
 		{"an issuer that was not opened", theirs, []string{"gone"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x, err := ask(t, New(route(true, c.issuers...), issuers), "Bearer "+c.token)
+			x, err := ask(t, New(route(true, c.issuers...), issuers, nil), "Bearer "+c.token)
 			if c.want == "" {
 				if middlewaretest.Code(err) != string(middleware.TokenInvalid) {
 					t.Errorf("error %v", err)

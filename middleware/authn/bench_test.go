@@ -76,7 +76,7 @@ func BenchmarkUncached(b *testing.B) {
 	for b.Loop() {
 		forget(s)
 		start := time.Now()
-		if err := s.identify(x, raw); err != nil {
+		if err := s.identify(x, credentials{token: raw}); err != nil {
 			b.Fatal(err)
 		}
 		middle := time.Now()
@@ -108,7 +108,7 @@ func BenchmarkParse(b *testing.B) {
 	raw := tokenOf700(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := parse(raw, false); err != nil {
+		if _, err := parse(raw); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,6 +3,7 @@ package authn
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
@@ -52,18 +53,29 @@ func bindingOf(claims map[string]any, required bool) (binding, error) {
 	return b, nil
 }
 
-// check refuses a request that comes from anybody but the holder. Nothing of it
-// may be remembered: the token of a hundred requests may come from a hundred
-// hands.
-func (b binding) check(x *middleware.Exchange) error {
+// checkBinding refuses a request that comes from anybody but the holder. Nothing
+// of it may be remembered: the token of a hundred requests may come from a
+// hundred hands.
+func (s *Stage) checkBinding(b binding, x *middleware.Exchange, c credentials, now time.Time) error {
 	if b.certificate != "" {
 		if err := b.checkCertificate(x); err != nil {
 			return err
 		}
 	}
-	if b.key != "" {
-		// RFC 9449, section 7.1: such a token is not good as a bearer token.
+	switch {
+	case c.dpop && b.key == "":
+		return errors.New("the token came with a proof and is bound to no key")
+	case b.key == "":
+		return nil
+	case !c.dpop: // RFC 9449, section 7.1
 		return errors.New("the token is bound to a key and came without a proof of it")
+	}
+	key, err := s.provenKey(x, c.token, now)
+	if err != nil {
+		return err
+	}
+	if key != b.key {
+		return errors.New("the token is bound to another key")
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func asked(t testing.TB, keys *counted, want int64) {
 func TestVerifiedOnce(t *testing.T) {
 	issuer, keys := countedIssuer(t, "auth")
 	issuers := map[string]*Issuer{"auth": issuer}
-	s := New(route(true, "auth"), issuers)
+	s := New(route(true, "auth"), issuers, nil)
 	raw := es256(t, goodClaims())
 	first, err := ask(t, s, "Bearer "+raw)
 	if err != nil {
@@ -87,7 +87,7 @@ func TestVerifiedOnce(t *testing.T) {
 	}
 	asked(t, keys, 1)
 	// The issuer outlives a plan, and what it remembers does too.
-	if _, err := ask(t, New(route(true, "auth"), issuers), "Bearer "+raw); err != nil {
+	if _, err := ask(t, New(route(true, "auth"), issuers, nil), "Bearer "+raw); err != nil {
 		t.Error(err)
 	}
 	asked(t, keys, 1)
@@ -101,7 +101,7 @@ func TestVerifiedOnce(t *testing.T) {
 // A refusal is not remembered as anything.
 func TestRefusedTokensAreNotRemembered(t *testing.T) {
 	issuer, keys := countedIssuer(t, "auth")
-	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer})
+	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil)
 	for name, change := range map[string]members{
 		"another audience": {"aud": "crm"}, "a role that is a number": {"role": 1},
 		"a binding that is not known": {"cnf": members{"kid": "k"}}, "expired within the leeway": {"exp": seconds(-5 * time.Second)},
@@ -120,7 +120,7 @@ func TestVerifiedAgainAfterAMinute(t *testing.T) {
 	keysOnce()
 	synctest.Test(t, func(t *testing.T) {
 		issuer, keys := countedIssuer(t, "auth")
-		s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer})
+		s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil)
 		raw := es256(t, goodClaims())
 		for _, c := range []struct {
 			after time.Duration // since the last
@@ -140,7 +140,7 @@ func TestExpiryIsJudgedOnEveryRequest(t *testing.T) {
 	keysOnce()
 	synctest.Test(t, func(t *testing.T) {
 		issuer, keys := countedIssuer(t, "auth", func(i *config.Issuer) { i.Leeway = config.Duration(10 * time.Second) })
-		s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer})
+		s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil)
 		raw := es256(t, with(goodClaims(), members{"exp": seconds(20 * time.Second)}))
 		for _, c := range []struct {
 			after time.Duration
@@ -160,7 +160,7 @@ func TestExpiryIsJudgedOnEveryRequest(t *testing.T) {
 func TestKeysThatChangeFlush(t *testing.T) {
 	k := keysOnce()
 	issuer, keys := countedIssuer(t, "auth")
-	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer})
+	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil)
 	raw := es256(t, goodClaims())
 	for _, c := range []struct {
 		name string
@@ -204,7 +204,7 @@ func TestCachesAreTheIssuers(t *testing.T) {
 		{[]string{"other"}, invalid},
 		{[]string{"other", "auth"}, ""},
 	} {
-		if _, err := ask(t, New(route(true, c.route...), issuers), "Bearer "+raw); middlewaretest.Code(err) != c.code {
+		if _, err := ask(t, New(route(true, c.route...), issuers, nil), "Bearer "+raw); middlewaretest.Code(err) != c.code {
 			t.Errorf("a route of %v: %v, want %q", c.route, err, c.code)
 		}
 	}
@@ -214,7 +214,7 @@ func TestCachesAreTheIssuers(t *testing.T) {
 // Whose hands a token is in is asked of each request.
 func TestBindingIsCheckedOnEveryRequest(t *testing.T) {
 	issuer, keys := countedIssuer(t, "auth")
-	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer})
+	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil)
 	own, other := &x509.Certificate{Raw: []byte("own")}, &x509.Certificate{Raw: []byte("other")}
 	raw := es256(t, with(goodClaims(), members{"cnf": members{"x5t#S256": "Wzl1ZRw8q5LQRMCW3DChwtlSVJdFdHLeSMUeyzY9H0o"}}))
 	for i, c := range []struct {
@@ -274,7 +274,7 @@ func TestCacheIsBounded(t *testing.T) {
 func TestCacheUnderLoad(t *testing.T) {
 	k := keysOnce()
 	issuer, keys := countedIssuer(t, "auth")
-	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}).(*Stage)
+	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil).(*Stage)
 	var tokens [8]string
 	for i := range tokens {
 		tokens[i] = es256(t, with(goodClaims(), members{"sub": fmt.Sprint("u", i)}))
@@ -304,11 +304,11 @@ func TestCacheUnderLoad(t *testing.T) {
 // A token that was seen costs no memory. How long it takes is for BenchmarkCached.
 func TestCachedAllocatesNothing(t *testing.T) {
 	issuer, _ := countedIssuer(t, "auth")
-	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}).(*Stage)
+	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil).(*Stage)
 	raw := es256(t, goodClaims())
 	x := middlewaretest.Exchange(t, "GET", "https://api.example.com/", nil)
 	if n := testing.AllocsPerRun(100, func() {
-		if err := s.identify(x, raw); err != nil {
+		if err := s.identify(x, credentials{token: raw}); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {

@@ -22,25 +22,26 @@ var (
 //
 // A cookie named __Host-… never leaves a browser but over TLS. One that did was
 // read by somebody on the way, or was not kept by a browser.
-func (s *Stage) token(x *middleware.Exchange) (string, error) {
+func (s *Stage) token(x *middleware.Exchange) (credentials, error) {
 	values := x.Request.Header.Values("Authorization")
 	if s.cookie == "" {
-		return bearer(values)
+		return fromHeader(values)
 	}
 	carried, err := cookies.Find(x.Request.Header, s.cookie)
 	switch {
 	case err != nil:
-		return "", err
+		return credentials{}, err
 	case carried == "":
-		return bearer(values)
+		return fromHeader(values)
 	case len(values) > 0:
-		if raw, err := bearer(values); err != nil || raw != carried {
-			return "", errTwoTokens
+		c, err := fromHeader(values)
+		if err != nil || c.token != carried {
+			return credentials{}, errTwoTokens
 		}
+		return c, nil
 	case !x.Secure:
-		return "", errPlain
-	default:
-		x.ByCookie = true
+		return credentials{}, errPlain
 	}
-	return carried, nil
+	x.ByCookie = true
+	return credentials{token: carried}, nil
 }

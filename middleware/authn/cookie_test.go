@@ -19,7 +19,7 @@ func published(t testing.TB) *config.Issuer {
 func carrier(t testing.TB, forward bool) middleware.Stage {
 	r := route(forward, "auth")
 	r.Authn.Cookie = "__Host-t"
-	return New(r, map[string]*Issuer{"auth": openIssuer(t, "auth", published(t))})
+	return New(r, map[string]*Issuer{"auth": openIssuer(t, "auth", published(t))}, nil)
 }
 
 func TestCookie(t *testing.T) {

@@ -166,7 +166,7 @@ func TestConfirmedOverTCP(t *testing.T) {
 	srv := httptest.NewServer(s)
 	defer srv.Close()
 	i := openIssuer(t, "auth", issuerConfig(fromURL(srv.URL)))
-	stage := New(route(true, "auth"), map[string]*Issuer{"auth": i})
+	stage := New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil)
 	if _, err := ask(t, stage, "Bearer "+sign(t, "RS256", k.rsa, members{"kid": "k1"}, goodClaims())); err != nil {
 		t.Fatal(middlewaretest.Code(err))
 	}

@@ -126,7 +126,7 @@ func TestHostileKeySets(t *testing.T) {
 			run := func(first bool) {
 				well.Store(first)
 				i := openIssuer(t, "auth", issuerConfig(fromURL(srv.URL+"/keys")))
-				stage := New(route(true, "auth"), map[string]*Issuer{"auth": i})
+				stage := New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil)
 				send := func(kid string) string {
 					_, err := ask(t, stage, "Bearer "+sign(t, "RS256", k.rsa, members{"kid": kid}, goodClaims()))
 					return middlewaretest.Code(err)
@@ -159,7 +159,7 @@ func TestAmbiguousNames(t *testing.T) {
 		jwkOf(t, "same", k.rsa, nil), jwkOf(t, "same", k.rsa2, nil), jwkOf(t, "short", k.rsa1024, nil), jwkOf(t, "", k.ed, nil), jwkOf(t, "ec", k.p256, nil))))
 	defer srv.Close()
 	i := openIssuer(t, "auth", issuerConfig(fromURL(srv.URL), func(i *config.Issuer) { i.Algorithms = []string{"RS256", "ES256"} }))
-	stage := New(route(true, "auth"), map[string]*Issuer{"auth": i})
+	stage := New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil)
 	for _, c := range []struct {
 		name, alg, kid string
 		key            any
@@ -270,7 +270,7 @@ func TestHostileMetadata(t *testing.T) {
 			conf := issuerConfig(func(i *config.Issuer) { i.Issuer, i.Discovery = srv.URL, true })
 			claims := with(goodClaims(), members{"iss": srv.URL})
 			send := func(i *Issuer, kid string) string {
-				_, err := ask(t, New(route(true, "auth"), map[string]*Issuer{"auth": i}), "Bearer "+sign(t, "RS256", k.rsa, members{"kid": kid}, claims))
+				_, err := ask(t, New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil), "Bearer "+sign(t, "RS256", k.rsa, members{"kid": kid}, claims))
 				return middlewaretest.Code(err)
 			}
 			meta.Store(&c.meta)

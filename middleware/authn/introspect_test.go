@@ -117,7 +117,7 @@ func knownOver(t *testing.T, changes ...func(*config.Issuer)) (*knower, middlewa
 		f(c)
 	}
 	i := openIssuer(t, "auth", c)
-	return k, New(route(true, "auth"), map[string]*Issuer{"auth": i}), i
+	return k, New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil), i
 }
 
 func codeOf(t *testing.T, s middleware.Stage, token string) string {
@@ -256,7 +256,7 @@ func TestIntrospectionBesideKeys(t *testing.T) {
 		i.JWKSFile = writeFile(t, jwks(t, jwkOf(t, "k2", keys.rsa2, nil)))
 	}))
 	stage := func(names ...string) middleware.Stage {
-		return New(route(true, names...), map[string]*Issuer{"signer": signer, "both": both})
+		return New(route(true, names...), map[string]*Issuer{"signer": signer, "both": both}, nil)
 	}
 	k.say("token", activeClaims(members{"iss": "https://both.example.com"}))
 	k.say("signers", activeClaims(nil))
@@ -355,7 +355,7 @@ func knownIn(t *testing.T, f func(t *testing.T, k *knower, s middleware.Stage, i
 		if err != nil {
 			t.Fatal(err)
 		}
-		f(t, k, New(route(true, "auth"), map[string]*Issuer{"auth": i}), i)
+		f(t, k, New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil), i)
 		if err := i.Close(); err != nil {
 			t.Error(err)
 		}

@@ -130,7 +130,7 @@ func bubbleWith(t *testing.T, folder string, f func(t *testing.T, s *idp, ask fu
 		if err != nil {
 			t.Fatal(err)
 		}
-		stage := New(route(true, "auth"), map[string]*Issuer{"auth": i})
+		stage := New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil)
 		f(t, s, func(kid string, key any) string {
 			t.Helper()
 			_, err := ask(t, stage, "Bearer "+sign(t, "RS256", key, members{"kid": kid}, goodClaims()))
@@ -249,7 +249,7 @@ func TestHopelessTokensCauseNoFetch(t *testing.T) {
 		s.publish(t, jwkOf(t, "k1", k.rsa, nil))
 		expect(t, "key", send("k1", k.rsa), "")
 		expect(t, "empty kid", send("", k.rsa), invalid)
-		stage := New(route(true, "auth"), map[string]*Issuer{"auth": i})
+		stage := New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil)
 		for _, token := range []string{
 			sign(t, "PS256", k.rsa, members{"kid": "x"}, goodClaims()),
 			sign(t, "RS256", k.rsa, members{"kid": "x"}, with(goodClaims(), members{"iss": "https://evil.test"})),
@@ -417,7 +417,7 @@ func TestDiscovery(t *testing.T) {
 			doc := encode(t, c.meta)
 			meta.Store(&doc)
 			i := openIssuer(t, "auth", issuerConfig(func(i *config.Issuer) { i.Issuer, i.Discovery, i.CA = srv.URL, true, c.ca }))
-			s := New(route(true, "auth"), map[string]*Issuer{"auth": i})
+			s := New(route(true, "auth"), map[string]*Issuer{"auth": i}, nil)
 			token := sign(t, "RS256", k.rsa, members{"kid": "k1"}, with(goodClaims(), members{"iss": srv.URL}))
 			_, err := ask(t, s, "Bearer "+token)
 			expect(t, "asked", middlewaretest.Code(err), c.want)

@@ -23,39 +23,59 @@ type token struct {
 	signature []byte
 }
 
-// parse reads a token by rules that leave one spelling for each: three
-// segments of canonical base64url without padding (RFC 7515, section 7.1), a
-// header and a payload that are JSON objects without repeated names. logout says
-// that it is to be a logout token, which has a typ of its own.
-func parse(raw string, logout bool) (*token, error) {
+// compact is a compact JWS that was read, whatever it is for.
+type compact struct {
+	header, claims map[string]any
+	signed         []byte // the bytes the signature is over: header, dot, payload
+	signature      []byte
+}
+
+// readJWS reads a JWS by rules that leave one spelling for each: three segments
+// of canonical base64url without padding (RFC 7515, section 7.1), a header and a
+// payload that are JSON objects without repeated names. What the header says is
+// judged before the payload is looked at.
+func readJWS(raw string, judge func(header map[string]any) error) (j compact, err error) {
 	if len(raw) > maxToken {
-		return nil, errLong
+		return j, errLong
 	}
 	var segments [3]string
 	rest, dot := raw, false
 	for i := range segments {
 		if segments[i], rest, dot = strings.Cut(rest, "."); dot != (i < 2) {
-			return nil, errors.New("the token is not three segments")
+			return j, errors.New("the token is not three segments")
 		}
 	}
 	var parts [3][]byte
 	for i, s := range segments {
-		var err error
 		if parts[i], err = segment(s); err != nil {
-			return nil, err
+			return j, err
 		}
 	}
-	header, err := Claims(parts[0])
-	if err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+	if j.header, err = Claims(parts[0]); err != nil {
+		return j, fmt.Errorf("header: %w", err)
 	}
-	t := &token{signed: []byte(raw[:len(raw)-len(segments[2])-1]), signature: parts[2]}
-	if err := t.header(header, logout); err != nil {
+	if err := judge(j.header); err != nil {
+		return j, err
+	}
+	if j.claims, err = Claims(parts[1]); err != nil {
+		return j, fmt.Errorf("payload: %w", err)
+	}
+	j.signed, j.signature = []byte(raw[:len(raw)-len(segments[2])-1]), parts[2]
+	return j, nil
+}
+
+// parse reads an access token.
+func parse(raw string) (*token, error) { return parseAs(raw, "at+jwt") }
+
+// parseAs reads a token that is to be of a kind: its typ, where it has one, is
+// that of the kind or JWT.
+func parseAs(raw, kind string) (*token, error) {
+	t := &token{}
+	j, err := readJWS(raw, func(h map[string]any) error { return t.header(h, kind) })
+	if err != nil {
 		return nil, err
 	}
-	if t.claims, err = Claims(parts[1]); err != nil {
-		return nil, fmt.Errorf("payload: %w", err)
-	}
+	t.claims, t.signed, t.signature = j.claims, j.signed, j.signature
 	return t, nil
 }
 
@@ -91,11 +111,12 @@ func segment(s string) ([]byte, error) {
 
 // header takes alg, kid and typ and refuses what would change how the token is
 // to be read or bring a key of its own along (RFC 8725, section 3.10).
-func (t *token) header(h map[string]any, logout bool) error {
-	for _, n := range [...]string{"crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "zip"} {
-		if _, there := h[n]; there {
-			return fmt.Errorf("the token's header has %s", n)
-		}
+func (t *token) header(h map[string]any, kind string) error {
+	if err := plainHeader(h); err != nil {
+		return err
+	}
+	if _, there := h["jwk"]; there {
+		return errors.New("the token's header has jwk")
 	}
 	var ok bool
 	if t.alg, ok = h["alg"].(string); !ok {
@@ -107,18 +128,25 @@ func (t *token) header(h map[string]any, logout bool) error {
 		}
 	}
 	if typ, there := h["typ"]; there {
-		own := "at+jwt"
-		if logout {
-			own = "logout+jwt"
-		}
-		if t.typ = mediaType(typ); t.typ != "jwt" && t.typ != own {
-			return errors.New("the token's typ is neither JWT nor " + own)
+		if t.typ = mediaType(typ); t.typ != "jwt" && t.typ != kind {
+			return errors.New("the token's typ is neither JWT nor " + kind)
 		}
 	}
 	if cty, there := h["cty"]; there {
 		switch s := mediaType(cty); {
 		case s == "", s == "jwt", strings.HasSuffix(s, "+jwt"):
 			return errors.New("the token holds another token")
+		}
+	}
+	return nil
+}
+
+// plainHeader refuses what would change how a JWS is to be read, or point to a
+// key. A key in the header itself is for the caller to judge.
+func plainHeader(h map[string]any) error {
+	for _, n := range [...]string{"crit", "b64", "jku", "x5u", "x5c", "enc", "zip"} {
+		if _, there := h[n]; there {
+			return fmt.Errorf("the token's header has %s", n)
 		}
 	}
 	return nil

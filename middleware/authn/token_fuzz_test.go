@@ -29,9 +29,9 @@ func FuzzToken(f *testing.F) {
 	issuer := openIssuer(f, "auth", issuerConfig(func(i *config.Issuer) {
 		i.Algorithms, i.Secret = []string{"HS256"}, "0123456789abcdef0123456789abcdef"
 	}))
-	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}).(*Stage)
+	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil).(*Stage)
 	f.Fuzz(func(t *testing.T, raw string) {
-		parsed, err := parse(raw, false)
+		parsed, err := parse(raw)
 		if err != nil {
 			return
 		}

@@ -27,6 +27,7 @@ type Stage struct {
 	decider policies.Decider
 	policy  config.Policy
 	headers []string // canonical names of request headers that policies may read
+	ages    bool     // what is shown may depend on how long ago the user signed in
 
 	keys []string // ids of the keys that pseudonyms are made with
 
@@ -45,7 +46,17 @@ func New(policy config.Policy, decider policies.Decider, headers, keys []string)
 	}
 	protections, _ := lru.New[*policies.Decision, *protection](maxProtections) // fails for no size but 0
 	placeholders, _ := lru.New[*policies.Decision, *redact.Placeholders](maxProtections)
-	return &Stage{decider, policy, headers, keys, protections, placeholders}
+	return &Stage{decider: decider, policy: policy, headers: headers, keys: keys, protections: protections, placeholders: placeholders}
+}
+
+// Fleeting makes a stage of [New] whose answers nobody may keep, because decisions
+// depend on how long ago the user signed in: what is shown now would be read from
+// a browser's cache when it is not shown any more.
+func Fleeting(s middleware.Stage) middleware.Stage {
+	if s, ok := s.(*Stage); ok {
+		s.ages = true
+	}
+	return s
 }
 
 // Name of the stage.
@@ -78,7 +89,12 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if err := s.enforce(x, d); err != nil {
 		return nil, err
 	}
-	return next(x)
+	res, err := next(x)
+	if err == nil && (s.ages || len(d.Require) > 0) {
+		res.Header.Del("Expires")
+		res.Header.Set("Cache-Control", "private, no-store")
+	}
+	return res, err
 }
 
 // enforce carries out everything that the decision says about the request. A

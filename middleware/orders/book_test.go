@@ -69,6 +69,7 @@ func TestRevoked(t *testing.T) {
 			{"sid", Order{Issuer: "a", SID: "s"}, token(nil), true},
 			{"sid, refreshed", Order{Issuer: "a", SID: "s"}, token(issued(day)), true},
 			{"sid, signed in within its second", Order{Issuer: "a", SID: "s"}, token(func(t *Token) { t.Authenticated = second }), true},
+			{"sid, signed in at that very moment", Order{Issuer: "a", SID: "s", At: second}, token(func(t *Token) { t.Authenticated = second }), true},
 			{"sid, signed in anew", Order{Issuer: "a", SID: "s"}, token(func(t *Token) { t.Authenticated = second.Add(time.Second) }), false},
 			{"sid, nobody knows when signed in", Order{Issuer: "a", SID: "s"}, token(func(t *Token) { t.Authenticated = time.Time{} }), true},
 			{"sid of another issuer", Order{Issuer: "a", SID: "s"}, token(ofOther), false},
@@ -249,6 +250,33 @@ func TestLift(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Records come in any sequence, and more than once.
+func TestSequence(t *testing.T) {
+	now := time.Now()
+	for _, until := range []time.Time{{}, now.Add(time.Hour)} {
+		order := record{Order: &Order{ID: "A", Kind: Lockdown, All: true, At: now, Until: until}}
+		end := record{Lift: &lift{ID: "A", At: now, Until: now.Add(time.Hour)}}
+		for _, records := range [][]record{{order, end}, {end, order}, {order, end, order, end}, {end, end, order, order}} {
+			b := open(t, Settings{})
+			b.mu.Lock()
+			e := b.view.Load().edit()
+			news := 0
+			for _, r := range records {
+				if n, err := b.take(r, "", e); err != nil {
+					t.Error(err)
+				} else if n {
+					news++
+				}
+			}
+			b.publish(e)
+			b.mu.Unlock()
+			if o := b.Locked("r", "", nil); o != nil || len(b.List()) != 0 || news != 2 || b.view.Load().count[byPlace] != 0 {
+				t.Errorf("%v: locked by %v, %d news", records, o, news)
+			}
+		}
+	}
 }
 
 func TestNilBook(t *testing.T) {

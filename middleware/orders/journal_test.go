@@ -2,6 +2,7 @@ package orders
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -263,7 +264,7 @@ func child(path string) error {
 		return err
 	}
 	for {
-		o, _, err := b.Give(nil, tenant("t")) //nolint:staticcheck // nothing asks for it without Redis
+		o, _, err := b.Give(context.Background(), tenant("t"))
 		if err != nil {
 			return err
 		}

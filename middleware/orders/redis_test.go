@@ -336,6 +336,10 @@ func TestGarbage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	p, err := newScripts().readFrom(t.Context(), s.Patient(false), "")
+	if err != nil || len(p.ids) != 11 || len(strings.Join(p.values, "")) > maxRecord {
+		t.Errorf("%d entries with %d bytes, %v", len(p.ids), len(strings.Join(p.values, "")), err)
+	}
 	a, b := replica(t, Settings{}, s.Patient(false)), replica(t, Settings{}, s.Patient(false))
 	if err := a.Trouble(); err == nil || !strings.Contains(err.Error(), "11 entries of the store are left out") {
 		t.Errorf("%v", err)

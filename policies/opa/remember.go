@@ -59,6 +59,10 @@ func (e *Engine) MemoStats() memo.Stats { return e.memo.Stats() }
 // resolve.
 func (e *Engine) Reads(route string) (body bool, headers []string) { return e.memo.Reads(route) }
 
+// Ages reports whether decisions on a route may depend on how long ago the user
+// signed in.
+func (e *Engine) Ages(route string) bool { return e.memo.Ages(route) }
+
 // entry is what is asked for: the whole package.
 func entry() ast.Ref {
 	return ast.Ref{ast.DefaultRootDocument, ast.StringTerm(packageName)}

@@ -32,9 +32,10 @@ func newTraffic(seed uint64, users int) *traffic {
 		id := fmt.Sprintf("e%d", i)
 		tenant := fmt.Sprintf("tenant-%d", t.IntN(10))
 		branch := fmt.Sprintf("branch-%d", t.IntN(120))
+		amr := [][]string{{"pwd"}, {"pwd"}, {"pwd", "otp"}, {"hwk"}}[i%4]
 		t.users = append(t.users, policies.Subject{
 			ID: id, Issuer: "auth-service", Role: role, Roles: []string{role}, Tenant: tenant,
-			Branch: branch, Branches: []string{branch}, ACR: "1", AMR: []string{"pwd"}, AuthTime: 1700000000,
+			Branch: branch, Branches: []string{branch}, ACR: "1", AMR: amr, AuthTime: 1700000000 + int64(t.IntN(86400)),
 			Claims: map[string]any{
 				"sub": id, "iss": "https://auth.example.com", "aud": "erp", "role": role, "tenant": tenant, "branch": branch,
 				"iat": json.Number("1700000000"), "exp": json.Number("1700003600"), "email": id + "@example.com",
@@ -86,19 +87,15 @@ func (t *traffic) request() *policies.Input {
 	case n < 36:
 		method = "DELETE"
 	}
-	return &policies.Input{
-		Subject: who,
-		Action:  policies.Action{Method: method, Name: policies.ActionName(method)},
-		Resource: policies.Resource{
-			Route: route, Host: "api.example.com", Path: path, Segments: policies.Segments(path),
-			Params: map[string]string{}, Query: query,
-		},
-		Context: policies.Context{
-			Time:          policies.Moment(time.Unix(1700000000+int64(t.IntN(86400)), 0)),
-			ClientAddress: "192.0.2." + strconv.Itoa(t.IntN(255)), Listener: "public", TLS: "1.3",
-			RequestID: strconv.FormatUint(t.Uint64(), 16),
-		},
+	in := policies.NewInput(who, time.Unix(who.AuthTime+int64(t.IntN(8*3600)), 0))
+	in.Action = policies.Action{Method: method, Name: policies.ActionName(method)}
+	in.Resource = policies.Resource{
+		Route: route, Host: "api.example.com", Path: path, Segments: policies.Segments(path),
+		Params: map[string]string{}, Query: query,
 	}
+	in.Context.ClientAddress, in.Context.Listener, in.Context.TLS = "192.0.2."+strconv.Itoa(t.IntN(255)), "public", "1.3"
+	in.Context.RequestID = strconv.FormatUint(t.Uint64(), 16)
+	return in
 }
 
 // company is the sample policies with data for all routes of the traffic.

@@ -12,8 +12,9 @@ person(id, role, tenant, branches) := {
 	"branch": concat("", array.slice(branches, 0, 1)),
 	"branches": branches,
 	"acr": "",
-	"amr": ["pwd"],
+	"amr": ["pwd", "otp"],
 	"auth_time": 1700000000,
+	"auth_age": 60,
 	"claims": {"sub": id, "role": role},
 }
 
@@ -38,6 +39,19 @@ stranger := person("z1", "contractor", "acme", ["lagos"])
 homeless := person("e2", "staff", "", [])
 
 everybody := [root, admin, hr, manager, staff, candidate, employer]
+
+# Everybody above has given a second factor a minute ago. These are the same people
+# after a password alone, and a while later.
+by_password(subject) := object.union(subject, {"amr": ["pwd"]})
+
+signed_in(subject, seconds_ago) := object.union(subject, {"auth_age": seconds_ago})
+
+# Who does not say when and how: a program with a token of its own (client
+# credentials).
+program(subject) := object.union(
+	object.remove(subject, ["auth_age"]),
+	{"id": "payroll-export", "amr": [], "auth_time": 0},
+)
 
 ask(subject, method, path) := object.union(nobody_asks(method, path), {"subject": subject})
 

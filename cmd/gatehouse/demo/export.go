@@ -21,6 +21,7 @@ func exported() [][]string {
 		{"personal", "ssn"},
 		{"pay", "salary"},
 		{"pay", "currency"},
+		{"health", "insurance_id"},
 	}
 }
 

@@ -48,7 +48,7 @@ func Steps() []Step {
 			Shows: all(column("branch", "lagos"), hides("salary", "5400000", "9800000"), hides("ssn", "123-45-6701", "123-45-6702"), hides("health", "asthma")),
 		},
 		{
-			Title: "staff sees its own record whole", As: "staff", Method: "GET", Path: "/api/employees/e2", Status: 200,
+			Title: "staff sees its own record", As: "staff", Method: "GET", Path: "/api/employees/e2", Status: 200,
 			Shows: all(value("5400000"), value("123-45-6702")),
 		},
 		{
@@ -88,6 +88,22 @@ func Steps() []Step {
 		},
 		{Title: "payroll needs a second factor", As: "hr", Method: "GET", Path: "/api/payroll/", Status: 401, Code: "step_up_required"},
 		{Title: "and opens with one", As: "hr-mfa", Method: "GET", Path: "/api/payroll/", Status: 200, Shows: all(rows(5), has("gross"))},
+		{
+			Title: "health is masked until there is one, even for hr", As: "hr", Method: "GET", Path: "/api/employees/e2", Status: 200,
+			Shows: all(value("5400000"), hides("health", "asthma", "HX-1002")),
+		},
+		{
+			Title: "it was given a moment ago: health is shown", As: "hr-mfa", Method: "GET", Path: "/api/employees/e2", Status: 200,
+			Shows: all(value("asthma"), value("HX-1002")),
+		},
+		{
+			Title: "an export waits for it too", As: "hr", Method: "GET", Path: "/api/employees/export", Status: 200,
+			Shows: all(rows(5), has("ssn"), hides("health", "HX-1001", "HX-1002")),
+		},
+		{
+			Title: "to filter by health takes one", As: "hr", Method: "GET", Path: "/api/employees/?blood_group=A",
+			Status: 401, Code: "step_up_required",
+		},
 		{
 			Title: "markup is taken out, text stays", As: "staff", Method: "PATCH", Path: "/api/employees/e2",
 			JSON: `{"bio":"AT&T, O'Brien, 5 < 6<script>alert(1)</script>"}`, Status: 200,

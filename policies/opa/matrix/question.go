@@ -111,6 +111,9 @@ func input(r opa.Probe, s *policies.Subject, method, path, id string) *policies.
 	}
 	path = strings.Join(segments, "/")
 	in := policies.NewInput(s, moment())
+	if s.AuthAge != nil {
+		in.Subject.AuthAge = s.AuthAge // as Options.Subject has it
+	}
 	in.Action = policies.Action{Method: method, Name: policies.ActionName(method)}
 	in.Resource = policies.Resource{
 		Route: r.Route, Host: r.Host, Path: path, Segments: policies.Segments(path),

@@ -19,6 +19,9 @@ func (s *scope) comparison(b *ast.Builtin, args []*ast.Term) bool {
 	case ast.Equal.Name, ast.NotEqual.Name:
 		done = xok && yok && s.equal(x, y, loc)
 	case ast.Member.Name:
+		if !xok {
+			x, xok = s.limit(args[0])
+		}
 		done = s.member(args, x, y, xok, yok)
 	case ast.LessThan.Name, ast.LessThanEq.Name, ast.GreaterThan.Name, ast.GreaterThanEq.Name:
 		if !xok {

@@ -40,8 +40,9 @@
 //     also bound to something else is mixed: it is not used in place of a path
 //     where two paths are compared.
 //   - A comparison whose sides are constants and aliases observes its outcome,
-//     which is what the builtin returns. A number that base data hold at a place
-//     named in full is such a constant where something is less or more. Values for which the builtin raises an
+//     which is what the builtin returns. A number or a text that base data hold at
+//     a place named in full is such a constant where something is less or more
+//     than it, or has it among its elements. Values for which the builtin raises an
 //     error, numbers that are equal and spelled differently, and two
 //     collections are written out: their equality as the engine sees it in
 //     different places (unification, the rule index, sets) need not be relied

@@ -116,7 +116,7 @@ func (g *generator) condition() string {
 	case 5:
 		return g.path() + ` in {"a", "b", 1}`
 	case 6:
-		return g.pick(`"a"`, "1", g.path()) + " in " + g.path()
+		return g.pick(`"a"`, "1", g.path(), g.limit()) + " in " + g.path()
 	case 7:
 		return g.pick("startswith", "endswith", "contains") + "(" + g.path() + `, "a")`
 	case 8:

@@ -6,8 +6,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// limit is a number that base data hold at a place that is named in full: as
-// constant as one in a rule, for as long as the policies and data are in force.
+// limit is a number or a text that base data hold at a place that is named in
+// full: as constant as one in a rule, for as long as the policies and data are in
+// force.
 // The compiler puts such a reference into a variable of its own before it is
 // compared with.
 func (s *scope) limit(t *ast.Term) (operand, bool) {
@@ -27,8 +28,13 @@ func (s *scope) limit(t *ast.Term) (operand, bool) {
 		}
 		at = members[string(name)]
 	}
-	n, ok := at.(json.Number)
-	return operand{constant: ast.Number(n)}, ok
+	switch v := at.(type) {
+	case json.Number:
+		return operand{constant: ast.Number(v)}, true
+	case string:
+		return operand{constant: ast.String(v)}, true
+	}
+	return operand{}, false
 }
 
 // only is the reference that a variable is equated with, where the rule mentions

@@ -201,6 +201,20 @@ func (m *Memo) Reads(name string) (body bool, headers []string) {
 	return p.reads()
 }
 
+// Ages reports whether decisions on a route may depend on how long ago the user
+// signed in, so that an answer is not what the next one would be although nothing
+// but time has passed. Where nothing is known about the policies they may.
+func (m *Memo) Ages(name string) bool {
+	p := m.plan
+	if r := m.routes[name]; r != nil {
+		p = r.plan
+	}
+	age := ParsePath("subject.auth_age")
+	return len(p.Refused) > 0 || slices.ContainsFunc(p.Slots, func(s Slot) bool {
+		return slices.ContainsFunc(s.paths(), age.within)
+	})
+}
+
 func (p *Plan) reads() (body bool, headers []string) {
 	if len(p.Refused) > 0 {
 		return true, []string{"*"}

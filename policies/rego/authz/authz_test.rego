@@ -240,6 +240,12 @@ test_who_sees_every_field_may_filter if {
 	authz.deny == set() with input as samples.ask_with_query(samples.hr, "/api/employees/", {"ordering": ["salary"]})
 }
 
+# Who would see them after a second factor is asked for it (obligations_test).
+test_who_sees_every_field_after_a_second_factor_may_filter if {
+	question := samples.ask_with_query(samples.by_password(samples.hr), "/api/employees/", {"ordering": ["salary"]})
+	authz.deny == set() with input as question
+}
+
 test_without_a_list_of_parameters_none_is_good if {
 	question := samples.ask_with_query(samples.staff, "/api/employees/", {"page": ["2"]})
 	samples.codes(authz.deny) == {"query_not_permitted"} with input as question with data.company.paging as null

@@ -113,6 +113,15 @@ test_protected_members_are_paths_and_name_known_roles if {
 	}
 }
 
+test_step_up_names_known_classes_a_method_and_a_time if {
+	count(company.step_up.classes) > 0
+	every class in company.step_up.classes {
+		class in classes
+	}
+	company.step_up.amr != ""
+	company.step_up.max_age > 0
+}
+
 # A name is put into a path as it stands.
 test_names_of_fields_are_plain_words if {
 	every name in array.concat(

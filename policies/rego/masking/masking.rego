@@ -6,17 +6,27 @@
 package masking
 
 import data.question
+import data.stepup
+
+# METADATA
+# title: Classes that are open
+# description: Some of those that the caller sees open only after a second factor.
+# labels: {id: STEP-11}
+open contains class if {
+	some class in sees
+	stepup.shown(class)
+}
 
 # METADATA
 # title: Classes that the role sees
-open contains class if some class in question.profile.sees
+sees contains class if some class in question.profile.sees
 
 # METADATA
 # title: Classes that people see in the record about themselves
 # description: >-
 #   The path says whose record it is; the row filter (data.rows) makes sure that
 #   the answer says so too.
-open contains class if {
+sees contains class if {
 	question.role
 	question.own
 	some class in data.company.own_record
@@ -88,6 +98,17 @@ sees_everything if {
 	count(data.company.fields) > 0
 	every class, _ in data.company.fields {
 		class in open
+	}
+	not view
+}
+
+# METADATA
+# title: Every class is the caller's to see, if need be after a second factor
+may_see_everything if {
+	count(sees) > 0
+	count(data.company.fields) > 0
+	every class, _ in data.company.fields {
+		class in sees
 	}
 	not view
 }

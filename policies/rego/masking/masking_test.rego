@@ -196,3 +196,40 @@ test_masks_say_their_class if {
 	classes["$..salary"] == "financial"
 	classes["$..health"] == "phi"
 }
+
+# What waits for a second factor.
+
+phi := {
+	"$..health": "drop", "$..conditions": "drop", "$..blood_group": "drop",
+	"$..insurance_id": "drop", "$..disability": "drop",
+}
+
+unproved := [
+	samples.by_password(samples.hr),
+	samples.signed_in(samples.hr, 301),
+	samples.program(samples.hr),
+]
+
+test_health_waits_for_a_fresh_second_factor if {
+	every subject in unproved {
+		question := samples.ask(subject, "GET", "/api/employees/e4")
+		masked(question) == phi
+		not masking.all_fields with input as question
+	}
+}
+
+test_health_waits_for_the_super_admin_too if {
+	masked(samples.ask(samples.by_password(samples.root), "GET", "/api/employees/")) == phi
+}
+
+test_health_waits_in_the_own_record_and_in_exports if {
+	own := masked(samples.ask(samples.by_password(samples.staff), "GET", "/api/employees/e2"))
+	own["$..health"] == "drop"
+	not own["$..salary"]
+	masked(samples.ask(samples.by_password(samples.hr), "GET", "/api/employees/export")) == phi
+}
+
+test_second_factor_opens_nothing_to_who_may_not_see_it if {
+	m := masked(samples.ask(samples.admin, "GET", "/api/employees/e4"))
+	m["$..health"] == "drop"
+}

@@ -29,6 +29,37 @@ test_second_factor_is_asked_for_however_old_the_session if {
 	}
 }
 
+test_programs_are_not_exempt if {
+	every subject in samples.everybody {
+		question := samples.ask(samples.program(subject), "GET", "/api/payroll/")
+		obligations.require == otp_within_an_hour with input as question
+	}
+}
+
+# A filter over fields that are masked until then would tell what the mask hides.
+
+test_filter_over_health_asks_for_a_fresh_factor if {
+	every subject in [samples.by_password(samples.hr), samples.signed_in(samples.hr, 301), samples.program(samples.hr)] {
+		question := samples.ask_with_query(subject, "/api/employees/", {"blood_group": ["0"]})
+		obligations.require == {{"amr": ["otp"], "max_age": 300}} with input as question
+	}
+}
+
+test_filter_after_a_fresh_factor_asks_for_nothing if {
+	question := samples.ask_with_query(samples.hr, "/api/employees/", {"blood_group": ["0"]})
+	obligations.require == set() with input as question
+}
+
+test_paging_asks_for_nothing if {
+	question := samples.ask_with_query(samples.by_password(samples.hr), "/api/employees/", {"page": ["2"]})
+	obligations.require == set() with input as question
+}
+
+test_who_never_sees_health_is_not_asked if {
+	question := samples.ask_with_query(samples.by_password(samples.admin), "/api/employees/", {"blood_group": ["0"]})
+	obligations.require == set() with input as question
+}
+
 test_other_routes_need_none if {
 	every path in ["/api/employees/", "/api/candidates/", "/api/documents/", "/api/unknown/"] {
 		obligations.require == set() with input as samples.ask(samples.hr, "GET", path)

@@ -50,6 +50,11 @@ test_admin_does_not_write_health_that_is_masked if {
 	paths == {"$..tenant", "$..tenant_id", "$..health", "$..conditions", "$..blood_group", "$..insurance_id", "$..disability"}
 }
 
+test_hr_does_not_write_health_before_a_second_factor if {
+	paths := rejected(samples.ask(samples.by_password(samples.hr), "PATCH", "/api/employees/e2"))
+	paths == {"$..tenant", "$..tenant_id", "$..health", "$..conditions", "$..blood_group", "$..insurance_id", "$..disability"}
+}
+
 test_unknown_role_writes_nothing_listed if {
 	paths := rejected(samples.ask(samples.stranger, "PUT", "/api/employees/e2"))
 	every path in ["$..pay", "$..ssn", "$..tenant", "$..*"] {

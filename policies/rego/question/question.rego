@@ -90,3 +90,12 @@ own if {
 	identified
 	input.resource.segments[2] == input.subject.id
 }
+
+# METADATA
+# title: The caller asks for more than a page, a filter or an order
+selects if {
+	some name, _ in input.resource.query
+	not pages(name)
+}
+
+pages(name) if name in data.company.paging

@@ -1,0 +1,163 @@
+package authn
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+// proofAge is how far the moment of a proof may be from ours, before or after:
+// what a client's clock may be off, and how long a proof may be on its way.
+const proofAge = time.Minute
+
+// errProof is about the proof and not about the token (RFC 9449, section 7.1).
+var errProof = errors.New("the DPoP proof is not good")
+
+// provenKey gives the thumbprint of the key that the client of a request has
+// proven to hold (RFC 9449, section 4.3): by signing, a moment ago, the method
+// and address of this very request and the token that it carries. A proof is
+// good once. Server-provided nonces are not asked for.
+func (s *Stage) provenKey(x *middleware.Exchange, raw string, now time.Time) (string, error) {
+	values := x.Request.Header.Values("DPoP")
+	if len(values) != 1 {
+		return "", fmt.Errorf("%w: the request has %d", errProof, len(values))
+	}
+	p, err := readProof(values[0])
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errProof, err)
+	}
+	if err := p.check(x, raw, now); err != nil {
+		return "", fmt.Errorf("%w: %w", errProof, err)
+	}
+	if err := s.proofs.once(x.Request.Context(), p.id(), now); err != nil {
+		return "", err
+	}
+	return p.key, nil
+}
+
+// proof is a DPoP proof whose signature is good. Whose key it is and what was
+// signed is yet to be judged.
+type proof struct {
+	key    string // thumbprint
+	claims map[string]any
+}
+
+// readProof reads a proof as strictly as a token, and believes the key that it
+// brings along: the token says which key that must be.
+func readProof(raw string) (*proof, error) {
+	j, err := readJWS(raw, func(header map[string]any) error {
+		if typ, _ := header["typ"].(string); typ != "dpop+jwt" {
+			return errors.New("its typ is not dpop+jwt")
+		}
+		return plainHeader(header)
+	})
+	if err != nil {
+		return nil, err
+	}
+	alg, _ := j.header["alg"].(string)
+	if !slices.Contains(proofAlgorithms(), alg) {
+		return nil, errors.New("its algorithm is not known")
+	}
+	jwk, ok := j.header["jwk"].(map[string]any)
+	if !ok {
+		return nil, errors.New("it brings no key")
+	}
+	text, err := json.Marshal(jwk)
+	if err != nil {
+		return nil, err
+	}
+	key, err := publicKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("its key %w", err)
+	}
+	if !fits(alg, key) {
+		return nil, errors.New("its key is not for its algorithm")
+	}
+	if err := verifySignature(alg, key, j.signed, j.signature); err != nil {
+		return nil, fmt.Errorf("signature: %w", err)
+	}
+	return &proof{thumbprint(key), j.claims}, nil
+}
+
+// proofAlgorithms are those of signatures that only the holder of a key makes.
+func proofAlgorithms() []string {
+	var out []string
+	for alg, kind := range algorithms() {
+		if kind != "secret" {
+			out = append(out, alg)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// check judges what was signed against what was asked for.
+func (p *proof) check(x *middleware.Exchange, raw string, now time.Time) error {
+	at, there, err := moment(p.claims, "iat")
+	switch {
+	case err != nil:
+		return err
+	case !there:
+		return errors.New("it does not say when it was made")
+	case now.Sub(at).Abs() > proofAge:
+		return errors.New("it was not made now")
+	case p.text("jti") == "":
+		return errors.New("it has no jti")
+	case p.text("htm") != x.Request.Method:
+		return errors.New("it is for another method")
+	case !meant(p.text("htu"), x):
+		return errors.New("it is for another address")
+	}
+	sum := sha256.Sum256([]byte(raw))
+	if p.text("ath") != base64.RawURLEncoding.EncodeToString(sum[:]) {
+		return errors.New("it is for another token")
+	}
+	return nil
+}
+
+func (p *proof) text(claim string) string {
+	s, _ := p.claims[claim].(string)
+	return s
+}
+
+// id tells proofs apart: two clients may come upon the same jti.
+func (p *proof) id() [sha256.Size]byte {
+	return sha256.Sum256([]byte(p.key + "\x00" + p.text("jti")))
+}
+
+// meant reports whether htu is the address of the request as the client wrote
+// it, but for query and fragment. Spellings that mean the same are the same (RFC
+// 3986, section 6.2): the case of scheme and host, the port of the scheme, what
+// is percent-encoded without need.
+func meant(htu string, x *middleware.Exchange) bool {
+	u, err := url.Parse(htu)
+	if err != nil || u.User != nil || u.Opaque != "" {
+		return false
+	}
+	scheme := "http"
+	if x.Secure {
+		scheme = "https"
+	}
+	path := u.Path
+	if path == "" {
+		path = "/"
+	}
+	return u.Scheme == scheme && path == x.Path && authority(u.Host, scheme) == authority(x.Request.URL.Host, scheme)
+}
+
+// authority gives host and port in one form.
+func authority(host, scheme string) string {
+	host = strings.ToLower(host)
+	if port := map[string]string{"http": ":80", "https": ":443"}[scheme]; strings.HasSuffix(host, port) {
+		host = strings.TrimSuffix(host, port)
+	}
+	return host
+}
