@@ -52,7 +52,8 @@ type Book struct {
 
 	mu        sync.Mutex
 	settings  Settings
-	redis     *store.Redis        // nil where replicas share nothing
+	source    *store.Redis        // where it is from; nil where replicas share nothing
+	redis     *store.Redis        // that, aside from who else asks it
 	entries   map[string]*entry   // by id
 	unshared  map[string]struct{} // ids of what may be missing in Redis
 	newest    string              // id of the last entry of the stream that was read; "" before
@@ -159,8 +160,8 @@ func (b *Book) Use(s Settings, r *store.Redis) {
 	defer b.mu.Unlock()
 	s.File = b.settings.File
 	b.settings = s
-	if b.redis != r {
-		b.redis, b.redisErr = r, nil
+	if b.source != r {
+		b.source, b.redis, b.redisErr = r, r.Aside(), nil
 		b.known.Store(-1)
 		b.forgetRedis()
 	}

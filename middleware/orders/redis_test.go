@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -494,5 +495,44 @@ func TestManyGivers(t *testing.T) {
 		if v := b.view.Load(); v.count[byTenant] != 120 {
 			t.Errorf("%d are counted", v.count[byTenant])
 		}
+	}
+}
+
+// What others ask Redis in vain, for it has no room left or they may not, does not
+// keep orders from being known: their failures are not ours.
+func TestOthersFail(t *testing.T) {
+	s := storetest.Start(t)
+	if err := s.Client().LPush(t.Context(), "of another type", "x").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r := s.Patient(false)
+	a, b := replica(t, Settings{}, s.Patient(false)), replica(t, Settings{Closed: true}, r)
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	failed := make(chan struct{}, 1)
+	others.Go(func() {
+		for {
+			err := r.Do(t.Context(), func(ctx context.Context, c store.Client) error { return c.Get(ctx, "of another type").Err() })
+			if err != nil {
+				select {
+				case failed <- struct{}{}:
+				default:
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	})
+	defer others.Wait()
+	defer close(stop)
+	<-failed
+	eventually(t, "Redis is left alone by the others for seconds", func() bool { return r.Wait() > 3*time.Second })
+	o := give(t, a, tenant("t"))
+	eventually(t, "it is known there", knows(b, o.ID))
+	if err := b.Stale(); err != nil {
+		t.Error(err)
 	}
 }

@@ -4,7 +4,7 @@
 // A gateway must not become as slow as its slowest neighbour. Whoever asks waits
 // 100ms at most, whatever state Redis is in, and a Redis that failed is left
 // alone for a while (breaker.go): of a thousand requests that would have waited
-// for it one does. What to do without an answer is for the asker to say.
+// for it one does. Who asks by themselves do so aside ([Redis.Aside]). What to do without an answer is for the asker to say.
 package store
 
 import (
@@ -144,6 +144,17 @@ func (r *Redis) Ready(ctx context.Context) error {
 		return nil
 	}
 	return r.Do(ctx, func(ctx context.Context, client Client) error { return client.Ping(ctx).Err() })
+}
+
+// Aside is the same Redis behind a breaker of its own; nil for nil. It is for who
+// asks by themselves, off the path of requests: the failures of others, which may
+// lie in what these ask, do not keep them from asking, and when Redis is back they
+// know within a second. It is not closed.
+func (r *Redis) Aside() *Redis {
+	if r == nil {
+		return nil
+	}
+	return &Redis{client: r.client, timeout: r.timeout, breaker: breaker{most: asidePause}}
 }
 
 // Close closes the connections.
