@@ -114,9 +114,25 @@ func Open(s Settings, r *store.Redis) (*Book, error) {
 	b.Use(s, r)
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop, b.done = stop, make(chan struct{})
-	b.turn(ctx)
+	b.catchUp(ctx)
 	go b.run(ctx)
 	return b, nil
+}
+
+// catchUp reads Redis to the end before anybody is served. A Redis that breaks off
+// in the middle is asked on, as long as each time it tells something.
+func (b *Book) catchUp(ctx context.Context) {
+	for before := ""; ; {
+		b.turn(ctx)
+		b.mu.Lock()
+		err, newest, r := b.redisErr, b.newest, b.redis
+		b.mu.Unlock()
+		if err == nil || newest == before {
+			return
+		}
+		before = newest
+		time.Sleep(r.Wait())
+	}
 }
 
 // Rehearse says whether Open would read the file. It gives a Book that knows what

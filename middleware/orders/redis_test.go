@@ -3,9 +3,11 @@ package orders
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -534,5 +536,51 @@ func TestOthersFail(t *testing.T) {
 	eventually(t, "it is known there", knows(b, o.ID))
 	if err := b.Stale(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A Redis that breaks off while it tells a latecomer what there is, is asked on
+// before anybody is served.
+func TestBreaksOff(t *testing.T) {
+	s := storetest.Start(t)
+	a := replica(t, Settings{}, s.Patient(false))
+	const n = 3*pageLength + 7
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range n / 8 {
+				give(t, a, tenant("t"))
+			}
+		})
+	}
+	wg.Wait()
+	client := goredis.NewClient(&goredis.Options{Addr: s.Addr, ReadTimeout: time.Minute, MaxRetries: -1})
+	client.AddHook(&brittle{every: 2})
+	r := store.With(client, time.Minute)
+	t.Cleanup(func() { _ = r.Close() })
+	if got, want := len(replica(t, Settings{}, r).List()), len(a.List()); got != want {
+		t.Errorf("it opens with %d of %d orders", got, want)
+	}
+}
+
+// brittle is a connection that breaks at every such script.
+type brittle struct {
+	every int
+	n     atomic.Int64
+}
+
+func (b *brittle) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (b *brittle) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
+}
+
+func (b *brittle) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
+		if cmd.Name() == "evalsha" && b.n.Add(1)%int64(b.every) == 0 {
+			cmd.SetErr(io.ErrUnexpectedEOF)
+			return io.ErrUnexpectedEOF
+		}
+		return next(ctx, cmd)
 	}
 }
