@@ -3,6 +3,7 @@ package orders
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -366,5 +367,47 @@ func TestDiskFailsAndRedis(t *testing.T) {
 	b.sweep(t.Context())
 	if !knows(reopened(t, path), o.ID)() {
 		t.Errorf("it is not in the file: %v", b.Trouble())
+	}
+}
+
+// Two processes that were given one folder: the one whose file was replaced says
+// so when it is told something, and by itself, and leaves the other's alone.
+func TestTwoOfOneFile(t *testing.T) {
+	path := file(t)
+	a := reopened(t, path)
+	first := give(t, a, tenant("t"))
+	b := reopened(t, path)
+	a.sweep(t.Context())
+	if err := a.Trouble(); err == nil || !strings.Contains(err.Error(), "replaced by another process") {
+		t.Errorf("nobody is told: %v", err)
+	}
+	o, _, err := a.Give(t.Context(), tenant("lost"))
+	if err == nil || o.ID == "" {
+		t.Errorf("it is said to be kept: %v", err)
+	}
+	second := give(t, b, tenant("u"))
+	if err := errors.Join(a.Close(), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c := reopened(t, path)
+	if !knows(c, first.ID)() || !knows(c, second.ID)() || b.Trouble() != nil {
+		t.Error(c.List(), b.Trouble())
+	}
+}
+
+// A file that somebody has removed is written anew.
+func TestFileRemoved(t *testing.T) {
+	path := file(t)
+	a := reopened(t, path)
+	first := give(t, a, tenant("t"))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	second := give(t, a, tenant("u"))
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c := reopened(t, path); !knows(c, first.ID)() || !knows(c, second.ID)() {
+		t.Error(c.List())
 	}
 }
