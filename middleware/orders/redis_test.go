@@ -584,3 +584,31 @@ func (b *brittle) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 		return next(ctx, cmd)
 	}
 }
+
+// A Redis that has no room, or lets nobody write, is read all the same: what it has
+// is known, what is given holds here, and is shared when that is over.
+func TestRefusingRedis(t *testing.T) {
+	for name, c := range map[string]struct{ refuse, allow []any }{
+		"no room":       {[]any{"config", "set", "maxmemory", "1"}, []any{"config", "set", "maxmemory", "0"}},
+		"no permission": {[]any{"acl", "setuser", "default", "-xadd"}, []any{"acl", "setuser", "default", "+xadd"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := storetest.Start(t)
+			old := give(t, replica(t, Settings{}, s.Patient(false)), tenant("old"))
+			if err := s.Client().Do(t.Context(), c.refuse...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			a, b := replica(t, Settings{Closed: true}, s.Patient(false)), replica(t, Settings{}, s.Patient(false))
+			o, shared, err := a.Give(t.Context(), tenant("new"))
+			if err != nil || shared || !knows(a, o.ID)() || !knows(a, old.ID)() || a.Stale() != nil {
+				t.Errorf("shared %t, %v, stale %v: %v", shared, err, a.Stale(), a.List())
+			}
+			eventually(t, "it is told", func() bool { return a.Trouble() != nil })
+			if err := s.Client().Do(t.Context(), c.allow...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "it is known there", knows(b, o.ID))
+			eventually(t, "nothing is wrong", func() bool { return a.Trouble() == nil })
+		})
+	}
+}
