@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -76,7 +77,8 @@ func (l *logout) handler(p *Plan, g *Gateway) middleware.Handler {
 		if err != nil {
 			return nil, err
 		}
-		if l.said.before(told.JTI, now) {
+		said := sayingOf(told)
+		if l.said.before(said, now) {
 			x.Note("logout", "repeated")
 			return loggedOut(x), nil
 		}
@@ -84,7 +86,7 @@ func (l *logout) handler(p *Plan, g *Gateway) middleware.Handler {
 		if given, _, err := p.give(ctx, g, o); given.ID == "" {
 			return nil, middleware.Refuse("logout", middleware.Overloaded, "the logout cannot be kept now").With(err).Set("Retry-After", "5")
 		}
-		l.said.add(told.JTI, now)
+		l.said.add(said, now)
 		x.Note("logout", about)
 		return loggedOut(x), nil
 	}, l.stages...)
@@ -139,7 +141,15 @@ func loggedOut(x *middleware.Exchange) *http.Response {
 type said struct {
 	mu        sync.Mutex
 	begun     time.Time // the younger span
-	last, now map[[sha256.Size]byte]struct{}
+	last, now map[saying]struct{}
+}
+
+// saying is what a logout token said. An issuer whose tokens all have one jti, as
+// none should, is believed each time it says something else.
+type saying [sha256.Size]byte
+
+func sayingOf(told authn.Logout) saying {
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d", told.JTI, told.SID, told.Subject, told.Issued.UnixNano()))
 }
 
 const (
@@ -147,25 +157,24 @@ const (
 	saidMost = 10_000           // in one span
 )
 
-func (s *said) before(jti string, now time.Time) bool {
+func (s *said) before(key saying, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turn(now)
-	key := sha256.Sum256([]byte(jti))
 	_, young := s.now[key]
 	_, old := s.last[key]
 	return young || old
 }
 
-func (s *said) add(jti string, now time.Time) {
+func (s *said) add(key saying, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turn(now)
-	s.now[sha256.Sum256([]byte(jti))] = struct{}{}
+	s.now[key] = struct{}{}
 }
 
 func (s *said) turn(now time.Time) {
 	if s.now == nil || len(s.now) >= saidMost || now.Sub(s.begun) > saidSpan {
-		s.last, s.now, s.begun = s.now, map[[sha256.Size]byte]struct{}{}, now
+		s.last, s.now, s.begun = s.now, map[saying]struct{}{}, now
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
@@ -59,6 +60,21 @@ func logoutWorld(t *testing.T) (w *world, c *http.Client, reached func() int) {
 	w.backend("HR", func(http.ResponseWriter, *http.Request) { n <- struct{}{} })
 	w.start(logoutSettings, "")
 	return w, w.client(true), func() int { return len(n) }
+}
+
+// An issuer that has one jti for all is believed each time all the same: who has
+// signed out must not stay in for the fault of another.
+func TestLogoutsOfOneID(t *testing.T) {
+	w, c, _ := logoutWorld(t)
+	at := time.Now().Unix()
+	for _, sid := range []string{"s1", "s2", "s1"} {
+		if a := w.post(c, url.Values{"logout_token": {w.signedOut(map[string]any{"sid": sid, "iat": at})}}); a.StatusCode != 200 {
+			t.Errorf("%s: %s %s", sid, a.Status, a.body)
+		}
+	}
+	if got, err := w.g.Orders(); err != nil || len(got) != 2 {
+		t.Errorf("%v %v", got, err)
+	}
 }
 
 // A good logout token is an order, dated as the issuer says, and the answer says
@@ -213,23 +229,23 @@ func TestLogoutIsExplained(t *testing.T) {
 // than a bound of it.
 func TestSaid(t *testing.T) {
 	s, now := &said{}, time.Now()
-	s.add("a", now)
+	s.add(sayingOf(authn.Logout{JTI: "a"}), now)
 	for _, tt := range []struct {
 		jti   string
 		after time.Duration
 		want  bool
 	}{{"a", 0, true}, {"b", 0, false}, {"a", saidSpan, true}, {"a", saidSpan + 1, true}, {"a", 3 * saidSpan, false}} {
-		if got := s.before(tt.jti, now.Add(tt.after)); got != tt.want {
+		if got := s.before(sayingOf(authn.Logout{JTI: tt.jti}), now.Add(tt.after)); got != tt.want {
 			t.Errorf("%s after %s: %v", tt.jti, tt.after, got)
 		}
 	}
 	for i := range 5 * saidMost {
-		s.add(fmt.Sprint(i), now)
+		s.add(sayingOf(authn.Logout{JTI: fmt.Sprint(i)}), now)
 	}
 	if n := len(s.last) + len(s.now); n > 2*saidMost {
 		t.Errorf("it remembers %d", n)
 	}
-	if !s.before(fmt.Sprint(5*saidMost-1), now) {
+	if !s.before(sayingOf(authn.Logout{JTI: fmt.Sprint(5*saidMost - 1)}), now) {
 		t.Error("the last one is forgotten")
 	}
 }

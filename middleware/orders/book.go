@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +17,8 @@ import (
 )
 
 // maxOrders bounds what a Book holds, lifts and what has expired lately included.
+// An issuer, which may be broken, leaves the last tenth for operators: a lockdown
+// must have room when everything else goes wrong.
 const maxOrders = 1_000_000
 
 // Reasons that callers may want to tell apart.
@@ -24,7 +28,7 @@ var (
 	// ErrStale says that it is not known what is revoked.
 	ErrStale = errors.New("the store has not told for five seconds what is revoked")
 
-	errFull = fmt.Errorf("there are %d orders already", maxOrders)
+	errFull = errors.New("there are too many orders already")
 )
 
 // Settings of a Book.
@@ -38,6 +42,8 @@ type Settings struct {
 	// Closed makes [Book.Stale] tell when it is not known what other replicas were
 	// told.
 	Closed bool
+
+	most int // orders; 0: maxOrders
 }
 
 // Book is all orders in force. It is for any number of goroutines; a nil Book
@@ -48,11 +54,13 @@ type Book struct {
 	known   atomic.Int64 // nanoseconds from began to when Redis was last asked and told everything; never: -1
 	strict  atomic.Bool  // Stale matters
 	scripts scripts
+	most    int      // orders
 	journal *journal // nil where nothing is kept on disk
 
 	mu        sync.Mutex
 	settings  Settings
-	redis     *store.Redis        // nil where replicas share nothing
+	source    *store.Redis        // where it is from; nil where replicas share nothing
+	redis     *store.Redis        // that, aside from who else asks it
 	entries   map[string]*entry   // by id
 	unshared  map[string]struct{} // ids of what may be missing in Redis
 	newest    string              // id of the last entry of the stream that was read; "" before
@@ -113,9 +121,25 @@ func Open(s Settings, r *store.Redis) (*Book, error) {
 	b.Use(s, r)
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop, b.done = stop, make(chan struct{})
-	b.turn(ctx)
+	b.catchUp(ctx)
 	go b.run(ctx)
 	return b, nil
+}
+
+// catchUp reads Redis to the end before anybody is served. A Redis that breaks off
+// in the middle is asked on, as long as each time it tells something.
+func (b *Book) catchUp(ctx context.Context) {
+	for before := ""; ; {
+		b.turn(ctx)
+		b.mu.Lock()
+		err, newest, r := b.redisErr, b.newest, b.redis
+		b.mu.Unlock()
+		if err == nil || newest == before {
+			return
+		}
+		before = newest
+		time.Sleep(r.Wait())
+	}
 }
 
 // Rehearse says whether Open would read the file. It gives a Book that knows what
@@ -127,7 +151,7 @@ func read(s Settings) (*Book, error) {
 		return nil, errors.New("revocations must be kept for some time")
 	}
 	b := &Book{
-		began: time.Now(), scripts: newScripts(), settings: s,
+		began: time.Now(), scripts: newScripts(), settings: s, most: cmp.Or(s.most, maxOrders),
 		entries: map[string]*entry{}, unshared: map[string]struct{}{},
 	}
 	b.known.Store(-1)
@@ -136,17 +160,20 @@ func read(s Settings) (*Book, error) {
 		return b, nil
 	}
 	e := b.view.Load().edit()
-	var full error
-	err := load(s.File, func(r record) {
-		if _, err := b.take(r, "", e); err != nil {
-			full = err
-		}
-	})
-	if err == nil {
-		err = full
-	}
-	if err != nil {
+	b.most = math.MaxInt // until what has expired is left out
+	if err := load(s.File, func(r record) { _, _ = b.take(r, "", e) }); err != nil {
 		return nil, err
+	}
+	b.most = cmp.Or(s.most, maxOrders)
+	now := time.Now()
+	for id, e := range b.entries {
+		if e.over(now) {
+			delete(b.entries, id)
+			delete(b.unshared, id)
+		}
+	}
+	if len(b.entries) > b.most {
+		return nil, fmt.Errorf("%s: %w", s.File, errFull)
 	}
 	b.publish(e)
 	return b, nil
@@ -159,8 +186,8 @@ func (b *Book) Use(s Settings, r *store.Redis) {
 	defer b.mu.Unlock()
 	s.File = b.settings.File
 	b.settings = s
-	if b.redis != r {
-		b.redis, b.redisErr = r, nil
+	if b.source != r {
+		b.source, b.redis, b.redisErr = r, r.Aside(), nil
 		b.known.Store(-1)
 		b.forgetRedis()
 	}
@@ -191,7 +218,7 @@ func (b *Book) take(r record, stored string, next *edit) (news bool, err error) 
 	}
 	e := b.entries[id]
 	if e == nil {
-		if len(b.entries) >= maxOrders {
+		if len(b.entries) >= b.most {
 			return false, errFull
 		}
 		e = &entry{}
@@ -260,7 +287,12 @@ func (b *Book) Give(ctx context.Context, o Order) (given Order, shared bool, err
 	o.settle(rand.Text(), b.settings.Keep, time.Now())
 	own := o
 	b.mu.Unlock()
-	taken, shared, err := b.tell(ctx, record{Order: &own}, nil)
+	taken, shared, err := b.tell(ctx, record{Order: &own}, func() error {
+		if strings.HasPrefix(own.By, "issuer ") && len(b.entries) >= b.most-b.most/10 {
+			return errFull
+		}
+		return nil
+	})
 	if !taken {
 		return Order{}, false, err
 	}

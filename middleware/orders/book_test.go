@@ -285,3 +285,26 @@ func TestNilBook(t *testing.T) {
 		t.Error("no Book has an order")
 	}
 }
+
+// A Book that an issuer has filled takes what operators give.
+func TestFull(t *testing.T) {
+	b := open(t, Settings{most: 20})
+	by := func(o Order, who string) error {
+		o.By = who
+		_, _, err := b.Give(t.Context(), o)
+		return err
+	}
+	n := 0
+	for by(tenant("t"), "issuer a") == nil && n < 100 {
+		n++
+	}
+	for _, o := range []Order{{Kind: Lockdown, All: true}, tenant("acme")} {
+		if err := by(o, "admin"); err != nil {
+			t.Errorf("an issuer gave %d orders; then: %v", n, err)
+		}
+	}
+	if err := by(tenant("t"), "admin"); !errors.Is(err, errFull) {
+		t.Error(err)
+	}
+	end(t, b, b.List()[0].ID) // what is there can be lifted
+}

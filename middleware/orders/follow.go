@@ -196,13 +196,14 @@ func (b *Book) sweep(ctx context.Context) {
 	}
 	b.publish(next)
 	b.mu.Unlock()
+	var err error // then it is tried again with the next sweep
 	for ids := range slices.Chunk(stored, pageLength) {
-		if err := remove(ctx, r, ids); err != nil {
-			return // and try it again with the next sweep
+		if err == nil {
+			err = remove(ctx, r, ids)
 		}
 	}
 	b.mu.Lock()
-	if b.redis == r {
+	if b.redis == r && err == nil {
 		for _, id := range gone {
 			delete(b.entries, id)
 			delete(b.unshared, id)

@@ -34,10 +34,11 @@ type journal struct {
 	lines   int    // in the queue
 	queued  uint64 // number of the last one ever
 
-	mu      sync.Mutex // held while the file is written
-	file    *os.File   // nil: it must be written as a whole
-	length  int        // lines in it
-	written uint64     // number of the last one that is synced
+	mu      sync.Mutex  // held while the file is written
+	file    *os.File    // nil: it must be written as a whole
+	ours    os.FileInfo // of the file that was written last
+	length  int         // lines in it
+	written uint64      // number of the last one that is synced
 }
 
 // load reads the records of a file; there are none where it is not there. What
@@ -93,6 +94,9 @@ func (j *journal) commit(number uint64) error {
 	if j.written >= number {
 		return nil
 	}
+	if err := j.owned(); err != nil {
+		return err
+	}
 	j.queueMu.Lock()
 	lines, n, upTo := j.queue, j.lines, j.queued
 	j.queue, j.lines = nil, 0
@@ -126,6 +130,9 @@ func (j *journal) append(lines []byte, n int) bool {
 func (j *journal) tidy(live int) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if err := j.owned(); err != nil {
+		return err
+	}
 	if j.file != nil && j.length <= 2*live+surplus {
 		return nil
 	}
@@ -168,7 +175,30 @@ func (j *journal) rewrite() (err error) {
 	if err := syncFolder(folder); err != nil {
 		return err
 	}
+	if j.ours, err = temp.Stat(); err != nil {
+		return err
+	}
 	j.file, j.length = temp, len(records)
+	return nil
+}
+
+// owned reports whether the file is still the one that was written here. Where
+// two processes share it, each would lose what the other was told, and nobody
+// would know before a restart. One that was removed is written anew.
+func (j *journal) owned() error {
+	if j.ours == nil {
+		return nil
+	}
+	is, err := os.Stat(j.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		j.drop()
+		return nil
+	case err != nil:
+		return err
+	case !os.SameFile(is, j.ours):
+		return fmt.Errorf("%s was replaced by another process: each needs a store.folder of its own", j.path)
+	}
 	return nil
 }
 

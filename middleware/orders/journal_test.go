@@ -3,6 +3,7 @@ package orders
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
 )
 
 // reopened is a Book of the same file, as after a restart.
@@ -306,5 +309,105 @@ func TestKilled(t *testing.T) {
 	}
 	if len(given) < 50 {
 		t.Errorf("only %d were given", len(given))
+	}
+}
+
+// What has expired is still in the file for a while, and does not take the room of
+// what counts.
+func TestExpiredInTheFile(t *testing.T) {
+	path := file(t)
+	old := header
+	for i := range 30 {
+		old += fmt.Sprintf(`{"order":{"id":"O%d","kind":"revocation","tenant":"t","issued_before":"2020-01-01T00:00:00Z","at":"2020-01-01T00:00:00Z","until":"2020-02-01T00:00:00Z"}}`+"\n", i)
+		old += fmt.Sprintf(`{"lift":{"id":"L%d","at":"2020-01-01T00:00:00Z","until":"2021-01-01T00:00:00Z"}}`+"\n", i)
+	}
+	lifted := strings.Replace(order1, `"A"`, `"B"`, 1) + `{"lift":{"id":"B","at":"2020-01-01T00:00:00Z","until":"2021-01-01T00:00:00Z"}}` + "\n"
+	if err := os.WriteFile(path, []byte(old+order1+lifted), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, Settings{File: path, most: 20})
+	if l := b.List(); len(l) != 1 || l[0].ID != "A" {
+		t.Errorf("%v", l)
+	}
+	if _, err := Rehearse(Settings{Keep: day, File: path, most: 1}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A file that could not be written is written when it can be, whatever becomes of
+// Redis.
+func TestDiskFailsAndRedis(t *testing.T) {
+	path := file(t)
+	s := storetest.Start(t)
+	b, err := read(Settings{Keep: day, File: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.journal = &journal{path: path, all: b.records}
+	defer b.Close()
+	b.Use(b.settings, s.Patient(false))
+	b.turn(t.Context())
+	gone := give(t, b, Order{Kind: Revocation, Tenant: "gone"})
+	if err := os.Rename(filepath.Dir(path), filepath.Dir(path)+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	b.journal.close() // what is written now fails
+	o, _, err := b.Give(t.Context(), tenant("t"))
+	if err == nil {
+		t.Fatal("it was written")
+	}
+	b.turn(t.Context())
+	b.mu.Lock()
+	b.entries[gone.ID].order.Until = time.Now().Add(-2 * slack) // it is to be removed
+	b.mu.Unlock()
+	s.Kill()
+	if err := os.Rename(filepath.Dir(path)+"-away", filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	b.sweep(t.Context())
+	if !knows(reopened(t, path), o.ID)() {
+		t.Errorf("it is not in the file: %v", b.Trouble())
+	}
+}
+
+// Two processes that were given one folder: the one whose file was replaced says
+// so when it is told something, and by itself, and leaves the other's alone.
+func TestTwoOfOneFile(t *testing.T) {
+	path := file(t)
+	a := reopened(t, path)
+	first := give(t, a, tenant("t"))
+	b := reopened(t, path)
+	a.sweep(t.Context())
+	if err := a.Trouble(); err == nil || !strings.Contains(err.Error(), "replaced by another process") {
+		t.Errorf("nobody is told: %v", err)
+	}
+	o, _, err := a.Give(t.Context(), tenant("lost"))
+	if err == nil || o.ID == "" {
+		t.Errorf("it is said to be kept: %v", err)
+	}
+	second := give(t, b, tenant("u"))
+	if err := errors.Join(a.Close(), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c := reopened(t, path)
+	if !knows(c, first.ID)() || !knows(c, second.ID)() || b.Trouble() != nil {
+		t.Error(c.List(), b.Trouble())
+	}
+}
+
+// A file that somebody has removed is written anew.
+func TestFileRemoved(t *testing.T) {
+	path := file(t)
+	a := reopened(t, path)
+	first := give(t, a, tenant("t"))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	second := give(t, a, tenant("u"))
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c := reopened(t, path); !knows(c, first.ID)() || !knows(c, second.ID)() {
+		t.Error(c.List())
 	}
 }

@@ -1,10 +1,13 @@
 package orders
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -494,5 +497,118 @@ func TestManyGivers(t *testing.T) {
 		if v := b.view.Load(); v.count[byTenant] != 120 {
 			t.Errorf("%d are counted", v.count[byTenant])
 		}
+	}
+}
+
+// What others ask Redis in vain, for it has no room left or they may not, does not
+// keep orders from being known: their failures are not ours.
+func TestOthersFail(t *testing.T) {
+	s := storetest.Start(t)
+	if err := s.Client().LPush(t.Context(), "of another type", "x").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r := s.Patient(false)
+	a, b := replica(t, Settings{}, s.Patient(false)), replica(t, Settings{Closed: true}, r)
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	failed := make(chan struct{}, 1)
+	others.Go(func() {
+		for {
+			err := r.Do(t.Context(), func(ctx context.Context, c store.Client) error { return c.Get(ctx, "of another type").Err() })
+			if err != nil {
+				select {
+				case failed <- struct{}{}:
+				default:
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	})
+	defer others.Wait()
+	defer close(stop)
+	<-failed
+	eventually(t, "Redis is left alone by the others for seconds", func() bool { return r.Wait() > 3*time.Second })
+	o := give(t, a, tenant("t"))
+	eventually(t, "it is known there", knows(b, o.ID))
+	if err := b.Stale(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A Redis that breaks off while it tells a latecomer what there is, is asked on
+// before anybody is served.
+func TestBreaksOff(t *testing.T) {
+	s := storetest.Start(t)
+	a := replica(t, Settings{}, s.Patient(false))
+	const n = 3*pageLength + 7
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range n / 8 {
+				give(t, a, tenant("t"))
+			}
+		})
+	}
+	wg.Wait()
+	client := goredis.NewClient(&goredis.Options{Addr: s.Addr, ReadTimeout: time.Minute, MaxRetries: -1})
+	client.AddHook(&brittle{every: 2})
+	r := store.With(client, time.Minute)
+	t.Cleanup(func() { _ = r.Close() })
+	if got, want := len(replica(t, Settings{}, r).List()), len(a.List()); got != want {
+		t.Errorf("it opens with %d of %d orders", got, want)
+	}
+}
+
+// brittle is a connection that breaks at every such script.
+type brittle struct {
+	every int
+	n     atomic.Int64
+}
+
+func (b *brittle) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (b *brittle) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
+}
+
+func (b *brittle) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
+		if cmd.Name() == "evalsha" && b.n.Add(1)%int64(b.every) == 0 {
+			cmd.SetErr(io.ErrUnexpectedEOF)
+			return io.ErrUnexpectedEOF
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// A Redis that has no room, or lets nobody write, is read all the same: what it has
+// is known, what is given holds here, and is shared when that is over.
+func TestRefusingRedis(t *testing.T) {
+	for name, c := range map[string]struct{ refuse, allow []any }{
+		"no room":       {[]any{"config", "set", "maxmemory", "1"}, []any{"config", "set", "maxmemory", "0"}},
+		"no permission": {[]any{"acl", "setuser", "default", "-xadd"}, []any{"acl", "setuser", "default", "+xadd"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := storetest.Start(t)
+			old := give(t, replica(t, Settings{}, s.Patient(false)), tenant("old"))
+			if err := s.Client().Do(t.Context(), c.refuse...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			a, b := replica(t, Settings{Closed: true}, s.Patient(false)), replica(t, Settings{}, s.Patient(false))
+			o, shared, err := a.Give(t.Context(), tenant("new"))
+			if err != nil || shared || !knows(a, o.ID)() || !knows(a, old.ID)() || a.Stale() != nil {
+				t.Errorf("shared %t, %v, stale %v: %v", shared, err, a.Stale(), a.List())
+			}
+			eventually(t, "it is told", func() bool { return a.Trouble() != nil })
+			if err := s.Client().Do(t.Context(), c.allow...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "it is known there", knows(b, o.ID))
+			eventually(t, "nothing is wrong", func() bool { return a.Trouble() == nil })
+		})
 	}
 }

@@ -28,7 +28,8 @@ func TestStale(t *testing.T) {
 		if err := b.Stale(); !errors.Is(err, ErrStale) {
 			t.Errorf("before the first answer: %v", err)
 		}
-		b.missing(r, time.Since(b.began))
+		before := b.redis
+		b.missing(before, time.Since(b.began))
 		time.Sleep(staleAfter)
 		if err := b.Stale(); err != nil {
 			t.Errorf("after five seconds: %v", err)
@@ -41,7 +42,7 @@ func TestStale(t *testing.T) {
 		if err := b.Stale(); err != nil {
 			t.Errorf("there is nobody to ask: %v", err)
 		}
-		b.missing(r, time.Since(b.began)) // an answer of the store before
+		b.missing(before, time.Since(b.began)) // an answer of the store before
 		b.Use(Settings{Keep: day, Closed: true}, r)
 		if err := b.Stale(); !errors.Is(err, ErrStale) {
 			t.Errorf("another store: %v", err)

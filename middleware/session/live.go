@@ -53,6 +53,7 @@ type live struct {
 
 	room       *room
 	prev, next *live // in the room
+	seen       bool  // by the watcher, which alone asks
 }
 
 // Read fails once the answer is ended, whatever there still is to read: the
@@ -201,16 +202,19 @@ func (w *watcher) run(ctx context.Context, s *Store) {
 
 // look ends what is over. Revocations go first, for nothing of that waits for
 // Redis; what is left of the sessions when a round is over is for the next one.
+// An answer that is seen first is looked at without news as well: they may have
+// come between its own look and the round that it missed.
 func (w *watcher) look(ctx context.Context, s *Store, now time.Time) {
 	w.gather()
 	news := w.news()
 	for _, l := range w.all {
 		switch {
-		case news[l.stage.book] && l.stage.book.Revoked(&l.id) != nil:
+		case (news[l.stage.book] || !l.seen) && l.stage.book.Revoked(&l.id) != nil:
 			l.end(endedRevoked)
 		case l.stream && !l.expires.IsZero() && !now.Before(l.expires):
 			l.end(endedTokenExpired)
 		}
+		l.seen = true
 	}
 	for _, l := range w.all {
 		if !l.stream || l.stage.bounds == nil || l.reason.Load() != nil {

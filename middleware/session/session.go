@@ -37,8 +37,8 @@
 //
 // # Answers that are still open
 //
-// An answer whose token is called back is cut within a second, whatever it is. A
-// stream (server-sent events, which have no end of their own) is cut as well when
+// An answer whose token is called back is cut within a second, unless it is a small
+// one. A stream (server-sent events, which have no end of their own) is cut as well when
 // its token expires and when its session is over; being open is no use of the
 // session. See live.go.
 package session
@@ -155,10 +155,20 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 
 // watch keeps an eye on an answer that is still open. Whether it was called back
 // is looked at once more: the upstream may have taken its time, and the watcher
-// tells only of what comes from now on.
+// tells only of what comes from now on. A small answer to a request that may have
+// changed something is sent all the same: it tells what was done.
 func (s *Stage) watch(x *middleware.Exchange, res *http.Response, id *orders.Token, t *token, l limits) (*http.Response, error) {
 	stream := endless(res.Header)
 	if !watched(res, stream) {
+		if !reads(x.Request.Method) {
+			return res, nil
+		}
+		if err := s.revoked(x, id); err != nil {
+			if res.Body != nil {
+				_ = res.Body.Close()
+			}
+			return nil, err
+		}
 		return res, nil
 	}
 	body := &live{
@@ -173,6 +183,9 @@ func (s *Stage) watch(x *middleware.Exchange, res *http.Response, id *orders.Tok
 	}
 	return res, nil
 }
+
+// reads reports whether a method asks for something and changes nothing.
+func reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // identity is what orders know a token by.
 func identity(x *middleware.Exchange) orders.Token {

@@ -281,15 +281,31 @@ func keepUsing(again func(), d time.Duration) {
 	}
 }
 
-// What was called back while the upstream took its time is not sent.
+// What was called back while the upstream took its time is not sent, be it as small
+// as the answer to a long poll. Who changed something is told so.
 func TestRevokedMeanwhile(t *testing.T) {
-	book := newBook(t, orders.Settings{}, nil)
-	s := session.New(&config.Route{Authn: &config.Authn{}}, book, newStore(t, 10))
-	x := middlewaretest.Exchange(t, "GET", "https://h/", nil, middlewaretest.Subject(caller(time.Now())))
-	up := middlewaretest.NewUpstream(t, 200, "text/event-stream", "data: x\n\n")
-	_, _, err := middlewaretest.Run(t, s, x, func(x *middleware.Exchange) (*http.Response, error) {
-		revoke(t, book, orders.Order{Issuer: "auth", SID: "s1"})
-		return up.Handle(x)
-	})
-	expect(t, "called back meanwhile", middlewaretest.Code(err), string(middleware.SessionRevoked))
+	for name, c := range map[string]struct {
+		method, mediaType string
+		length            int64
+		want              middleware.Code
+	}{
+		"a stream":            {"GET", "text/event-stream", -1, middleware.SessionRevoked},
+		"a long poll":         {"GET", "application/json", 9, middleware.SessionRevoked},
+		"a download, posted":  {"POST", "application/zip", 1 << 20, middleware.SessionRevoked},
+		"a change, confirmed": {"POST", "application/json", 9, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			book := newBook(t, orders.Settings{}, nil)
+			s := session.New(&config.Route{Authn: &config.Authn{}}, book, newStore(t, 10))
+			x := middlewaretest.Exchange(t, c.method, "https://h/", nil, middlewaretest.Subject(caller(time.Now())))
+			up := middlewaretest.NewUpstream(t, 200, c.mediaType, "data: x\n\n")
+			_, _, err := middlewaretest.Run(t, s, x, func(x *middleware.Exchange) (*http.Response, error) {
+				revoke(t, book, orders.Order{Issuer: "auth", SID: "s1"})
+				res, err := up.Handle(x)
+				res.ContentLength = c.length
+				return res, err
+			})
+			expect(t, name, middlewaretest.Code(err), string(c.want))
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,6 +12,7 @@ import (
 const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 5 * time.Second
+	asidePause = 500 * time.Millisecond // at most, for who keeps nobody waiting
 )
 
 // errPaused is the answer for a store that is left alone.
@@ -20,6 +22,7 @@ var errPaused = errors.New("the shared store is not asked for a while")
 // failure opens it for a short pause; then one call at a time probes, and each
 // failed probe doubles the pause.
 type breaker struct {
+	most  time.Duration // the longest pause; 0: maxPause
 	mu    sync.Mutex
 	err   error         // why it is open; nil: it is closed
 	pause time.Duration // the last one
@@ -49,7 +52,7 @@ func (b *breaker) report(probe bool, err error) {
 	switch {
 	case err != nil && (b.err == nil || probe):
 		b.err = err
-		b.pause = min(max(2*b.pause, firstPause), maxPause)
+		b.pause = min(max(2*b.pause, firstPause), cmp.Or(b.most, maxPause))
 		b.until = time.Now().Add(b.pause)
 	case err == nil && probe:
 		b.err, b.pause = nil, 0

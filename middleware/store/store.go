@@ -4,7 +4,7 @@
 // A gateway must not become as slow as its slowest neighbour. Whoever asks waits
 // 100ms at most, whatever state Redis is in, and a Redis that failed is left
 // alone for a while (breaker.go): of a thousand requests that would have waited
-// for it one does. What to do without an answer is for the asker to say.
+// for it one does. Who asks by themselves do so aside ([Redis.Aside]). What to do without an answer is for the asker to say.
 package store
 
 import (
@@ -28,6 +28,9 @@ import (
 // or a new one, and the answer.
 const Timeout = 100 * time.Millisecond
 
+// asideConnections bounds the connections of who asks aside.
+const asideConnections = 4
+
 // Client is the commands of a Redis server or cluster.
 type Client = goredis.UniversalClient
 
@@ -36,6 +39,7 @@ type Client = goredis.UniversalClient
 type Redis struct {
 	client  Client
 	timeout time.Duration // of one exchange
+	aside   *Redis        // with connections of its own; nil in tests
 	breaker breaker
 	asked   atomic.Int64 // exchanges begun
 }
@@ -54,7 +58,12 @@ func Open(c *config.Redis) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	return With(goredis.NewUniversalClient(options(c, secure)), Timeout), nil
+	r := With(goredis.NewUniversalClient(options(c, secure)), Timeout)
+	o := options(c, secure)
+	o.ReadTimeout, o.WriteTimeout, o.PoolSize = Timeout, Timeout, asideConnections
+	r.aside = With(goredis.NewUniversalClient(o), Timeout)
+	r.aside.breaker.most = asidePause
+	return r, nil
 }
 
 // With makes a Redis of a client with timeouts of its own, which tests on slow
@@ -146,10 +155,28 @@ func (r *Redis) Ready(ctx context.Context) error {
 	return r.Do(ctx, func(ctx context.Context, client Client) error { return client.Ping(ctx).Err() })
 }
 
+// Aside is the same Redis with connections and a breaker of its own; nil for nil.
+// It is for who asks by themselves, off the path of requests, and may wait for an
+// answer as long as for all of the exchange. The failures of others, which may lie
+// in what these ask, do not keep them from asking, and when Redis is back they know
+// within a second. It is closed with what it is aside of.
+func (r *Redis) Aside() *Redis {
+	switch {
+	case r == nil:
+		return nil
+	case r.aside != nil:
+		return r.aside
+	}
+	return &Redis{client: r.client, timeout: r.timeout, breaker: breaker{most: asidePause}}
+}
+
 // Close closes the connections.
 func (r *Redis) Close() error {
 	if r == nil {
 		return nil
+	}
+	if r.aside != nil {
+		return errors.Join(r.aside.client.Close(), r.client.Close())
 	}
 	return r.client.Close()
 }

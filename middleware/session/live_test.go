@@ -1,0 +1,84 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
+	"github.com/gatehouse-dev/gatehouse/policies"
+)
+
+// An answer that begins while the watcher goes round, and whose token is called
+// back before the watcher asks what is new, is ended in the next round: neither
+// the answer's own look at what was called back nor this round can know.
+func TestBeginsDuringARound(t *testing.T) {
+	book, err := orders.Open(orders.Settings{Keep: time.Hour}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	store := NewStore(10, nil)
+	store.watcher.close() // the test goes round itself
+	s := New(&config.Route{Authn: &config.Authn{}}, book, store)
+	begin := func(sid string) (*http.Response, *middleware.Exchange) {
+		t.Helper()
+		x := middlewaretest.Exchange(t, "GET", "https://h/", nil, middlewaretest.Subject(&policies.Subject{
+			ID: "u", Issuer: "auth", Claims: map[string]any{"sid": sid},
+		}))
+		res, err := s.Handle(x, func(x *middleware.Exchange) (*http.Response, error) {
+			ctx, cancel := context.WithCancelCause(x.Request.Context())
+			x.Cancel = cancel
+			r, w := io.Pipe()
+			context.AfterFunc(ctx, func() { _ = w.Close() })
+			return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: -1, Body: r}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res, x
+	}
+	w := store.watcher
+	other, _ := begin("other")
+	defer other.Body.Close()
+	w.look(t.Context(), store, time.Now())
+
+	w.turn.Store(shards - 1) // the next one is in the first room
+	last := &w.rooms[shards-1]
+	last.mu.Lock() // and here the watcher is kept
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.look(t.Context(), store, time.Now())
+	}()
+	time.Sleep(100 * time.Millisecond) // by now it has passed the first room
+	res, x := begin("s")
+	defer res.Body.Close()
+	if _, _, err := book.Give(t.Context(), orders.Order{Kind: orders.Revocation, Issuer: "auth", SID: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	last.mu.Unlock()
+	<-done
+	w.look(t.Context(), store, time.Now())
+	read := make(chan error, 1)
+	go func() {
+		_, err := res.Body.Read(make([]byte, 1))
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		if !errors.Is(err, middleware.ErrEnded) {
+			t.Errorf("it ends with %v", err)
+		}
+	case <-time.After(time.Second):
+		t.Error("it goes on")
+		x.Cancel(nil)
+		<-read
+	}
+}
