@@ -134,6 +134,9 @@ func TestOpenAnswersEnd(t *testing.T) {
 					t.Errorf("the answer ends with %v, as if it were all, or does not", err)
 				}
 				e.ended(t, w, path, c.want)
+				if got := w.metric(fmt.Sprintf(`gatehouse_answers_ended_total{reason=%q,route=%q}`, c.want, strings.Trim(c.path, "/"))); got == "" || got == "0" {
+					t.Error("no metric tells of it")
+				}
 			})
 		}
 	}
