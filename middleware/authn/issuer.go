@@ -225,6 +225,9 @@ func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (v verifie
 	if err := i.signed(ctx, t); err != nil {
 		return v, err
 	}
+	if err := checkProfile(i.config.Profile, t.claims); err != nil {
+		return v, err
+	}
 	return i.judge(t.claims, now)
 }
 
