@@ -43,6 +43,9 @@ func (k *checker) keySource(i *Issuer, path string) {
 	}
 	switch {
 	case len(sources) == 0 && i.Introspection != nil:
+		if i.BackchannelLogout != nil {
+			k.mistake(join(path, "backchannel_logout"), "logout tokens are JWTs, and this issuer has no keys to check them with")
+		}
 		return
 	case len(sources) == 0:
 		k.mistake(join(path, "jwks_url"), "one of jwks_url, jwks_file, discovery and secret is required")

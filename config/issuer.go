@@ -15,15 +15,6 @@ type Issuer struct {
 	// JWKSURL is the https address of the issuer's key set (RFC 7517); plain
 	// http is allowed on loopback.
 	JWKSURL string `yaml:"jwks_url"`
-	// Profile says what a token must be. jwt: a JWT whose typ is JWT, at+jwt or
-	// absent. at+jwt: an access token of RFC 9068, whose typ is at+jwt and which
-	// has sub, iat, jti and client_id. Default: jwt.
-	Profile string `yaml:"profile" oneof:"jwt at+jwt"`
-	// SenderConstrained refuses tokens that are good in anybody's hands: they
-	// must be bound to the client's certificate (RFC 8705) or to a key of the
-	// client's (DPoP, RFC 9449). Tokens that are bound are checked to be in the
-	// right hands in any case. Default: false.
-	SenderConstrained bool `yaml:"sender_constrained"`
 	// JWKSFile is a file with the issuer's key set, or with public keys in PEM
 	// (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE; the dates of a certificate are not
 	// judged). Keys in PEM have no kid: the one that fits a token's algorithm is
@@ -45,6 +36,15 @@ type Issuer struct {
 	// MaxLifetime is how long a token may be good in all, from iat, or from now
 	// where it has none, to exp. Default: 24h.
 	MaxLifetime Duration `yaml:"max_lifetime" is:"positive"`
+	// Profile says what a token must be. jwt: a JWT whose typ is JWT, at+jwt or
+	// absent. at+jwt: an access token of RFC 9068, whose typ is at+jwt and which
+	// has sub, iat, jti and client_id. Default: jwt.
+	Profile string `yaml:"profile" oneof:"jwt at+jwt"`
+	// SenderConstrained refuses tokens that are good in anybody's hands: they
+	// must be bound to the client's certificate (RFC 8705) or to a key of the
+	// client's (DPoP, RFC 9449). Tokens that are bound are checked to be in the
+	// right hands in any case. Default: false.
+	SenderConstrained bool `yaml:"sender_constrained"`
 	// Introspection asks the issuer about tokens that are not JWTs (RFC 7662): all
 	// that are not three texts with dots between. It is never asked about others. A
 	// route may have one issuer with introspection. Absent: they are refused.

@@ -96,7 +96,7 @@ type Authn struct {
 	// Default: none.
 	AMR []string `yaml:"amr"`
 	// MaxAge is how long ago the user may have signed in, by the token's
-	// auth_time; a token without one is too old. Default: 0s, any time.
+	// auth_time; a token without one is too old. Default: none, any time.
 	MaxAge Duration `yaml:"max_age" is:"positive"`
 }
 

@@ -35,15 +35,18 @@ type Health struct {
 	Interval Duration `yaml:"interval" is:"positive"`
 }
 
-// Store is where the counts of rate limits, sessions and orders live that all
-// replicas share. Failed logins and blocks are kept by each replica for itself.
+// Store is where what all replicas share is kept: counts of rate limits, sessions,
+// proofs of tokens that are bound to a key (DPoP), revocations and lockdowns.
+// Failed logins and blocks are kept by each replica for itself.
 type Store struct {
-	// Redis is a Redis server: what replicas count, sessions, revocations and
-	// lockdowns. Absent: each replica has its own, in memory.
+	// Redis is a Redis server or cluster. Absent: each replica has all of that for
+	// itself, in memory.
 	Redis *Redis `yaml:"redis"`
-	// Folder keeps what a restart must not lose: the last good keys of each
-	// issuer, revocations and lockdowns. It belongs to one process. Default:
-	// none; without it and without Redis a restart forgets what was revoked.
+	// Folder keeps what a restart must not lose: in keys-NAME.json the last good
+	// keys of each issuer that they are fetched from, in orders.json revocations
+	// and lockdowns. Whoever can write there can sign tokens and lift orders. It
+	// belongs to one process. Default: none; without it and without Redis a restart
+	// forgets what was revoked.
 	Folder string `yaml:"folder" is:"folder"`
 }
 

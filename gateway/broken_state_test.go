@@ -1,21 +1,18 @@
 package gateway
 
 import (
-	"bufio"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
 )
 
 func brokenIssuers() []broken {
 	return []broken{
 		{
-			name: "issuer/down at start", prepare: func(w *world) { w.vars["ISSUER"] = "http://" + unused(w.t) },
+			name: "issuer/down at start", prepare: func(w *world) { w.vars["ISSUER"] = "http://" + storetest.FreeAddress(w.t) },
 			status: 503, code: "authentication_unavailable",
 		},
 		{
@@ -66,34 +63,8 @@ func limited(onStoreError string) string {
 // redis starts a Redis server for a world.
 func redis(w *world) {
 	w.t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") != "" {
-			w.t.Fatal("redis-server is not installed")
-		}
-		w.t.Skip("SKIPPED: redis-server is not installed, so nothing shared was tested")
-	}
-	addr := unused(w.t)
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", w.dir)
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	kill := sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	w.t.Cleanup(kill)
-	w.kill, w.vars["REDIS"] = kill, addr
-	eventually(w.t, "redis answers", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			return false
-		}
-		defer c.Close()
-		_, _ = io.WriteString(c, "PING\r\n")
-		line, _ := bufio.NewReader(c).ReadString('\n')
-		return line == "+PONG\r\n"
-	})
+	server := storetest.Start(w.t)
+	w.kill, w.vars["REDIS"] = server.Kill, server.Addr
 }
 
 // killRedis uses the limit once, kills the server and then sends more requests
@@ -125,15 +96,4 @@ func killRedis(status int, code string) func(*testing.T, *world) {
 			t.Errorf("%d requests were admitted, want %d", admitted, want)
 		}
 	}
-}
-
-// unused is an address that nobody listens on.
-func unused(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

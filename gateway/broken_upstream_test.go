@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
 )
 
 func brokenUpstreams() []broken {
@@ -30,7 +32,7 @@ func brokenUpstreams() []broken {
 	json := `{"id": "e2", "salary": ` + secret
 	return []broken{
 		{
-			name: "upstream/down", prepare: func(w *world) { w.vars["HR"] = "http://" + unused(w.t) },
+			name: "upstream/down", prepare: func(w *world) { w.vars["HR"] = "http://" + storetest.FreeAddress(w.t) },
 			status: 502, code: "upstream_unavailable",
 		},
 		{

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/authz"
+	"github.com/gatehouse-dev/gatehouse/middleware/session"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
 )
@@ -63,8 +64,9 @@ func explainRefusal(r *middleware.Refusal) *RefusalInfo {
 
 // Explain asks the plan what it would do with a request that carries a token
 // with these claims; nil claims are no token. It is the same routing, the same
-// claim mapping and the same decision as when serving. Stages that depend on
-// more than that (limits, bodies) are listed with their settings.
+// claim mapping, the same step-up and the same decision as when serving. Stages
+// that depend on more than that (limits, bodies, what is known of the session) are
+// listed with their settings.
 func (p *Plan) Explain(method, target string, claims map[string]any, now time.Time) (*Explanation, error) {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -135,6 +137,9 @@ func (p *Plan) decide(e *Explanation, x *middleware.Exchange, claims map[string]
 			return middleware.Refuse("authn", middleware.TokenInvalid, "the claims do not describe a subject").With(err)
 		}
 		x.Subject, e.Subject = s, s
+		if err := session.StepUp(route.Authn, x); err != nil {
+			return err
+		}
 	}
 	stage := authz.New(route.Policy, p.decider, p.config.Policies.Headers, nil)
 	if stage == nil {

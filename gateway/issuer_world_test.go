@@ -76,13 +76,18 @@ func (i *issuer) token(kid string, claims map[string]any) string {
 	for k, v := range claims {
 		all[k] = v
 	}
+	return jws(i.key, map[string]any{"alg": "ES256", "typ": "JWT", "kid": kid}, all)
+}
+
+// jws signs by ES256, whatever the header says.
+func jws(key *ecdsa.PrivateKey, header, claims map[string]any) string {
 	segment := func(v any) string {
 		b, _ := json.Marshal(v) // maps of texts and numbers
 		return base64.RawURLEncoding.EncodeToString(b)
 	}
-	signed := segment(map[string]string{"alg": "ES256", "typ": "JWT", "kid": kid}) + "." + segment(all)
+	signed := segment(header) + "." + segment(claims)
 	sum := sha256.Sum256([]byte(signed))
-	r, s, err := ecdsa.Sign(rand.Reader, i.key, sum[:])
+	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
 	if err != nil {
 		panic(err)
 	}

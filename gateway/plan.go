@@ -157,13 +157,13 @@ type Condition struct {
 
 // Conditions tells what the plan needs from others and whether it is there. A
 // shared store that fails is told and makes nothing unready: each limit has its
-// own way to go on, and orders hold here while they are not shared.
+// own way to go on, and of sessions, proofs and orders holds what is known here.
 func (p *Plan) Conditions(ctx context.Context) []Condition {
 	var out []Condition
 	if p.config.Store.Redis != nil {
 		c := Condition{Name: "store", OK: true}
 		if err := p.redis.Ready(ctx); err != nil {
-			c.Detail = "fails, so each rate limit does what its on_store_error says: " + err.Error()
+			c.Detail = "fails, so rate limits and revocation do what their on_store_error says, and of sessions and DPoP proofs this replica goes by what it knows: " + err.Error()
 		}
 		out = append(out, c)
 	}

@@ -44,10 +44,8 @@ func (s *StepUp) Refuse(stage string) (refusal *Refusal, ok bool) {
 // before the exchange. A token that does not say when never meets that, and a
 // service account's does not.
 func (x *Exchange) AuthenticatedWithin(seconds int64) bool {
-	if x.Subject == nil || x.Subject.AuthTime <= 0 {
-		return false
-	}
-	return x.Start.Unix()-x.Subject.AuthTime <= seconds
+	age, known := x.Subject.Age(x.Start)
+	return known && age <= seconds
 }
 
 // AuthTime is when the user signed in, zero where the token does not say. Unlike

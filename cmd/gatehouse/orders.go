@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/gatehouse-dev/gatehouse/gateway/admin"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
@@ -23,40 +24,15 @@ type giving struct {
 	asJSON bool
 }
 
-// orderAsked are the members that may be sent: what the gateway gives an order by
-// itself is not asked for.
-type orderAsked struct {
-	Issuer       string    `json:"issuer,omitempty"`
-	JTI          string    `json:"jti,omitempty"`
-	SID          string    `json:"sid,omitempty"`
-	Subject      string    `json:"subject,omitempty"`
-	Tenant       string    `json:"tenant,omitempty"`
-	IssuedBefore time.Time `json:"issued_before,omitzero"`
-	Route        string    `json:"route,omitempty"`
-	All          bool      `json:"all,omitempty"`
-	Roles        []string  `json:"roles,omitempty"`
-	Reason       string    `json:"reason,omitempty"`
-	Until        time.Time `json:"until,omitzero"`
-}
-
-// orderGiven is what the gateway answers.
-type orderGiven struct {
-	Order   orders.Order `json:"order"`
-	Shared  bool         `json:"shared"`
-	Trouble string       `json:"trouble,omitempty"`
-}
-
 func (v *giving) give(ctx context.Context, path string, o *orders.Order) int {
-	var out orderGiven
-	err := v.client.ask(ctx, http.MethodPost, path, orderAsked{
-		o.Issuer, o.JTI, o.SID, o.Subject, o.Tenant, o.IssuedBefore, o.Route, o.All, o.Roles, o.Reason, o.Until,
-	}, &out)
-	if err != nil {
-		return v.failed(err)
-	}
 	word := "revoked"
 	if o.Kind == orders.Lockdown {
 		word = "locked down"
+	}
+	o.Kind = "" // the path says it
+	var out admin.OrderAnswer
+	if err := v.client.ask(ctx, http.MethodPost, path, o, &out); err != nil {
+		return v.failed(err)
 	}
 	return v.done(out, fmt.Sprintf("%s: %s, %s\norder %s lifts with: gatehouse %s -c FILE --lift %s\n",
 		word, orderText(&out.Order), lasting(&out.Order), out.Order.ID, v.verb, out.Order.ID))
@@ -67,7 +43,7 @@ func (v *giving) lift(ctx context.Context, id, reason string) int {
 	if reason != "" {
 		path += "?" + url.Values{"reason": {reason}}.Encode()
 	}
-	var out orderGiven
+	var out admin.OrderAnswer
 	if err := v.client.ask(ctx, http.MethodDelete, path, nil, &out); err != nil {
 		return v.failed(err)
 	}
@@ -76,7 +52,7 @@ func (v *giving) lift(ctx context.Context, id, reason string) int {
 
 // done prints what the gateway holds from now on. It is not well done where other
 // replicas do not know yet, or a restart may forget it.
-func (v *giving) done(out orderGiven, text string) int {
+func (v *giving) done(out admin.OrderAnswer, text string) int {
 	code := exitOK
 	if !out.Shared || out.Trouble != "" {
 		code = exitWrong
@@ -101,10 +77,7 @@ func (v *giving) failed(err error) int {
 
 // list prints what is in force. A list that may lack something is not fine.
 func (v *giving) list(ctx context.Context, kind orders.Kind) int {
-	var out struct {
-		Orders  []orders.Order `json:"orders"`
-		Trouble string         `json:"trouble,omitempty"`
-	}
+	var out admin.OrderList
 	if err := v.client.ask(ctx, http.MethodGet, "/admin/orders?kind="+string(kind), nil, &out); err != nil {
 		return v.failed(err)
 	}
@@ -134,7 +107,7 @@ func printOrders(w io.Writer, list []orders.Order) {
 	_ = t.Flush()
 }
 
-// what tells what an order is about.
+// orderText tells what an order is about.
 func orderText(o *orders.Order) string {
 	var parts []string
 	add := func(format, value string) {

@@ -158,6 +158,12 @@ func (w *world) ask(method, target, bearer string) (*http.Response, string) {
 	if bearer != "" {
 		r.Header.Set("Authorization", bearer)
 	}
+	return w.send(r)
+}
+
+// send asks and reads the answer.
+func (w *world) send(r *http.Request) (*http.Response, string) {
+	w.t.Helper()
 	res, err := w.client.Do(r)
 	if err != nil {
 		w.t.Fatal(err)

@@ -61,6 +61,10 @@ func (m *Metrics) note(route string, n middleware.Note) {
 		m.hidden.WithLabelValues(route).Add(number(n.Value))
 	case "answer_cut":
 		m.cut.WithLabelValues(route).Inc()
+	case "ended":
+		if reason, ok := n.Value.(string); ok {
+			m.ended.WithLabelValues(route, reason).Inc()
+		}
 	case "ratelimit_shadow":
 		if limit, ok := n.Value.(string); ok {
 			m.limitShadow.WithLabelValues(limit).Inc()

@@ -61,6 +61,7 @@ func used(t *testing.T) *Metrics {
 	x.Unclassified = []middleware.Finding{{Path: "$.note", Class: "email", Count: 7}}
 	x.Note("hidden", int64(6))
 	x.Note("answer_cut", "byte 7: not valid JSON")
+	x.Note("ended", "session_revoked")
 	x.Note("rows_dropped", 4)
 	x.Note("ratelimit_shadow", "per-user")
 	x.Note("ratelimit_store", "per-address: local")
@@ -121,6 +122,7 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_unclassified_values_total{class="email",route="test"} 7`,
 		`gatehouse_hidden_values_total{route="test"} 6`,
 		`gatehouse_answers_cut_total{route="test"} 1`,
+		`gatehouse_answers_ended_total{reason="session_revoked",route="test"} 1`,
 		`gatehouse_rows_dropped_total{route="test"} 4`,
 		`gatehouse_ratelimit_shadow_total{limit="per-user"} 1`,
 		`gatehouse_ratelimit_store_errors_total{limit="per-address"} 1`,

@@ -139,6 +139,10 @@ func TestForwardToken(t *testing.T) {
 	if got, want := s.(middleware.Describer).Describe(), "tokens of auth (RS256) for erp, erp-admin; not forwarded"; got != want {
 		t.Errorf("described as %q, want %q", got, want)
 	}
+	i.config.Profile, i.config.SenderConstrained = "at+jwt", true
+	if got, want := s.(middleware.Describer).Describe(), "tokens of auth (RS256, at+jwt only, sender-constrained only) for erp, erp-admin; not forwarded"; got != want {
+		t.Errorf("described as %q, want %q", got, want)
+	}
 }
 
 // A token's iss chooses among the issuers of the route and no others.

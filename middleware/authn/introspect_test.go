@@ -328,7 +328,7 @@ func TestIntrospectionFails(t *testing.T) {
 				t.Errorf("not ready: %v", err)
 			}
 			k.instead(nil)
-			for range 100 { // a pause may have to pass
+			for range 1000 { // a pause may have to pass
 				if codeOf(t, s, "token") == "" {
 					break
 				}

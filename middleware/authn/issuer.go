@@ -249,6 +249,12 @@ func (i *Issuer) describe() string {
 	if i.introspects != nil {
 		ways = append(ways, "introspection")
 	}
+	if i.config.Profile == "at+jwt" {
+		ways = append(ways, "at+jwt only")
+	}
+	if i.config.SenderConstrained {
+		ways = append(ways, "sender-constrained only")
+	}
 	return fmt.Sprintf("%s (%s) for %s", i.name, strings.Join(ways, ", "), strings.Join(i.config.Audiences, ", "))
 }
 

@@ -38,8 +38,8 @@ const ahead = 5 * time.Minute
 // alone. A lockdown names a route, a tenant, both (that tenant on that route),
 // or all.
 type Order struct {
-	ID   string `json:"id"` // given by the Book
-	Kind Kind   `json:"kind"`
+	ID   string `json:"id,omitempty"` // given by the Book
+	Kind Kind   `json:"kind,omitempty"`
 	// Issuer is a name of the configuration. A revocation by jti, sid or subject
 	// needs it; for others it says whose tokens alone are meant. Default: all.
 	Issuer string `json:"issuer,omitempty"`
@@ -65,7 +65,7 @@ type Order struct {
 	Reason string   `json:"reason,omitempty"` // for operators and records, never for clients
 	By     string   `json:"by,omitempty"`     // "admin", "issuer NAME"
 	// At is when it was given. Default: now.
-	At time.Time `json:"at"`
+	At time.Time `json:"at,omitzero"`
 	// Until is when it is forgotten. Of a revocation the Book says so: when
 	// everything it calls back has expired. Default, for a lockdown: when it is
 	// lifted.

@@ -77,10 +77,8 @@ func New(r *config.Route, book *orders.Book, store *Store) middleware.Stage {
 	if r.Authn == nil {
 		return nil
 	}
-	s := &Stage{book: book, store: store, bounds: newBounds(r.Session), acr: r.Authn.ACR, amr: r.Authn.AMR}
-	if d := r.Authn.MaxAge.D(); d > 0 {
-		s.maxAge = max(int64(d/time.Second), 1)
-	}
+	s := &Stage{book: book, store: store, bounds: newBounds(r.Session)}
+	s.want(r.Authn)
 	if s.bounds != nil {
 		s.touch = r.Session.Touch
 		store.heed(s.bounds)
@@ -140,11 +138,8 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 			return nil, over(refused)
 		}
 	}
-	if lacks.Unmet() {
-		if r, ok := lacks.Refuse(name); ok {
-			return nil, r
-		}
-		return nil, middleware.Refuse(name, middleware.InternalError, "the route demands an authentication that cannot be named")
+	if err := weak(lacks); err != nil {
+		return nil, err
 	}
 	res, err := next(x)
 	if err != nil {
@@ -205,6 +200,33 @@ func (s *Stage) revoked(x *middleware.Exchange, id *orders.Token) error {
 	}
 	x.Note("revocation", o.ID)
 	return refuse(middleware.SessionRevoked, "the token or its session was called back", nil)
+}
+
+// StepUp refuses a caller whose authentication is not what a route wants, as the
+// stage of the route does; nil where it is.
+func StepUp(a *config.Authn, x *middleware.Exchange) error {
+	var s Stage
+	s.want(a)
+	return weak(s.lacks(x))
+}
+
+// want reads what the configuration asks of an authentication.
+func (s *Stage) want(a *config.Authn) {
+	s.acr, s.amr = a.ACR, a.AMR
+	if d := a.MaxAge.D(); d > 0 {
+		s.maxAge = max(int64(d/time.Second), 1)
+	}
+}
+
+// weak refuses an authentication that lacks something.
+func weak(lacks middleware.StepUp) error {
+	if !lacks.Unmet() {
+		return nil
+	}
+	if r, ok := lacks.Refuse(name); ok {
+		return r
+	}
+	return middleware.Refuse(name, middleware.InternalError, "the route demands an authentication that cannot be named")
 }
 
 // lacks is what the route wants of the authentication and the token does not say.
