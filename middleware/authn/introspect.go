@@ -89,6 +89,11 @@ func newIntrospector(ctx context.Context, c *config.Issuer, dial dialer, judge f
 	}
 	if t, ok := client.Transport.(*http.Transport); ok {
 		t.DisableKeepAlives, t.MaxIdleConnsPerHost, t.IdleConnTimeout = false, maxQuestions, time.Minute
+		// Over HTTP/2 all questions would share one connection, and go on to when
+		// nobody is at its other end any more. Over HTTP/1 it ends with a question
+		// that has no answer.
+		t.ForceAttemptHTTP2, t.Protocols = false, new(http.Protocols)
+		t.Protocols.SetHTTP1(true)
 	}
 	// RFC 6749, section 2.3.1: both are encoded as in a form before they are joined.
 	pair := url.QueryEscape(q.ClientID) + ":" + url.QueryEscape(q.ClientSecret.Reveal())
@@ -239,6 +244,7 @@ func (i *introspector) ask(raw string) (claims map[string]any, size int, err err
 		if errors.As(err, &u) {
 			err = u.Err
 		}
+		i.client.CloseIdleConnections() // they may be as dead as this one
 		return nil, 0, &failure{err}
 	}
 	defer res.Body.Close()
