@@ -214,7 +214,11 @@ func (i *introspector) believe(claims map[string]any, now time.Time) (verified, 
 			return verified{}, fmt.Errorf("the token is no access token, by its %s", name)
 		}
 	}
-	return i.judge(claims, now)
+	v, err := i.judge(claims, now)
+	if t, _ := claims["token_type"].(string); err == nil && strings.EqualFold(t, "dpop") && v.bound.key == "" {
+		return verified{}, errors.New("the token is good with proofs only, and the issuer names no key")
+	}
+	return v, err
 }
 
 // ask puts the question. An error says why there is no answer.

@@ -21,26 +21,26 @@ const proofAge = time.Minute
 // errProof is about the proof and not about the token (RFC 9449, section 7.1).
 var errProof = errors.New("the DPoP proof is not good")
 
-// provenKey gives the thumbprint of the key that the client of a request has
-// proven to hold (RFC 9449, section 4.3): by signing, a moment ago, the method
-// and address of this very request and the token that it carries. A proof is
-// good once. Server-provided nonces are not asked for.
-func (s *Stage) provenKey(x *middleware.Exchange, raw string, now time.Time) (string, error) {
+// checkProof wants the client of a request to have proven that it holds the key
+// with this thumbprint (RFC 9449, section 4.3): by signing, a moment ago, the
+// method and address of this very request and the token that it carries. A proof
+// is good once. Server-provided nonces are not asked for.
+func (s *Stage) checkProof(x *middleware.Exchange, raw, key string, now time.Time) error {
 	values := x.Request.Header.Values("DPoP")
 	if len(values) != 1 {
-		return "", fmt.Errorf("%w: the request has %d", errProof, len(values))
+		return fmt.Errorf("%w: the request has %d", errProof, len(values))
 	}
 	p, err := readProof(values[0])
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", errProof, err)
+		return fmt.Errorf("%w: %w", errProof, err)
 	}
 	if err := p.check(x, raw, now); err != nil {
-		return "", fmt.Errorf("%w: %w", errProof, err)
+		return fmt.Errorf("%w: %w", errProof, err)
 	}
-	if err := s.proofs.once(x.Request.Context(), p.id(), now); err != nil {
-		return "", err
+	if p.key != key { // before it is remembered: who has stolen a token makes keys at will
+		return errors.New("the token is bound to another key")
 	}
-	return p.key, nil
+	return s.proofs.once(x.Request.Context(), p.id(), now)
 }
 
 // proof is a DPoP proof whose signature is good. Whose key it is and what was

@@ -16,7 +16,7 @@ import (
 const proofMemory = 2 * proofAge
 
 // maxProofs bounds the proofs that are remembered; about 100 bytes each. Only
-// who holds a good token can fill it.
+// who holds a good token and its key can fill it.
 const maxProofs = 500_000
 
 var (
