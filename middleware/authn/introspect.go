@@ -253,7 +253,7 @@ func (i *introspector) ask(raw string) (claims map[string]any, size int, err err
 	}
 	defer res.Body.Close()
 	switch code := res.StatusCode; {
-	case code >= 500 || code == http.StatusTooManyRequests:
+	case code > 500 || code == http.StatusTooManyRequests: // 500 is what is said of a token that breaks something
 		return nil, 0, &failure{fmt.Errorf("answered with status %d", code)}
 	case code != http.StatusOK:
 		return nil, 0, fmt.Errorf("answered with status %d", code)

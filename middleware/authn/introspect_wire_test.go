@@ -123,7 +123,6 @@ func TestIssuerVanishes(t *testing.T) {
 	k.instead(nil)
 	between.vanish()
 	expect(t, "over a connection that is gone", codeOf(t, s, "t4"), unavailable)
-	time.Sleep(2 * firstPause) // until the issuer is asked again
 	expect(t, "after that", codeOf(t, s, "t4"), "")
 	expect(t, "and another", codeOf(t, s, "t5"), "")
 }
