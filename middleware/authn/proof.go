@@ -84,7 +84,11 @@ func readProof(raw string) (*proof, error) {
 	if err := verifySignature(alg, key, j.signed, j.signature); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
-	return &proof{thumbprint(key), j.claims}, nil
+	claims, err := claimsOf(j.payload)
+	if err != nil {
+		return nil, err
+	}
+	return &proof{thumbprint(key), claims}, nil
 }
 
 // proofAlgorithms are those of signatures that only the holder of a key makes.
