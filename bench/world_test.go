@@ -183,7 +183,7 @@ func openWorld(tb testing.TB) (*world, []*proxy) {
 		tb.Fatal(err)
 	}
 	for i := range people {
-		p := demo.Person{ID: employee(i), Role: "staff", Tenant: "acme", Branch: "lagos", AMR: []string{"pwd"}}
+		p := demo.Person{ID: employee(i), Role: "staff", Tenant: "acme", Branch: "lagos", AMR: []string{"pwd", "otp"}}
 		w.tokens = append(w.tokens, issuer.Token(p, time.Now()))
 	}
 	keys, backend := httptest.NewServer(issuer), httptest.NewServer(backend())

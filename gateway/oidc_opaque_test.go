@@ -10,15 +10,15 @@ import (
 )
 
 // Tokens that only the provider can read: the gateway asks it (RFC 7662), judges
-// its answer as it does the claims of a JWT, and believes it for a while. The
-// profile at+jwt would want a jti, which this provider's answers do not have.
+// its answer as it does the claims of a JWT, and believes it for a while. JWTs
+// must be of RFC 9068 all the same.
 func TestProviderOpaqueTokens(t *testing.T) {
 	w := open(t)
 	op := w.provider("")
 	m := &mirror{}
 	w.backend("HR", m.ServeHTTP)
-	w.start(door+strings.Replace(discovered, "profile: at+jwt",
-		`introspection: {url: "{OP}/token/introspection", client_id: gateway, client_secret: the secret of the gateway, cache: 1s}`, 1)+`
+	w.start(door+strings.Replace(discovered, "profile: at+jwt", `profile: at+jwt
+    introspection: {url: "{OP}/token/introspection", client_id: gateway, client_secret: the secret of the gateway, cache: 1s}`, 1)+`
 routes:
   - {name: api, match: {path: /api/}, upstream: hr, authn: {issuers: [op]}, policy: "on"}
 policies: {path: rego, budget: 2s}

@@ -156,7 +156,7 @@ func (s *Stage) verify(ctx context.Context, raw string, now time.Time) (*verifie
 			return v, nil
 		}
 	}
-	t, err := parse(raw, false)
+	t, err := parse(raw)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func BenchmarkParse(b *testing.B) {
 	raw := tokenOf700(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		parsed, err := parse(raw, false)
+		parsed, err := parse(raw)
 		if err != nil {
 			b.Fatal(err)
 		}

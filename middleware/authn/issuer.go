@@ -226,6 +226,9 @@ func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (v verifie
 	if err != nil {
 		return v, err
 	}
+	if err := checkProfile(i.config.Profile, claims); err != nil {
+		return v, err
+	}
 	return i.judge(claims, now)
 }
 

@@ -34,9 +34,9 @@ func checkTyp(profile, typ string) error {
 	return nil
 }
 
-// checkKind wants the claims of an access token and none of another kind. The
-// ids among them are what a revocation names: they are texts or not there.
-func checkKind(profile string, claims map[string]any) error {
+// checkKind wants no claims of another kind than access tokens. The ids among them
+// are what a revocation names: they are texts or not there.
+func checkKind(claims map[string]any) error {
 	if _, set := claims["events"].(map[string]any); set {
 		return errors.New("the token is a security event, such as a logout token")
 	}
@@ -50,10 +50,17 @@ func checkKind(profile string, claims map[string]any) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// checkProfile wants the claims that the profile does (RFC 9068, section 2.2). It
+// is for JWTs: what an issuer answers about an opaque token need not have them
+// (RFC 7662, section 2.2).
+func checkProfile(profile string, claims map[string]any) error {
 	if profile != "at+jwt" {
 		return nil
 	}
-	for _, n := range [...]string{"sub", "client_id", "jti"} { // RFC 9068, section 2.2
+	for _, n := range [...]string{"sub", "client_id", "jti"} {
 		switch s, err := text(claims, n); {
 		case err != nil:
 			return err

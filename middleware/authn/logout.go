@@ -49,7 +49,7 @@ func (i *Issuer) Logout(ctx context.Context, raw string, audiences []string, now
 }
 
 func (i *Issuer) logout(ctx context.Context, raw string, audiences []string, now time.Time) (Logout, error) {
-	t, err := parse(raw, true)
+	t, err := parseAs(raw, "logout+jwt")
 	if err != nil {
 		return Logout{}, err
 	}

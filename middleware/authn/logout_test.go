@@ -174,6 +174,6 @@ type away struct{}
 func (away) find(context.Context, string, string) (*key, error) { return nil, errUnavailable }
 func (away) keys() *keySet                                      { return nil }
 func (away) confirmed() time.Time                               { return time.Time{} }
-func (away) ready() error                                       { return errUnavailable }
 func (away) detail() string                                     { return "" }
+func (away) ready() error                                       { return errUnavailable }
 func (away) close()                                             {}

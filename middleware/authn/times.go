@@ -26,7 +26,7 @@ func checkClaims(c *config.Issuer, claims map[string]any, now time.Time) (times,
 	if err := audience(claims["aud"], c.Audiences); err != nil {
 		return times{}, err
 	}
-	if err := checkKind(c.Profile, claims); err != nil {
+	if err := checkKind(claims); err != nil {
 		return times{}, err
 	}
 	leeway := c.Leeway.D()

@@ -74,10 +74,14 @@ func claimsOf(payload string) (map[string]any, error) {
 	return claims, nil
 }
 
-// parse reads an access token, or a logout token, which has a typ of its own.
-func parse(raw string, logout bool) (*token, error) {
+// parse reads an access token.
+func parse(raw string) (*token, error) { return parseAs(raw, "at+jwt") }
+
+// parseAs reads a token that is to be of a kind: its typ, where it has one, is
+// that of the kind or JWT.
+func parseAs(raw, kind string) (*token, error) {
 	t := &token{}
-	j, err := readJWS(raw, func(h map[string]any) error { return t.header(h, logout) })
+	j, err := readJWS(raw, func(h map[string]any) error { return t.header(h, kind) })
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ func segment(s string) ([]byte, error) {
 
 // header takes alg, kid and typ and refuses what would change how the token is
 // to be read or bring a key of its own along (RFC 8725, section 3.10).
-func (t *token) header(h map[string]any, logout bool) error {
+func (t *token) header(h map[string]any, kind string) error {
 	if err := plainHeader(h); err != nil {
 		return err
 	}
@@ -134,12 +138,8 @@ func (t *token) header(h map[string]any, logout bool) error {
 		}
 	}
 	if typ, there := h["typ"]; there {
-		own := "at+jwt"
-		if logout {
-			own = "logout+jwt"
-		}
-		if t.typ = mediaType(typ); t.typ != "jwt" && t.typ != own {
-			return errors.New("the token's typ is neither JWT nor " + own)
+		if t.typ = mediaType(typ); t.typ != "jwt" && t.typ != kind {
+			return errors.New("the token's typ is neither JWT nor " + kind)
 		}
 	}
 	if cty, there := h["cty"]; there {

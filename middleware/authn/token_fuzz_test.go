@@ -31,7 +31,7 @@ func FuzzToken(f *testing.F) {
 	}))
 	s := New(route(true, "auth"), map[string]*Issuer{"auth": issuer}, nil).(*Stage)
 	f.Fuzz(func(t *testing.T, raw string) {
-		parsed, err := parse(raw, false)
+		parsed, err := parse(raw)
 		if err != nil {
 			return
 		}
