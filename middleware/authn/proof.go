@@ -157,11 +157,15 @@ func meant(htu string, x *middleware.Exchange) bool {
 	return u.Scheme == scheme && path == x.Path && authority(u.Host, scheme) == authority(x.Request.URL.Host, scheme)
 }
 
-// authority gives host and port in one form.
+// authority gives host and port in one form. A final dot is not in the address of
+// a request, whatever its client wrote.
 func authority(host, scheme string) string {
-	host = strings.ToLower(host)
-	if port := map[string]string{"http": ":80", "https": ":443"}[scheme]; strings.HasSuffix(host, port) {
-		host = strings.TrimSuffix(host, port)
+	host, port := strings.ToLower(host), ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host, port = host[:i], host[i:]
 	}
-	return host
+	if port == map[string]string{"http": ":80", "https": ":443"}[scheme] {
+		port = ""
+	}
+	return strings.TrimSuffix(host, ".") + port
 }
