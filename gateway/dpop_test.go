@@ -117,4 +117,3 @@ func TestProofsOverTheWire(t *testing.T) {
 		}
 	}
 }
-
