@@ -9,8 +9,8 @@
 // no header that could bring a key along), then an issuer of the route is
 // chosen by its iss claim, then one key is chosen by the issuer's settings and
 // the token's kid, then the signature is checked with that key and an
-// algorithm that was fixed before the token arrived, and only then do its
-// claims mean anything. Nothing is tried twice: a token that could be read in
+// algorithm that was fixed before the token arrived, and only then are its
+// claims read and mean anything. Nothing is tried twice: a token that could be read in
 // two ways is refused, not interpreted.
 //
 // A token that cannot be a JWT is good if the one issuer of the route that is
@@ -42,6 +42,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -176,8 +177,11 @@ func (s *Stage) verify(ctx context.Context, raw string, now time.Time) (*verifie
 // issuer chooses among the route's issuers by the token's own word, which
 // decides nothing but whose key must have signed it.
 func (s *Stage) issuer(t *token) (*Issuer, error) {
-	iss, ok := t.claims["iss"].(string)
-	if !ok {
+	iss, err := member(t.payload, "iss")
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("payload: %w", err)
+	case iss == "":
 		return nil, errors.New("the token names no issuer")
 	}
 	if i := s.of(iss); i != nil {

@@ -70,14 +70,7 @@ func (s *Stage) checkBinding(b binding, x *middleware.Exchange, c credentials, n
 	case !c.dpop: // RFC 9449, section 7.1
 		return errors.New("the token is bound to a key and came without a proof of it")
 	}
-	key, err := s.provenKey(x, c.token, now)
-	if err != nil {
-		return err
-	}
-	if key != b.key {
-		return errors.New("the token is bound to another key")
-	}
-	return nil
+	return s.checkProof(x, c.token, b.key, now)
 }
 
 // checkCertificate wants the certificate that the client has proven to be its

@@ -18,7 +18,7 @@ import (
 // is read back is judged as if the issuer had sent it.
 //
 // Whoever can write the file can sign tokens. It is made for its owner alone,
-// and not believed where everybody may write it.
+// and not believed where everybody may write it or somebody else has made it.
 type disk struct {
 	file   string
 	issuer string   // the iss whose keys these are
@@ -85,6 +85,8 @@ func (d *disk) read() ([]byte, error) {
 		return nil, fmt.Errorf("%s is not a file", d.file) // opening a pipe would wait
 	case info.Mode().Perm()&0o002 != 0:
 		return nil, fmt.Errorf("%s may be written by everybody", d.file)
+	case foreign(info):
+		return nil, fmt.Errorf("%s belongs to another user", d.file)
 	}
 	return readFile(d.file)
 }

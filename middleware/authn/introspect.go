@@ -89,6 +89,11 @@ func newIntrospector(ctx context.Context, c *config.Issuer, dial dialer, judge f
 	}
 	if t, ok := client.Transport.(*http.Transport); ok {
 		t.DisableKeepAlives, t.MaxIdleConnsPerHost, t.IdleConnTimeout = false, maxQuestions, time.Minute
+		// Over HTTP/2 all questions would share one connection, and go on to when
+		// nobody is at its other end any more. Over HTTP/1 it ends with a question
+		// that has no answer.
+		t.ForceAttemptHTTP2, t.Protocols = false, new(http.Protocols)
+		t.Protocols.SetHTTP1(true)
 	}
 	// RFC 6749, section 2.3.1: both are encoded as in a form before they are joined.
 	pair := url.QueryEscape(q.ClientID) + ":" + url.QueryEscape(q.ClientSecret.Reveal())
@@ -209,7 +214,11 @@ func (i *introspector) believe(claims map[string]any, now time.Time) (verified, 
 			return verified{}, fmt.Errorf("the token is no access token, by its %s", name)
 		}
 	}
-	return i.judge(claims, now)
+	v, err := i.judge(claims, now)
+	if t, _ := claims["token_type"].(string); err == nil && strings.EqualFold(t, "dpop") && v.bound.key == "" {
+		return verified{}, errors.New("the token is good with proofs only, and the issuer names no key")
+	}
+	return v, err
 }
 
 // ask puts the question. An error says why there is no answer.
@@ -239,11 +248,12 @@ func (i *introspector) ask(raw string) (claims map[string]any, size int, err err
 		if errors.As(err, &u) {
 			err = u.Err
 		}
+		i.client.CloseIdleConnections() // they may be as dead as this one
 		return nil, 0, &failure{err}
 	}
 	defer res.Body.Close()
 	switch code := res.StatusCode; {
-	case code >= 500 || code == http.StatusTooManyRequests:
+	case code > 500 || code == http.StatusTooManyRequests: // 500 is what is said of a token that breaks something
 		return nil, 0, &failure{fmt.Errorf("answered with status %d", code)}
 	case code != http.StatusOK:
 		return nil, 0, fmt.Errorf("answered with status %d", code)

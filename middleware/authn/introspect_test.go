@@ -451,7 +451,11 @@ func TestIssuerHangs(t *testing.T) {
 				t.Errorf("%s: waited %v, want %v", what, got, d)
 			}
 		}
-		waits("the first", "other", unavailable, time.Second)
+		var first sync.WaitGroup
+		for n := range shutAfter {
+			first.Go(func() { waits("the first", fmt.Sprint("first", n), unavailable, time.Second) })
+		}
+		first.Wait()
 		waits("in the pause", "other", unavailable, 0)
 		waits("remembered", "good", "", 0)
 		time.Sleep(firstPause)

@@ -222,13 +222,14 @@ func (i *Issuer) verify(ctx context.Context, t *token, now time.Time) (v verifie
 	if err := checkTyp(i.config.Profile, t.typ); err != nil {
 		return v, err
 	}
-	if err := i.signed(ctx, t); err != nil {
+	claims, err := i.signed(ctx, t)
+	if err != nil {
 		return v, err
 	}
-	if err := checkProfile(i.config.Profile, t.claims); err != nil {
+	if err := checkProfile(i.config.Profile, claims); err != nil {
 		return v, err
 	}
-	return i.judge(t.claims, now)
+	return i.judge(claims, now)
 }
 
 // judge says what claims mean that are the issuer's own. Whose hands they must be

@@ -15,6 +15,9 @@ const (
 	maxDepth = 16
 	// maxNumber is how long a number may be, in bytes. Every float64 fits.
 	maxNumber = 64
+	// maxHeader is how many values the header of a token may have in all. Real ones
+	// have ten, those that bring a key twenty.
+	maxHeader = 100
 )
 
 // What is wrong with a JSON text. None tells any of it.
@@ -25,6 +28,7 @@ var (
 	errTwice     = errors.New("a name occurs twice in an object")
 	errSurrogate = errors.New("the JSON holds half of a surrogate pair")
 	errNumber    = errors.New("a number is beyond all bounds")
+	errMany      = errors.New("the JSON holds too many values")
 )
 
 // Claims reads the payload of a token, or claims typed by a person: one JSON
@@ -37,7 +41,12 @@ var (
 // It is a reader of its own because the standard library's takes repeated
 // names, and takes longer to read a token than its signature takes to check.
 func Claims(data []byte) (map[string]any, error) {
-	r := reader{text: string(data)} // texts without escapes are pieces of it
+	return read(string(data), len(data)) // it cannot have more values than bytes
+}
+
+// read is [Claims] for a text of so many values at most.
+func read(text string, values int) (map[string]any, error) {
+	r := reader{text: text, left: values} // texts without escapes are pieces of it
 	if !utf8.ValidString(r.text) {
 		return nil, errUTF8
 	}
@@ -58,6 +67,7 @@ func Claims(data []byte) (map[string]any, error) {
 type reader struct {
 	text string
 	at   int // of the next byte
+	left int // how many more values it may have
 }
 
 // blanks skips what may stand between any two things.
@@ -162,6 +172,9 @@ func (r *reader) array(depth int) ([]any, error) {
 
 // value reads a value that stands depth levels deep.
 func (r *reader) value(depth int) (any, error) {
+	if r.left--; r.left < 0 {
+		return nil, errMany
+	}
 	switch c := r.next(); c {
 	case '{':
 		return r.object(depth + 1)

@@ -53,27 +53,28 @@ func (i *Issuer) logout(ctx context.Context, raw string, audiences []string, now
 	if err != nil {
 		return Logout{}, err
 	}
-	if err := i.signed(ctx, t); err != nil {
+	claims, err := i.signed(ctx, t)
+	if err != nil {
 		return Logout{}, err
 	}
-	if t.claims["iss"] != i.config.Issuer {
+	if claims["iss"] != i.config.Issuer {
 		return Logout{}, errors.New("the logout token is of another issuer")
 	}
-	if err := audience(t.claims["aud"], audiences); err != nil {
+	if err := audience(claims["aud"], audiences); err != nil {
 		return Logout{}, err
 	}
 	l := Logout{}
-	if l.Issued, err = logoutTimes(t.claims, now, i.config.Leeway.D()); err != nil {
+	if l.Issued, err = logoutTimes(claims, now, i.config.Leeway.D()); err != nil {
 		return Logout{}, err
 	}
-	if err := logoutPurpose(t.claims); err != nil {
+	if err := logoutPurpose(claims); err != nil {
 		return Logout{}, err
 	}
 	for _, f := range []struct {
 		claim string
 		to    *string
 	}{{"sid", &l.SID}, {i.config.Claims.Subject, &l.Subject}, {"jti", &l.JTI}} {
-		if *f.to, err = text(t.claims, f.claim); err != nil {
+		if *f.to, err = text(claims, f.claim); err != nil {
 			return Logout{}, err
 		}
 	}
@@ -86,19 +87,20 @@ func (i *Issuer) logout(ctx context.Context, raw string, audiences []string, now
 	return l, nil
 }
 
-// signed believes that the issuer has signed the token, or says why not.
-func (i *Issuer) signed(ctx context.Context, t *token) error {
+// signed gives the claims of a token that the issuer has signed, or says why it
+// has not.
+func (i *Issuer) signed(ctx context.Context, t *token) (map[string]any, error) {
 	if !slices.Contains(i.config.Algorithms, t.alg) {
-		return errors.New("the token's algorithm is not one of the issuer's")
+		return nil, errors.New("the token's algorithm is not one of the issuer's")
 	}
 	k, err := i.keys.find(ctx, t.kid, t.alg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := verifySignature(t.alg, k.raw, t.signed, t.signature); err != nil {
-		return fmt.Errorf("signature: %w", err)
+		return nil, fmt.Errorf("signature: %w", err)
 	}
-	return nil
+	return claimsOf(t.payload)
 }
 
 // logoutTimes wants a token of these minutes, and gives when it was issued. The

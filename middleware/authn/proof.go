@@ -21,26 +21,26 @@ const proofAge = time.Minute
 // errProof is about the proof and not about the token (RFC 9449, section 7.1).
 var errProof = errors.New("the DPoP proof is not good")
 
-// provenKey gives the thumbprint of the key that the client of a request has
-// proven to hold (RFC 9449, section 4.3): by signing, a moment ago, the method
-// and address of this very request and the token that it carries. A proof is
-// good once. Server-provided nonces are not asked for.
-func (s *Stage) provenKey(x *middleware.Exchange, raw string, now time.Time) (string, error) {
+// checkProof wants the client of a request to have proven that it holds the key
+// with this thumbprint (RFC 9449, section 4.3): by signing, a moment ago, the
+// method and address of this very request and the token that it carries. A proof
+// is good once. Server-provided nonces are not asked for.
+func (s *Stage) checkProof(x *middleware.Exchange, raw, key string, now time.Time) error {
 	values := x.Request.Header.Values("DPoP")
 	if len(values) != 1 {
-		return "", fmt.Errorf("%w: the request has %d", errProof, len(values))
+		return fmt.Errorf("%w: the request has %d", errProof, len(values))
 	}
 	p, err := readProof(values[0])
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", errProof, err)
+		return fmt.Errorf("%w: %w", errProof, err)
 	}
 	if err := p.check(x, raw, now); err != nil {
-		return "", fmt.Errorf("%w: %w", errProof, err)
+		return fmt.Errorf("%w: %w", errProof, err)
 	}
-	if err := s.proofs.once(x.Request.Context(), p.id(), now); err != nil {
-		return "", err
+	if p.key != key { // before it is remembered: who has stolen a token makes keys at will
+		return errors.New("the token is bound to another key")
 	}
-	return p.key, nil
+	return s.proofs.once(x.Request.Context(), p.id(), now)
 }
 
 // proof is a DPoP proof whose signature is good. Whose key it is and what was
@@ -84,7 +84,11 @@ func readProof(raw string) (*proof, error) {
 	if err := verifySignature(alg, key, j.signed, j.signature); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
-	return &proof{thumbprint(key), j.claims}, nil
+	claims, err := claimsOf(j.payload)
+	if err != nil {
+		return nil, err
+	}
+	return &proof{thumbprint(key), claims}, nil
 }
 
 // proofAlgorithms are those of signatures that only the holder of a key makes.
@@ -153,11 +157,15 @@ func meant(htu string, x *middleware.Exchange) bool {
 	return u.Scheme == scheme && path == x.Path && authority(u.Host, scheme) == authority(x.Request.URL.Host, scheme)
 }
 
-// authority gives host and port in one form.
+// authority gives host and port in one form. A final dot is not in the address of
+// a request, whatever its client wrote.
 func authority(host, scheme string) string {
-	host = strings.ToLower(host)
-	if port := map[string]string{"http": ":80", "https": ":443"}[scheme]; strings.HasSuffix(host, port) {
-		host = strings.TrimSuffix(host, port)
+	host, port := strings.ToLower(host), ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host, port = host[:i], host[i:]
 	}
-	return host
+	if port == map[string]string{"http": ":80", "https": ":443"}[scheme] {
+		port = ""
+	}
+	return strings.TrimSuffix(host, ".") + port
 }

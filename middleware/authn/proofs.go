@@ -11,12 +11,15 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 )
 
+// clocks is by how much those of replicas may differ, and ours may be set back.
+const clocks = 30 * time.Second
+
 // proofMemory is how long a proof is remembered: as long as it could be taken
 // for one that was made now.
-const proofMemory = 2 * proofAge
+const proofMemory = 2*proofAge + clocks
 
 // maxProofs bounds the proofs that are remembered; about 100 bytes each. Only
-// who holds a good token can fill it.
+// who holds a good token and its key can fill it.
 const maxProofs = 500_000
 
 var (
