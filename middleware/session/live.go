@@ -159,10 +159,13 @@ type watcher struct {
 	stopped sync.WaitGroup
 	heard   map[*orders.Book]<-chan struct{} // closed where revocations have changed
 	all     []*live                          // of one round
+
+	patience time.Duration // how long a round may take over sessions
+	from     int           // where it begins with them
 }
 
 func newWatcher(s *Store) *watcher {
-	w := &watcher{wake: make(chan struct{}, 1), heard: map[*orders.Book]<-chan struct{}{}}
+	w := &watcher{wake: make(chan struct{}, 1), heard: map[*orders.Book]<-chan struct{}{}, patience: round}
 	for i := range w.rooms {
 		w.rooms[i].watcher = w
 	}
@@ -201,7 +204,8 @@ func (w *watcher) run(ctx context.Context, s *Store) {
 }
 
 // look ends what is over. Revocations go first, for nothing of that waits for
-// Redis; what is left of the sessions when a round is over is for the next one.
+// Redis; what is left of the sessions when a round is over is what the next one
+// begins with.
 // An answer that is seen first is looked at without news as well: they may have
 // come between its own look and the round that it missed.
 func (w *watcher) look(ctx context.Context, s *Store, now time.Time) {
@@ -216,23 +220,30 @@ func (w *watcher) look(ctx context.Context, s *Store, now time.Time) {
 		}
 		l.seen = true
 	}
-	for _, l := range w.all {
-		if !l.stream || l.stage.bounds == nil || l.reason.Load() != nil {
-			continue
-		}
-		switch refused, _ := s.use(ctx, &l.token, l.limits, false, now); refused {
-		case nil:
-		case errExpired:
-			l.end(endedExpired)
-		default:
-			l.end(endedIdle)
-		}
-		if time.Since(now) > round {
+	for n := range w.all {
+		at := (w.from + n) % len(w.all)
+		w.judge(ctx, s, w.all[at], now)
+		if time.Since(now) >= w.patience {
+			w.from = at + 1
 			break
 		}
 	}
 	clear(w.all)
 	w.all = w.all[:0]
+}
+
+// judge ends a stream whose session is over.
+func (w *watcher) judge(ctx context.Context, s *Store, l *live, now time.Time) {
+	if !l.stream || l.stage.bounds == nil || l.reason.Load() != nil {
+		return
+	}
+	switch refused, _ := s.use(ctx, &l.token, l.limits, false, now); refused {
+	case nil:
+	case errExpired:
+		l.end(endedExpired)
+	default:
+		l.end(endedIdle)
+	}
 }
 
 func (w *watcher) gather() {

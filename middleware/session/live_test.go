@@ -82,3 +82,52 @@ func TestBeginsDuringARound(t *testing.T) {
 		<-read
 	}
 }
+
+// A round that has no time for all sessions leaves the rest to the next one:
+// nobody's turn never comes.
+func TestRoundsTakeTurns(t *testing.T) {
+	store := NewStore(10, nil)
+	store.watcher.close() // the test goes round itself
+	store.watcher.patience = 0
+	s := New(&config.Route{
+		Authn:   &config.Authn{},
+		Session: &config.Session{Idle: config.Duration(time.Minute), Max: config.Duration(time.Hour), Touch: true},
+	}, nil, store)
+	now := time.Now()
+	ended := func(sid string, idle bool) func() bool {
+		x := middlewaretest.Exchange(t, "GET", "https://h/", nil, middlewaretest.Subject(&policies.Subject{
+			ID: "u", Issuer: "auth", AuthTime: now.Unix(), Claims: map[string]any{"sid": sid},
+		}))
+		x.IssuedAt = now
+		res, err := s.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
+			h := http.Header{"Content-Type": {"text/event-stream"}}
+			return &http.Response{StatusCode: 200, Header: h, ContentLength: -1, Body: io.NopCloser(neverEnding{})}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		if idle {
+			res.Body.(*live).limits.idle = 1
+		}
+		return func() bool { return res.Body.(*live).reason.Load() != nil }
+	}
+	var over []func() bool
+	for i, idle := range []bool{false, true, false, true, false} {
+		if e := ended(string(rune('a'+i)), idle); idle {
+			over = append(over, e)
+		}
+	}
+	for range 5 {
+		store.watcher.look(t.Context(), store, time.Now())
+	}
+	for i, e := range over {
+		if !e() {
+			t.Errorf("idle stream %d goes on", i)
+		}
+	}
+}
+
+type neverEnding struct{}
+
+func (neverEnding) Read(p []byte) (int, error) { return len(p), nil }
