@@ -40,7 +40,7 @@ func (s *Stage) checkProof(x *middleware.Exchange, raw, key string, now time.Tim
 	if p.key != key { // before it is remembered: who has stolen a token makes keys at will
 		return errors.New("the token is bound to another key")
 	}
-	return s.proofs.once(x.Request.Context(), p.id(), now)
+	return s.proofs.once(x.Request.Context(), key, p.id(), now)
 }
 
 // proof is a DPoP proof whose signature is good. Whose key it is and what was

@@ -18,7 +18,7 @@ func TestProofsAreRememberedLongerThanTheyAreGood(t *testing.T) {
 	id := [32]byte{7}
 	now := time.Now()
 	for _, p := range []*Proofs{here, there} {
-		if err := p.once(t.Context(), id, now); err != nil {
+		if err := p.once(t.Context(), "key", id, now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -26,7 +26,7 @@ func TestProofsAreRememberedLongerThanTheyAreGood(t *testing.T) {
 	if err != nil || left < 2*proofAge+clocks-10*time.Second {
 		t.Errorf("forgotten in %v, %v", left, err)
 	}
-	if err := there.here(id, now.Add(2*proofAge+clocks-time.Second)); err == nil {
+	if err := there.here("key", id, now.Add(2*proofAge+clocks-time.Second)); err == nil {
 		t.Error("forgotten too early")
 	}
 }

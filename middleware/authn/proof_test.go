@@ -265,7 +265,30 @@ func TestProofsForget(t *testing.T) {
 		{3, 5 * proofMemory, nil},
 		{1, 5 * proofMemory, nil},
 	} {
-		if err := p.here(id(tt.id), start.Add(tt.after)); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+		if err := p.here("key", id(tt.id), start.Add(tt.after)); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+			t.Errorf("step %d: %v, want %v", i, err, tt.want)
+		}
+	}
+}
+
+// One client cannot take the room of all.
+func TestProofsOfOneKey(t *testing.T) {
+	p := NewProofs(nil)
+	p.maxOfKey = 2
+	now := time.Unix(1_700_000_000, 0)
+	for i, tt := range []struct {
+		key   string
+		after time.Duration
+		want  error
+	}{
+		{"thief", 0, nil},
+		{"thief", 0, nil},
+		{"thief", 0, errProofs},
+		{"other", 0, nil},
+		{"thief", proofMemory, errProofs},
+		{"thief", 2 * proofMemory, nil},
+	} {
+		if err := p.here(tt.key, [32]byte{byte(i)}, now.Add(tt.after)); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
 			t.Errorf("step %d: %v, want %v", i, err, tt.want)
 		}
 	}

@@ -26,7 +26,7 @@ func TestProofsOfAThiefAreNotRemembered(t *testing.T) {
 	if _, err := show(t, s, "DPoP "+token, owner.proof(t, token, nil, nil)); err != nil {
 		t.Errorf("the owner: %v", err)
 	}
-	if n := len(proofs.seen); n != 1 {
+	if n := len(proofs.seen.ids); n != 1 {
 		t.Errorf("%d proofs are remembered", n)
 	}
 }

@@ -22,6 +22,10 @@ const proofMemory = 2*proofAge + clocks
 // who holds a good token and its key can fill it.
 const maxProofs = 500_000
 
+// maxOfKey bounds those of one key, so that one client cannot take the room of
+// all: 200 requests in each second.
+const maxOfKey = maxProofs / 20
+
 var (
 	errReplay = errors.New("the DPoP proof was used before")
 	errProofs = errors.New("more DPoP proofs than can be remembered")
@@ -34,25 +38,32 @@ type Proofs struct {
 	redis *store.Redis
 
 	mu   sync.Mutex
-	seen map[[sha256.Size]byte]struct{}
+	seen span
 	// past is seen of the time before: both together hold what is younger than
 	// proofMemory, and nothing has to be looked through to forget.
-	past  map[[sha256.Size]byte]struct{}
-	since time.Time // when seen began
-	max   int
+	past     span
+	since    time.Time // when seen began
+	max      int
+	maxOfKey int
+}
+
+// span is the proofs of some time.
+type span struct {
+	ids   map[[sha256.Size]byte]struct{}
+	ofKey map[string]int // how many of them, by thumbprint
 }
 
 // NewProofs makes an empty memory; r may be nil.
 func NewProofs(r *store.Redis) *Proofs {
-	return &Proofs{redis: r, max: maxProofs}
+	return &Proofs{redis: r, max: maxProofs, maxOfKey: maxOfKey}
 }
 
-// once takes a proof, or says that it was used.
-func (p *Proofs) once(ctx context.Context, id [sha256.Size]byte, now time.Time) error {
+// once takes a proof by a key, or says that it was used.
+func (p *Proofs) once(ctx context.Context, key string, id [sha256.Size]byte, now time.Time) error {
 	if p == nil {
 		return errProofs
 	}
-	if err := p.here(id, now); err != nil || p.redis == nil {
+	if err := p.here(key, id, now); err != nil || p.redis == nil {
 		return err
 	}
 	fresh := true
@@ -66,25 +77,26 @@ func (p *Proofs) once(ctx context.Context, id [sha256.Size]byte, now time.Time) 
 	return nil // a store that fails leaves what this replica knows
 }
 
-func (p *Proofs) here(id [sha256.Size]byte, now time.Time) error {
+func (p *Proofs) here(key string, id [sha256.Size]byte, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if age := now.Sub(p.since); p.seen == nil || age >= proofMemory {
+	if age := now.Sub(p.since); p.seen.ids == nil || age >= proofMemory {
 		p.past = p.seen
 		if age >= 2*proofMemory {
-			p.past = nil
+			p.past = span{}
 		}
-		p.seen, p.since = map[[sha256.Size]byte]struct{}{}, now
+		p.seen, p.since = span{map[[sha256.Size]byte]struct{}{}, map[string]int{}}, now
 	}
-	if _, used := p.seen[id]; used {
+	if _, used := p.seen.ids[id]; used {
 		return errReplay
 	}
-	if _, used := p.past[id]; used {
+	if _, used := p.past.ids[id]; used {
 		return errReplay
 	}
-	if len(p.seen)+len(p.past) >= p.max {
+	if len(p.seen.ids)+len(p.past.ids) >= p.max || p.seen.ofKey[key]+p.past.ofKey[key] >= p.maxOfKey {
 		return errProofs
 	}
-	p.seen[id] = struct{}{}
+	p.seen.ids[id] = struct{}{}
+	p.seen.ofKey[key]++
 	return nil
 }
