@@ -1,0 +1,107 @@
+package orders
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// List gives the orders in force, oldest first.
+func (b *Book) List() []Order {
+	if b == nil {
+		return nil
+	}
+	now := time.Now()
+	var out []Order
+	b.mu.Lock()
+	for _, e := range b.entries {
+		if e.order != nil && e.lift == nil && !e.order.expired(now) {
+			out = append(out, *e.order)
+		}
+	}
+	b.mu.Unlock()
+	for i := range out {
+		out[i].Roles = slices.Clone(out[i].Roles)
+	}
+	slices.SortFunc(out, func(a, b Order) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// Count gives how many orders are in force, to the minute.
+func (b *Book) Count() (revocations, lockdowns int) {
+	if b == nil {
+		return 0, 0
+	}
+	v := b.view.Load()
+	for k, n := range v.count {
+		if by(k) == byPlace {
+			lockdowns += n
+		} else {
+			revocations += n
+		}
+	}
+	return revocations, lockdowns
+}
+
+// Revoked gives an order that calls a token back, nil where there is none.
+func (b *Book) Revoked(t *Token) *Order {
+	if b == nil {
+		return nil
+	}
+	return b.view.Load().revoked(t)
+}
+
+// Locked gives a lockdown that keeps somebody with these roles out of a route,
+// nil where there is none. Where several do it is one that names the route, or
+// else the tenant, or else one of all. Without a subject tenant and roles are
+// empty.
+func (b *Book) Locked(route, tenant string, roles []string) *Order {
+	if b == nil {
+		return nil
+	}
+	return b.view.Load().locked(route, tenant, roles)
+}
+
+// Changed is closed at the next change.
+func (b *Book) Changed() <-chan struct{} {
+	if b == nil {
+		return nil
+	}
+	return b.view.Load().changed
+}
+
+// Stale is ErrStale where it is not known what other replicas were told: the
+// store was last asked with success more than five seconds ago, or never. It is
+// nil without a store, and where Settings.Closed does not ask for it.
+func (b *Book) Stale() error {
+	if b == nil || !b.strict.Load() {
+		return nil
+	}
+	if known := b.known.Load(); known >= 0 && time.Since(b.began)-time.Duration(known) <= staleAfter {
+		return nil
+	}
+	return ErrStale
+}
+
+// Trouble says what is not as it should be, for operators: it does not tell
+// whether requests are refused for it.
+func (b *Book) Trouble() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []error
+	if b.redisErr != nil {
+		out = append(out, fmt.Errorf("the store does not share them: %w", b.redisErr))
+		if n := len(b.unshared); n > 0 {
+			out = append(out, fmt.Errorf("%d orders are not shared yet", n))
+		}
+	}
+	if b.unread > 0 {
+		out = append(out, fmt.Errorf("%d entries of the store are left out; the last: %w", b.unread, b.unreadErr))
+	}
+	return errors.Join(append(out, b.fileErr)...)
+}
