@@ -33,7 +33,7 @@ test: packages bin/pebble bin/busboy bin/oidc-provider lint build
 fuzz-door:
 	@for f in gateway/edge.FuzzPath gateway/edge.FuzzHost gateway/edge.FuzzQuery gateway/edge.FuzzHeaders gateway/edge.FuzzForwardedFor \
 		middleware/authn.FuzzToken middleware/authn.FuzzClaims middleware/authn.FuzzProof; do \
-		run="$(GO) test -run ^$$ -fuzz ^$${f##*.}\$$ -fuzztime 10s ./$${f%.*}"; \
+		run="$(GO) test -run ^$$ -fuzz ^$${f##*.}\$$ -fuzztime 10s -fuzzminimizetime 100x ./$${f%.*}"; \
 		echo "$$f"; $$run || $$run || exit 1; \
 	done
 
