@@ -78,6 +78,7 @@ func TestModes(t *testing.T) {
 		"problem in form":        {config.Sanitize{HTML: "reject"}, "application/x-www-form-urlencoded", "a=1&b=%3Cp%3E", result{Code: "input_rejected", Detail: "the field /b holds markup", Notes: notes("sanitize_reject", "/b")}},
 		"suffix":                 {config.Sanitize{}, "application/merge-patch+json; charset=UTF-8", marked, result{Got: `{"bio":"x"}`, Notes: notes("sanitize_strip", "/bio")}},
 		"malformed":              {config.Sanitize{}, js, `{"a":NaN}`, result{Code: "body_malformed", Detail: "malformed body: a value is expected at byte 5"}},
+		"no colon":               {config.Sanitize{}, js, `{"a"=1}`, result{Code: "body_malformed", Detail: "malformed body: a colon is expected at byte 4"}},
 		"malformed though off":   {config.Sanitize{HTML: "off", SQLInjection: "off"}, js, `{"a":1,"a":2}`, result{Code: "body_malformed", Detail: "malformed body: the name of a member is repeated at byte 10"}},
 		"whole document":         {config.Sanitize{HTML: "reject"}, js, `"<b>"`, result{Code: "input_rejected", Detail: "the field / holds markup", Notes: notes("sanitize_reject", "/")}},
 		"plain text":             {config.Sanitize{MediaTypes: []string{"text/plain"}}, "text/plain", "<b>x", result{Got: "x", Notes: notes("sanitize_strip", "/")}},
