@@ -13,7 +13,7 @@ import (
 func stepUp(x *middleware.Exchange, require []policies.Require) error {
 	var lacks middleware.StepUp
 	for _, q := range require {
-		if q.ACR != "" && (x.Subject == nil || x.Subject.ACR != q.ACR) {
+		if q.ACR != "" && (x.Subject == nil || x.Subject.ACR != q.ACR) && !slices.Contains(lacks.ACR, q.ACR) {
 			lacks.ACR = append(lacks.ACR, q.ACR)
 		}
 		for _, m := range q.AMR {

@@ -39,6 +39,7 @@ func TestChallenge(t *testing.T) {
 		{"a moment that is not said", signedIn(start), []policies.Require{{MaxAge: math.MaxInt64}}, `, max_age="9223372036854775807"`, detail},
 		{"before there was time", &policies.Subject{AuthTime: math.MinInt64}, []policies.Require{{MaxAge: 60}}, `, max_age="60"`, detail},
 		{"classes in order", signedIn(1), []policies.Require{{ACR: "gold"}, {ACR: "bronze"}}, `, acr_values="gold bronze"`, detail},
+		{"a class that two ask for, once", signedIn(61), []policies.Require{{ACR: "gold", AMR: []string{"otp"}}, {ACR: "gold", MaxAge: 60}}, `, acr_values="gold", max_age="60"`, detail + ": otp"},
 		{
 			"a class that is met is not asked for",
 			&policies.Subject{ACR: "gold"},
