@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,14 @@ func (s *StepUp) Refuse(stage string) (refusal *Refusal, ok bool) {
 		detail += ": " + strings.Join(slices.Compact(missing), ", ")
 	}
 	return Refuse(stage, StepUpRequired, detail).Set("WWW-Authenticate", challenge), true
+}
+
+// Forgo makes an answer that nobody may keep (RFC 9111, section 5.2.2.5), because
+// it took a sign-in that grows old: what is shown now would be read from a
+// browser's cache when it is not shown any more.
+func Forgo(h http.Header) {
+	h.Del("Expires")
+	h.Set("Cache-Control", "private, no-store")
 }
 
 // AuthenticatedWithin reports whether the user signed in at most so many seconds

@@ -91,8 +91,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	}
 	res, err := next(x)
 	if err == nil && (s.ages || len(d.Require) > 0) {
-		res.Header.Del("Expires")
-		res.Header.Set("Cache-Control", "private, no-store")
+		middleware.Forgo(res.Header)
 	}
 	return res, err
 }

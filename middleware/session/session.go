@@ -145,6 +145,9 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if err != nil {
 		return nil, err
 	}
+	if s.maxAge > 0 || len(s.acr) > 0 || len(s.amr) > 0 {
+		middleware.Forgo(res.Header)
+	}
 	return s.watch(x, res, &id, &t, l)
 }
 

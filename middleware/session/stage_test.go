@@ -145,6 +145,33 @@ func TestStepUp(t *testing.T) {
 	}
 }
 
+// What took a strong or fresh sign-in is in no cache when there is none any more;
+// other answers keep what the upstream says.
+func TestNobodyKeepsWhatTookAStepUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		authn config.Authn
+		want  string
+	}{
+		"nothing wanted": {config.Authn{}, "max-age=600"},
+		"a class":        {config.Authn{ACR: []string{"gold"}}, "private, no-store"},
+		"a method":       {config.Authn{AMR: []string{"otp"}}, "private, no-store"},
+		"an age":         {config.Authn{MaxAge: config.Duration(time.Minute)}, "private, no-store"},
+	} {
+		s := session.New(&config.Route{Authn: &c.authn}, nil, newStore(t, 10))
+		x := middlewaretest.Exchange(t, "GET", "https://h/", nil, middlewaretest.Subject(&policies.Subject{
+			ID: "u7", ACR: "gold", AMR: []string{"otp"}, AuthTime: time.Now().Unix(),
+		}))
+		x.Start = time.Now()
+		res, _, err := middlewaretest.Run(t, s, x, func(*middleware.Exchange) (*http.Response, error) {
+			h := http.Header{"Cache-Control": {"max-age=600"}, "Expires": {"Mon, 02 Nov 2037 10:00:00 GMT"}}
+			return &http.Response{StatusCode: 200, Header: h, Body: http.NoBody}, nil
+		})
+		if err != nil || res.Header.Get("Cache-Control") != c.want || (res.Header.Get("Expires") == "") != (c.want != "max-age=600") {
+			t.Errorf("%s: %v, %v", name, res, err)
+		}
+	}
+}
+
 // To be refused for a weak authentication is no use of the session, and does not
 // hide that it is over.
 func TestStepUpIsNoUse(t *testing.T) {
