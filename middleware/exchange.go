@@ -48,6 +48,7 @@ type Exchange struct {
 	// response has been closed.
 	Masked       []Finding // mask: values by rule of the decision
 	Unclassified []Finding // mask: values that look like personal data and that no rule knows
+	Served       Served    // mask: how much of it there was; counted only where the guard's data_volume asks
 
 	// Memory is the budget that bodies held whole are taken from.
 	Memory *Budget // gateway
@@ -66,6 +67,8 @@ type Exchange struct {
 	file    *Blob
 	fileErr error
 	notes   []Note
+
+	suspicions []Suspicion
 }
 
 // Cutter ends an answer that its client does not take. Cut may be called from any

@@ -181,7 +181,7 @@ func TestUndo(t *testing.T) {
 func TestLimiterStore(t *testing.T) {
 	for _, algorithm := range algorithms() {
 		synctest.Test(t, func(t *testing.T) {
-			l := open(t, config.RateLimit{Rate: rate(5, time.Minute), Algorithm: algorithm}, nil).local
+			l := open(t, config.RateLimit{Rate: rate(5, time.Minute), Algorithm: algorithm}, nil).quota.local
 			exerciseLimiter(t, algorithm, l)
 		})
 	}

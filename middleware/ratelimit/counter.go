@@ -33,8 +33,8 @@ func (r Result) finish() Result {
 type engine interface {
 	// count takes n requests at once, or none of them; n = 0 only looks.
 	count(ctx context.Context, key string, n int64, rate limiter.Rate) (Result, error)
-	// undo takes one request back that count admitted with that result.
-	undo(ctx context.Context, key string, rate limiter.Rate, r Result) error
+	// undo takes n requests back that count admitted with that result.
+	undo(ctx context.Context, key string, n int64, rate limiter.Rate, r Result) error
 	// forget removes what is counted for the key.
 	forget(ctx context.Context, key string) error
 }
@@ -47,15 +47,15 @@ var _ limiter.Store = (*Counter)(nil)
 
 var errNegative = errors.New("cannot count less than nothing")
 
-// Take counts one request.
-func (c *Counter) Take(ctx context.Context, key string, rate limiter.Rate) (Result, error) {
-	return c.engine.count(ctx, key, 1, rate)
+// Take counts a request of some cost: as many requests as that, or none.
+func (c *Counter) Take(ctx context.Context, key string, cost int64, rate limiter.Rate) (Result, error) {
+	return c.engine.count(ctx, key, cost, rate)
 }
 
-// Undo takes back a request that [Counter.Take] admitted with r: another limit
-// refused it, so it should not weigh on this one.
-func (c *Counter) Undo(ctx context.Context, key string, rate limiter.Rate, r Result) error {
-	return c.engine.undo(ctx, key, rate, r)
+// Undo takes back what [Counter.Take] admitted with r: another limit refused the
+// request, so it should not weigh on this one.
+func (c *Counter) Undo(ctx context.Context, key string, cost int64, rate limiter.Rate, r Result) error {
+	return c.engine.undo(ctx, key, cost, rate, r)
 }
 
 // Get counts one request (limiter.Store).

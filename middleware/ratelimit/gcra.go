@@ -70,12 +70,12 @@ func (g *memoryGCRA) count(_ context.Context, key string, n int64, rate limiter.
 	return r.finish(), nil
 }
 
-func (g *memoryGCRA) undo(_ context.Context, key string, rate limiter.Rate, _ Result) error {
+func (g *memoryGCRA) undo(_ context.Context, key string, n int64, rate limiter.Rate, _ Result) error {
 	b, now := newBucket(rate, g.burst), g.table.now()
 	s := g.table.lock(key)
 	defer s.Unlock()
 	if a := s.m[key]; a != nil {
-		a.tat = max(a.tat-b.emission, now)
+		a.tat = max(a.tat-n*b.emission, now)
 	}
 	return nil
 }

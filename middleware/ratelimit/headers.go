@@ -22,8 +22,8 @@ const (
 // t is when the quota is whole again or, where nothing is left, when there is
 // some: it never lies beyond Retry-After, as the draft asks. The outer and the
 // inner stage each add theirs, and the two are one list.
-func (t take) announce(h http.Header) {
-	rate := t.rule.spec.rate
+func (t *take) announce(h http.Header) {
+	rate := t.quota.spec.rate
 	name := quote(t.rule.name)
 	left := t.ResetAfter
 	if t.Reached {
@@ -34,7 +34,7 @@ func (t take) announce(h http.Header) {
 }
 
 // tighter reports whether t leaves less to the caller than other.
-func (t take) tighter(other *take) bool {
+func (t *take) tighter(other *take) bool {
 	return other == nil || t.Remaining < other.Remaining ||
 		t.Remaining == other.Remaining && t.ResetAfter > other.ResetAfter
 }

@@ -10,27 +10,27 @@ type refused struct{ until, retry, reset int64 }
 const knownFor = time.Second
 
 // recall answers for Redis where the answer is known.
-func (r *Rule) recall(key string) (Result, bool) {
-	now := r.known.now()
-	s := r.known.lock(key)
+func (q *quota) recall(key string) (Result, bool) {
+	now := q.known.now()
+	s := q.known.lock(key)
 	defer s.Unlock()
 	v := s.m[key]
 	if v == nil || v.until <= now {
 		return Result{}, false
 	}
 	res := Result{RetryAfter: time.Duration(v.retry - now), ResetAfter: time.Duration(v.reset - now)}
-	res.Limit, res.Reached = r.spec.rate.Limit, true
+	res.Limit, res.Reached = q.spec.rate.Limit, true
 	return res.finish(), true
 }
 
-func (r *Rule) remember(key string, res Result) {
+func (q *quota) remember(key string, res Result) {
 	if !res.Reached {
 		return
 	}
-	now := r.known.now()
-	s := r.known.lock(key)
+	now := q.known.now()
+	s := q.known.lock(key)
 	defer s.Unlock()
-	*r.known.entry(s, key, now) = refused{
+	*q.known.entry(s, key, now) = refused{
 		until: now + int64(min(res.RetryAfter, knownFor)), retry: now + int64(res.RetryAfter), reset: now + int64(res.ResetAfter),
 	}
 }

@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -76,9 +75,9 @@ func (s *Stage) Describe() string {
 // request's answer tells the tightest of the rules.
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
 	var array [4]take
-	taken, refusal := s.ask(x, array[:0])
-	if refusal != nil {
-		return nil, refusal
+	taken, err := s.ask(x, array[:0])
+	if err != nil {
+		return nil, err
 	}
 	res, err := next(x)
 	if err != nil {
@@ -86,7 +85,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	}
 	var tightest *take
 	for i := range taken {
-		if t := &taken[i]; t.by != nil && !t.rule.shadow && t.tighter(tightest) {
+		if t := &taken[i]; t.counted && !t.rule.shadow && t.tighter(tightest) {
 			tightest = t
 		}
 	}
@@ -96,47 +95,37 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	return res, nil
 }
 
-// ask counts the request with one rule after the other. The first that refuses
-// ends it: the rules before get back what they counted, those behind are not
-// asked, so a refused request weighs on no other limit.
-func (s *Stage) ask(x *middleware.Exchange, taken []take) ([]take, error) {
-	ctx := x.Request.Context()
+// ask counts the request with all rules, or with none where one refuses.
+func (s *Stage) ask(x *middleware.Exchange, takes []take) ([]take, error) {
+	var array [4]ask
+	asks := array[:0]
 	for _, r := range s.rules {
-		t := r.take(ctx, r.key(x))
+		asks = append(asks, ask{rule: r, quota: r.quota, key: r.key(x), cost: 1})
+	}
+	takes, refusing := s.rules[0].store.decide(x.Request.Context(), asks, takes)
+	for i := range takes {
+		t := &takes[i]
 		if t.err != nil {
-			x.Note("ratelimit_store", r.name+": "+r.onError)
+			x.Note("ratelimit_store", t.rule.name+": "+t.rule.onError)
 		}
-		refusal := t.verdict(s.Name())
-		if refusal == nil {
-			taken = append(taken, t)
-			continue
+		if t.rule.shadow && t.refuses() {
+			x.Note("ratelimit_shadow", t.rule.name)
 		}
-		if r.shadow {
-			x.Note("ratelimit_shadow", r.name)
-			continue
-		}
-		x.Note("ratelimit", r.name)
-		undo(ctx, taken)
-		return nil, refusal
 	}
-	return taken, nil
+	if refusing < 0 {
+		return takes, nil
+	}
+	t := &takes[refusing]
+	x.Note("ratelimit", t.rule.name)
+	return nil, t.refusal(s.Name())
 }
 
-func undo(ctx context.Context, taken []take) {
-	for _, t := range taken {
-		t.undo(ctx)
-	}
-}
-
-// verdict is the refusal that follows from the count, or nil.
-func (t take) verdict(stage string) *middleware.Refusal {
-	if t.by == nil && t.rule.onError == onErrorClosed {
+// refusal says why the request is refused.
+func (t *take) refusal(stage string) *middleware.Refusal {
+	if !t.counted {
 		wait := seconds(t.rule.store.redis.Wait())
 		return middleware.Refuse(stage, middleware.Overloaded, "requests cannot be counted now").
 			With(t.err).Set("Retry-After", strconv.FormatInt(wait, 10))
-	}
-	if t.by == nil || !t.Reached {
-		return nil
 	}
 	r := middleware.Refuse(stage, middleware.RateLimited, "too many requests").
 		Set("Retry-After", strconv.FormatInt(seconds(t.RetryAfter), 10))

@@ -61,8 +61,8 @@ func (g *redisGCRA) count(ctx context.Context, key string, n int64, rate limiter
 	return g.pour(ctx, key, n, rate)
 }
 
-func (g *redisGCRA) undo(ctx context.Context, key string, rate limiter.Rate, _ Result) error {
-	_, err := g.pour(ctx, key, -1, rate)
+func (g *redisGCRA) undo(ctx context.Context, key string, n int64, rate limiter.Rate, _ Result) error {
+	_, err := g.pour(ctx, key, -n, rate)
 	return err
 }
 
@@ -86,9 +86,11 @@ func (l *redisLog) count(ctx context.Context, key string, n int64, rate limiter.
 	return r.finish(), nil
 }
 
-func (l *redisLog) undo(ctx context.Context, key string, _ limiter.Rate, r Result) error {
+func (l *redisLog) undo(ctx context.Context, key string, n int64, _ limiter.Rate, r Result) error {
 	return l.redis.Do(ctx, func(ctx context.Context, client store.Client) error {
-		return client.ZRem(ctx, l.prefix+":"+key, strconv.FormatInt(r.stamp, 10)).Err()
+		// The stamps of one request follow each other.
+		first, last := strconv.FormatInt(r.stamp-n+1, 10), strconv.FormatInt(r.stamp, 10)
+		return client.ZRemRangeByScore(ctx, l.prefix+":"+key, first, last).Err()
 	})
 }
 

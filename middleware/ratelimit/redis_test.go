@@ -56,7 +56,7 @@ func TestRedisLimiterStore(t *testing.T) {
 	s := storetest.Start(t)
 	for _, algorithm := range algorithms() {
 		store, client := NewStore(s.Patient(false)), s.Client()
-		exerciseLimiter(t, algorithm, open(t, config.RateLimit{Rate: rate(5, time.Minute), Algorithm: algorithm}, store).shared)
+		exerciseLimiter(t, algorithm, open(t, config.RateLimit{Rate: rate(5, time.Minute), Algorithm: algorithm}, store).quota.shared)
 		keys, err := client.Keys(t.Context(), "*").Result()
 		if err != nil || len(keys) == 0 {
 			t.Fatalf("%s: keys %q, %v", algorithm, keys, err)
@@ -76,7 +76,7 @@ func TestRedisWait(t *testing.T) {
 	for _, algorithm := range algorithms() {
 		t.Run(algorithm, func(t *testing.T) {
 			r := open(t, config.RateLimit{Rate: rate(3, 300*time.Millisecond), Algorithm: algorithm}, NewStore(s.Patient(false)))
-			r.known.max = 0 // ask Redis every time
+			r.quota.known.max = 0 // ask Redis every time
 			var a take
 			for range 1000 {
 				if a = r.take(t.Context(), "k"); a.Reached {

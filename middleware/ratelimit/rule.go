@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -40,29 +39,43 @@ type Rule struct {
 	subject bool // some part needs to know who asks
 	shadow  bool
 	onError string
-	spec    spec
+	quota   *quota
+	store   *Store
+}
 
+// quota is a rate with what was counted against it.
+type quota struct {
+	spec   spec
 	local  *limiter.Limiter // in this process
 	shared *limiter.Limiter // in Redis; nil: there is none
-	store  *Store
 	// known remembers for a moment whom Redis refused: nothing changes until
 	// the time it said, so a flood is answered without asking again.
 	known *table[refused]
+}
+
+// quota makes the quota of a definition, on what was counted against it before.
+func (s *Store) quota(d spec) *quota {
+	q := &quota{spec: d, local: limiter.New(s.memory(d), d.rate)}
+	if c := s.shared(d); c != nil {
+		q.shared = limiter.New(c, d.rate)
+		q.known = newTable(s.keys, func(v *refused, now int64) int64 { return v.until - now })
+	}
+	return q
 }
 
 // Open makes a rule that counts in store. The error says what is wrong with
 // the settings. Empty settings have the documented defaults.
 func Open(name string, c *config.RateLimit, store *Store) (*Rule, error) {
 	r := &Rule{name: name, store: store, onError: or(c.OnStoreError, onErrorLocal), shadow: c.Mode == shadow}
-	r.spec = spec{
+	d := spec{
 		name: name, key: c.Key, algorithm: or(c.Algorithm, gcra), burst: int64(c.Burst),
 		rate: limiter.Rate{Formatted: c.Rate.String(), Period: c.Rate.Per, Limit: c.Rate.Count},
 	}
-	if err := check(c, r.spec.algorithm, r.onError); err != nil {
+	if err := check(c, d.algorithm, r.onError); err != nil {
 		return nil, fmt.Errorf("rate limit %s: %w", name, err)
 	}
-	if c.Burst == 0 && r.spec.algorithm == gcra {
-		r.spec.burst = c.Rate.Count
+	if c.Burst == 0 && d.algorithm == gcra {
+		d.burst = c.Rate.Count
 	}
 	for _, k := range c.Key {
 		part, subject, err := parsePart(k)
@@ -72,11 +85,7 @@ func Open(name string, c *config.RateLimit, store *Store) (*Rule, error) {
 		r.parts = append(r.parts, part)
 		r.subject = r.subject || subject
 	}
-	r.local = limiter.New(store.memory(r.spec), r.spec.rate)
-	if c := store.shared(r.spec); c != nil {
-		r.shared = limiter.New(c, r.spec.rate)
-		r.known = newTable(store.keys, func(v *refused, now int64) int64 { return v.until - now })
-	}
+	r.quota = store.quota(d)
 	return r, nil
 }
 
@@ -113,11 +122,12 @@ func check(c *config.RateLimit, algorithm, onError string) error {
 
 // String describes the rule: "per-user 600/1m by subject.id".
 func (r *Rule) String() string {
-	s := r.name + " " + r.spec.rate.Formatted + " by " + strings.Join(r.spec.key, "+")
-	if r.spec.algorithm != gcra {
-		s += " " + r.spec.algorithm
-	} else if r.spec.burst != r.spec.rate.Limit {
-		s += fmt.Sprintf(" burst %d", r.spec.burst)
+	d := &r.quota.spec
+	s := r.name + " " + d.rate.Formatted + " by " + strings.Join(d.key, "+")
+	if d.algorithm != gcra {
+		s += " " + d.algorithm
+	} else if d.burst != d.rate.Limit {
+		s += fmt.Sprintf(" burst %d", d.burst)
 	}
 	if r.shadow {
 		s += " (shadow)"
@@ -125,49 +135,12 @@ func (r *Rule) String() string {
 	return s
 }
 
-// take is one request counted by one rule.
-type take struct {
-	Result
-	rule *Rule
-	key  string
-	by   *limiter.Limiter // who counted; nil: nobody
-	err  error            // why the shared store did not
-}
-
-// take counts one request.
-func (r *Rule) take(ctx context.Context, key string) take {
-	t := take{rule: r, key: key}
-	if r.shared == nil {
-		return r.takeLocal(ctx, t)
-	}
-	if res, ok := r.recall(key); ok {
-		t.Result, t.by = res, r.shared
-		return t
-	}
-	if t.Result, t.err = counter(r.shared).Take(ctx, key, r.spec.rate); t.err == nil {
-		t.by = r.shared
-		r.remember(key, t.Result)
-		return t
-	}
-	if r.onError == onErrorLocal {
-		return r.takeLocal(ctx, t)
-	}
-	return t
-}
-
-// takeLocal counts in this process, which cannot fail.
-func (r *Rule) takeLocal(ctx context.Context, t take) take {
-	t.by = r.local
-	t.Result, _ = counter(r.local).Take(ctx, t.key, r.spec.rate)
-	return t
-}
-
-// undo takes the request back from whoever counted it. Where that fails, one
-// request too many is counted.
-func (t take) undo(ctx context.Context) {
-	if t.by != nil && !t.Reached {
-		_ = counter(t.by).Undo(ctx, t.key, t.rule.spec.rate, t.Result)
-	}
+// ask is what one rule is asked about one request.
+type ask struct {
+	rule  *Rule
+	quota *quota
+	key   string
+	cost  int64 // how much the request counts, at least 1
 }
 
 // counter is the store of a rule's limiter, which is ours always.

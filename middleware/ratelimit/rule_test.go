@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"context"
 	"runtime"
 	"strings"
 	"testing"
@@ -77,4 +78,9 @@ func TestQuote(t *testing.T) {
 			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}
+}
+
+// take asks the rule alone.
+func (r *Rule) take(ctx context.Context, key string) take {
+	return ask{rule: r, quota: r.quota, key: key, cost: 1}.take(ctx)
 }

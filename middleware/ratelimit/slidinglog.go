@@ -89,7 +89,7 @@ func (m *memoryLog) count(_ context.Context, key string, n int64, rate limiter.R
 	return r.finish(), nil
 }
 
-func (m *memoryLog) undo(_ context.Context, key string, _ limiter.Rate, r Result) error {
+func (m *memoryLog) undo(_ context.Context, key string, n int64, _ limiter.Rate, r Result) error {
 	s := m.table.lock(key)
 	defer s.Unlock()
 	l := s.m[key]
@@ -97,7 +97,7 @@ func (m *memoryLog) undo(_ context.Context, key string, _ limiter.Rate, r Result
 		return nil
 	}
 	if i, ok := slices.BinarySearch(l.live(), r.stamp); ok {
-		l.at = slices.Delete(l.at, l.head+i, l.head+i+1)
+		l.at = slices.Delete(l.at, l.head+max(i-int(n)+1, 0), l.head+i+1) // stamps of one request follow each other
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func TestTableKeepsOffenders(t *testing.T) {
 }
 
 func size(r *Rule) int {
-	switch e := counter(r.local).engine.(type) {
+	switch e := counter(r.quota.local).engine.(type) {
 	case *memoryGCRA:
 		return e.table.len()
 	case *memoryWindow:

@@ -69,13 +69,13 @@ func (m *memoryWindow) count(ctx context.Context, key string, n int64, rate limi
 	return Result{Context: after, ResetAfter: left}.finish(), err
 }
 
-func (m *memoryWindow) undo(ctx context.Context, key string, rate limiter.Rate, _ Result) error {
+func (m *memoryWindow) undo(ctx context.Context, key string, n int64, rate limiter.Rate, _ Result) error {
 	s := m.table.lock(key)
 	defer s.Unlock()
 	if w := s.m[key]; w == nil || m.table.now() >= w.end {
 		return nil
 	}
-	_, err := m.inner.Increment(ctx, key, -1, rate)
+	_, err := m.inner.Increment(ctx, key, -n, rate)
 	return err
 }
 
@@ -141,12 +141,12 @@ func (m *redisWindow) count(ctx context.Context, key string, n int64, rate limit
 
 // undo leaves a window alone that may be over: taking from the next one would
 // admit one too many there.
-func (m *redisWindow) undo(ctx context.Context, key string, rate limiter.Rate, r Result) error {
+func (m *redisWindow) undo(ctx context.Context, key string, n int64, rate limiter.Rate, r Result) error {
 	if time.Now().Unix() >= r.Reset {
 		return nil
 	}
 	return m.call(ctx, func(ctx context.Context, s limiter.Store) error {
-		_, err := s.Increment(ctx, key, -1, rate)
+		_, err := s.Increment(ctx, key, -n, rate)
 		return err
 	})
 }
