@@ -17,9 +17,6 @@ func (k *checker) guard() {
 	for _, name := range slices.Sorted(maps.Keys(responses)) {
 		k.response(join("guard", name), responses[name])
 	}
-	if d := g.AuthFailures; d != nil {
-		k.notNegative("guard.auth_failures.distinct", d.Distinct)
-	}
 	if d := g.DataVolume; d != nil {
 		k.notNegative("guard.data_volume.records", d.Records)
 		k.notNegative("guard.data_volume.sensitive", d.Sensitive)

@@ -57,7 +57,7 @@ func defaults(t reflect.Type) reflect.Value {
 			Mode: "enforce", Severity: "medium", Action: "block_address", Escalation: escalation(),
 		},
 		TokenFailures{
-			Threshold: 10, Window: Duration(15 * time.Minute),
+			Threshold: 10, Window: Duration(5 * time.Minute),
 			Mode: "observe", Severity: "medium", Action: "block_address", Escalation: escalation(),
 		},
 		CredentialStuffing{

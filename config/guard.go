@@ -48,8 +48,8 @@ type AuthFailures struct {
 	// Window in which failures are counted. Default: 15m.
 	Window Duration `yaml:"window" is:"positive"`
 	// Distinct is how many usernames the failures of an address must name before
-	// the address is blocked; 0 is never. Default: 3.
-	Distinct int `yaml:"distinct"`
+	// the address is blocked. Default: 3.
+	Distinct int `yaml:"distinct" is:"positive"`
 	// PerAddress blocks an address whatever the usernames. False counts by
 	// address and username together, so that one person's mistakes do not
 	// block an office. Default: false.
@@ -77,7 +77,7 @@ type AuthFailures struct {
 type TokenFailures struct {
 	// Threshold is how many within the window. Default: 10.
 	Threshold int `yaml:"threshold" is:"positive"`
-	// Window in which they are counted. Default: 15m.
+	// Window in which they are counted. Default: 5m.
 	Window Duration `yaml:"window" is:"positive"`
 	// Mode is enforce, to take the action, or observe, to tell only. Default: observe.
 	Mode string `yaml:"mode" oneof:"observe enforce"`
