@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -58,7 +59,15 @@ func (g *Gateway) LiftOrder(ctx context.Context, id, by, reason string) (lifted 
 	return list[i], shared, err
 }
 
-// source is the first word of who gives an order: admin or issuer.
+// text is a network as it is written, "" for none.
+func text(p netip.Prefix) string {
+	if !p.IsValid() {
+		return ""
+	}
+	return p.String()
+}
+
+// source is the first word of who gives an order: admin, issuer or guard.
 func source(by string) string {
 	first, _, _ := strings.Cut(by, " ")
 	return first
@@ -76,6 +85,10 @@ func orderFields(o *orders.Order, by, reason string, shared bool, err error) []z
 		{"subject", o.Subject},
 		{"tenant", o.Tenant},
 		{"locked_route", o.Route},
+		{"address", text(o.Address)},
+		{"user", o.User},
+		{"action", o.Action},
+		{"detector", o.Detector},
 		{"by", by},
 		{"reason", reason},
 	} {
@@ -86,10 +99,13 @@ func orderFields(o *orders.Order, by, reason string, shared bool, err error) []z
 	for _, t := range []struct {
 		key   string
 		value time.Time
-	}{{"issued_before", o.IssuedBefore}, {"until", o.Until}} {
+	}{{"issued_before", o.IssuedBefore}, {"ends", o.Ends}, {"until", o.Until}} {
 		if !t.value.IsZero() {
 			f = append(f, zap.Time(t.key, t.value))
 		}
+	}
+	if o.Level > 0 {
+		f = append(f, zap.Int("level", o.Level))
 	}
 	if o.All {
 		f = append(f, zap.Bool("all", true))

@@ -94,7 +94,7 @@ func used(t *testing.T) *Metrics {
 		yield("auth", 2, time.Now().Add(-time.Hour))
 		yield("local", 1, time.Time{})
 	})
-	m.WatchOrders(func() (int, int) { return 3, 1 })
+	m.WatchOrders(func() (int, int, int) { return 3, 1, 2 })
 	m.WatchMemo(func() Memo { return Memo{Hits: 9, Misses: 2, Bypassed: 1, Evictions: 3, Audits: 4} })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
@@ -114,6 +114,7 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_requests_in_flight 1`,
 		`gatehouse_orders_in_force{kind="revocation"} 3`,
 		`gatehouse_orders_in_force{kind="lockdown"} 1`,
+		`gatehouse_orders_in_force{kind="block"} 2`,
 		`gatehouse_refusals_total{code="forbidden",route="test",stage="authz"} 1`,
 		`gatehouse_findings_total{kind="sanitize_strip",route="test"} 2`,
 		`gatehouse_findings_total{kind="sanitize_sql_injection",route="test"} 1`,
