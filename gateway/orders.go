@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
@@ -25,16 +26,16 @@ func (g *Gateway) Orders() ([]orders.Order, error) {
 // given has an id; shared is false where the store of all replicas does not have
 // it yet, and an error then says that a restart may forget it.
 func (g *Gateway) GiveOrder(ctx context.Context, o orders.Order) (given orders.Order, shared bool, err error) {
-	return g.Plan().give(ctx, g, o)
+	return g.Plan().give(ctx, g.deps.Metrics, o)
 }
 
-func (p *Plan) give(ctx context.Context, g *Gateway, o orders.Order) (given orders.Order, shared bool, err error) {
+func (p *Plan) give(ctx context.Context, m *telemetry.Metrics, o orders.Order) (given orders.Order, shared bool, err error) {
 	given, shared, err = p.orders.Give(ctx, o)
 	if given.ID == "" {
 		p.log.Error("order not taken", zap.String("kind", string(o.Kind)), zap.String("by", o.By), zap.Error(err))
 		return given, false, err
 	}
-	g.deps.Metrics.OrderGiven(string(given.Kind), source(given.By))
+	m.OrderGiven(string(given.Kind), source(given.By))
 	level := zap.WarnLevel
 	if source(given.By) == "issuer" {
 		level = zap.InfoLevel // people sign out all day

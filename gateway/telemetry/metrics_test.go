@@ -79,6 +79,7 @@ func used(t *testing.T) *Metrics {
 	m.Reload(true, time.Unix(1_700_000_000, 0))
 	m.Reload(false, time.Unix(1_800_000_000, 0))
 	m.Panic()
+	m.GuardFinding("auth_failures", "enforce", "block_address")
 	m.WatchEndpoints(func(yield func(string, string, bool)) {
 		yield("hr", "http://127.0.0.1:1", true)
 		yield("hr", "http://127.0.0.1:2", false)
@@ -135,6 +136,7 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_connections_refused_total{listener="public",reason="per_address"} 1`,
 		`gatehouse_connections_refused_total{listener="public",reason="total"} 0`,
 		`gatehouse_panics_total 1`,
+		`gatehouse_guard_findings_total{action="block_address",detector="auth_failures",mode="enforce"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:1",upstream="hr"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:2",upstream="hr"} 0`,
 		`gatehouse_issuer_keys{issuer="auth"} 2`,

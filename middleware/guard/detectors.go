@@ -33,12 +33,7 @@ func limit(threshold int, window config.Duration, r config.Response) detect.Limi
 	return l
 }
 
-func (l rule) String() string { return fmt.Sprintf("%d in %s", l.n, l.window) }
-
-type rule struct {
-	n      int
-	window config.Duration
-}
+func within(n int, window config.Duration) string { return fmt.Sprintf("%d in %s", n, window) }
 
 // kinds are the detectors that are on.
 func kinds(c *config.Guard) (out []kind) {
@@ -58,17 +53,17 @@ func kinds(c *config.Guard) (out []kind) {
 	}
 	if d := c.TokenFailures; d != nil {
 		l := limit(d.Threshold, d.Window, d.Response())
-		add("token_failures", "made-up tokens", rule{d.Threshold, d.Window}.String(), false, l,
+		add("token_failures", "made-up tokens", within(d.Threshold, d.Window), false, l,
 			func() detect.Detector { return detect.NewTokenFailures(l) })
 	}
 	if d := c.CredentialStuffing; d != nil {
 		l := limit(d.Distinct, d.Window, d.Response())
-		add("credential_stuffing", "usernames with failed logins", rule{d.Distinct, d.Window}.String(), true, l,
+		add("credential_stuffing", "usernames with failed logins", within(d.Distinct, d.Window), true, l,
 			func() detect.Detector { return detect.NewCredentialStuffing(l) })
 	}
 	if d := c.APIAbuse; d != nil {
 		l := limit(d.Threshold, d.Window, d.Response())
-		add("api_abuse", "refused requests", rule{d.Threshold, d.Window}.String(), false, l,
+		add("api_abuse", "refused requests", within(d.Threshold, d.Window), false, l,
 			func() detect.Detector { return detect.NewAPIAbuse(l) })
 	}
 	return out

@@ -2,9 +2,7 @@ package guard
 
 import (
 	"context"
-	"maps"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -24,16 +22,21 @@ type Deps struct {
 	Keep time.Duration
 	// Raiser is told of findings and logins; nil where nobody is.
 	Raiser alert.Raiser
-	// Found counts a finding, by what the configuration says about it.
+	// Found counts a finding, by what the configuration says about it; nil where
+	// nobody counts.
 	Found func(detector, mode, action string)
 	// Key stands between usernames and what is kept of them.
 	Key *Key
 	// Memory of what is under way.
 	Memory *Memory
 	// Detector gives the detector that is kept under the name and settings, made by
-	// open if there is none yet. nil keeps none.
+	// open if there is none yet.
 	Detector func(name string, settings any, open func() detect.Detector) (detect.Detector, error)
 }
+
+// Local keeps detectors for as long as a guard: it is a Deps.Detector for who has no
+// reloads.
+func Local(_ string, _ any, open func() detect.Detector) (detect.Detector, error) { return open(), nil }
 
 // Guard is the detectors and what follows from what they find, shared by all
 // routes. It is safe for concurrent use.
@@ -43,60 +46,50 @@ type Guard struct {
 	volume  *watch   // by what was served, when the answer is over; nil where it is off
 	logins  string   // which are told: off, failed or all
 	trusted []netip.Prefix
-	guesses guesses // nil where nobody counts them
+	guesses guesses // nil where none are too many
+	ids     bool    // somebody looks at what requests ask for
 }
 
 // watch is one detector at work.
 type watch struct {
-	name     string
-	what     string // it counts
+	kind
 	response config.Response
 	detector detect.Detector
 }
 
-// guesses tells how many failed logins on a username from an address are left
-// until there is a block.
+// guesses lets logins in while they and those under way could not exceed what is
+// left until there is a block. Whoever entered must leave.
 type guesses interface {
-	Left(now time.Time, from netip.Prefix, user detect.Digest) int
+	Enter(s *detect.Signal) bool
+	Leave(s *detect.Signal)
 }
 
 // Open makes the guard of a plan. What its detectors remember is from before
 // where Deps.Detector keeps it.
 func Open(c *config.Guard, d Deps) (*Guard, error) {
 	g := &Guard{Deps: d, logins: c.Logins, trusted: c.Trusted}
-	if g.Memory == nil {
-		g.Memory = NewMemory()
-	}
-	if g.Key == nil {
-		g.Key = NewKey("")
-	}
-	if g.Detector == nil {
-		g.Detector = func(_ string, _ any, open func() detect.Detector) (detect.Detector, error) { return open(), nil }
-	}
-	all, responses := detectors(c), c.Responses()
-	for _, name := range slices.Sorted(maps.Keys(responses)) {
-		k := all[name]
-		opened, err := g.Detector(name, k.settings, k.open)
+	responses := c.Responses()
+	for _, k := range kinds(c) {
+		opened, err := g.Detector(k.name, k.settings, k.open)
 		if err != nil {
 			return nil, err
 		}
-		w := &watch{name: name, what: k.what, response: responses[name], detector: opened}
-		if name == "data_volume" {
+		w := &watch{k, responses[k.name], opened}
+		if k.name == "data_volume" {
 			g.volume = w
 			continue
 		}
-		if counter, ok := opened.(guesses); ok && w.blocks() {
+		if counter, ok := opened.(guesses); ok && w.imposes() {
 			g.guesses = counter
 		}
+		g.ids = g.ids || k.name == "enumeration"
 		g.watches = append(g.watches, w)
 	}
 	return g, nil
 }
 
-// blocks reports whether addresses are blocked by what the detector finds.
-func (w *watch) blocks() bool {
-	return w.response.Mode == "enforce" && w.response.Action == "block_address"
-}
+// imposes reports whether something is done about what the detector finds.
+func (w *watch) imposes() bool { return w.response.Mode == "enforce" && w.response.Action != "alert" }
 
 // trusts reports whether an address, or all of a network, is never blocked.
 func (g *Guard) trusts(p netip.Prefix) bool {
@@ -108,8 +101,8 @@ func (g *Guard) trusts(p netip.Prefix) bool {
 	return false
 }
 
-// address gives a client's own address as a network.
-func address(a netip.Addr) netip.Prefix {
+// single gives a client's own address as a network.
+func single(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	return netip.PrefixFrom(a, a.BitLen())
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
-// by is who gives the blocks of detectors, and reasonFor why.
+// by is who gives the blocks of detectors.
 const by = "guard"
 
 // found does what follows from a finding: the action where it is enforced, a note
@@ -22,7 +22,7 @@ func (g *Guard) found(x *middleware.Exchange, s *detect.Signal, w *watch, f *det
 	e := g.event(x, s, w, f)
 	if w.response.Mode == "enforce" && w.response.Action != "alert" {
 		o, why := g.impose(x, w, f)
-		if why == already {
+		if why == isBlocked {
 			return // and what led to it was told then
 		}
 		if why != "" {
@@ -58,11 +58,11 @@ func (g *Guard) event(x *middleware.Exchange, s *detect.Signal, w *watch, f *det
 
 // Why nothing was imposed.
 const (
-	already   = "it is blocked already"
-	trusted   = "the address is trusted"
-	unknown   = "the address of the client is not known"
-	anonymous = "nobody was signed in"
-	failed    = "the block could not be given"
+	isBlocked   = "it is blocked already"
+	isTrusted   = "the address is trusted"
+	isUnknown   = "the address of the client is not known"
+	isAnonymous = "nobody was signed in"
+	isNotGiven  = "the block could not be given"
 )
 
 // impose takes the action of a detector. It gives the order, or why there is none.
@@ -73,11 +73,11 @@ func (g *Guard) impose(x *middleware.Exchange, w *watch, f *detect.Finding) (o o
 	}
 	// One is enough, however many requests ask for it at the same time.
 	if !g.Memory.begin(t) {
-		return o, already
+		return o, isBlocked
 	}
 	defer g.Memory.end(t)
-	if g.blocks(x, t) {
-		return o, already
+	if g.blocked(x, t) {
+		return o, isBlocked
 	}
 	level, _ := g.Book.LastBlock(t.order())
 	o = *t.order()
@@ -89,7 +89,7 @@ func (g *Guard) impose(x *middleware.Exchange, w *watch, f *detect.Finding) (o o
 	}
 	given, _, _ := g.Give(context.WithoutCancel(x.Request.Context()), o) // whoever gives it says what is wrong
 	if given.ID == "" {
-		return o, failed
+		return o, isNotGiven
 	}
 	return given, ""
 }
@@ -107,7 +107,7 @@ type target struct {
 func (g *Guard) target(action string, f *detect.Finding) (t target, why string) {
 	if action != "block_address" {
 		if f.Target != detect.TargetSubject {
-			return t, anonymous
+			return t, isAnonymous
 		}
 		t = target{subject: f.Subject}
 		if action == "step_up" {
@@ -117,9 +117,9 @@ func (g *Guard) target(action string, f *detect.Finding) (t target, why string) 
 	}
 	switch {
 	case !f.Address.IsValid():
-		return t, unknown
+		return t, isUnknown
 	case g.trusts(f.Address):
-		return t, trusted
+		return t, isTrusted
 	}
 	t = target{address: f.Address}
 	if f.Target == detect.TargetUser {
@@ -135,13 +135,14 @@ func (t target) order() *orders.Order {
 	}
 }
 
-// blocks reports whether a target is kept out already, if only by an order that
+// blocked reports whether a target is kept out already, if only by an order that
 // means more than it. Requests that were under way when it began are no new reason.
-func (g *Guard) blocks(x *middleware.Exchange, t target) bool {
+func (g *Guard) blocked(x *middleware.Exchange, t target) bool {
 	if t.subject != (detect.Subject{}) {
-		return g.Book.BlockedSubject(t.subject.Issuer, t.subject.ID, x.AuthTime()) != nil
+		o := g.Book.BlockedSubject(t.subject.Issuer, t.subject.ID, x.AuthTime())
+		return o != nil && (o.Action == t.action || o.Action != orders.ActionStepUp)
 	}
-	if g.Book.BlockedAddress(t.address.Addr()) != nil {
+	if o := g.Book.BlockedAddress(t.address.Addr()); o != nil && o.Address.Bits() <= t.address.Bits() {
 		return true
 	}
 	return t.user != "" && g.Book.BlockedUser(t.address, t.user) != nil

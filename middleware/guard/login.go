@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard/detect"
@@ -22,32 +23,18 @@ const (
 	maxNames = 8
 )
 
-// attempt is one request on a login route.
-type attempt struct {
-	from  netip.Prefix
-	users []detect.Digest // one for each name that the upstream may go by; none where it names nobody
-}
-
-// attempt reads who tries to log in. The error is a refusal: the body is too
-// large or broke off.
-func (s *Stage) attempt(x *middleware.Exchange, from netip.Prefix) (attempt, error) {
+// signIn reads who tries to log in. The error is a refusal: the body is too large
+// or broke off.
+func (s *Stage) signIn(x *middleware.Exchange) (*detect.Signal, error) {
 	names, err := usernames(x, s.field)
 	if err != nil {
-		return attempt{}, err
+		return nil, err
 	}
-	a := attempt{from: from}
+	signal := &detect.Signal{Time: time.Now(), Address: network(x.Client), Clear: len(names) == 1}
 	for _, n := range names {
-		a.users = append(a.users, s.guard.key.Digest(n))
+		signal.Users = append(signal.Users, s.guard.Key.Digest(n))
 	}
-	return a, nil
-}
-
-// each is what the attempt counts for: its usernames, or nobody's.
-func (a *attempt) each() []detect.Digest {
-	if len(a.users) == 0 {
-		return []detect.Digest{{}}
-	}
-	return a.users
+	return signal, nil
 }
 
 // userText is how events and blocks write a digest.

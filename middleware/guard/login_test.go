@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -57,7 +56,7 @@ func TestUsernames(t *testing.T) {
 			if !length {
 				x.Request.ContentLength = -1
 			}
-			got, err := usernames(x)
+			got, err := usernames(x, nil)
 			if err != nil || !slices.Equal(got, tt.want) {
 				t.Errorf("%s %.80s: %q %v, want %q", tt.mediaType, tt.body, got, err, tt.want)
 			}
@@ -65,7 +64,7 @@ func TestUsernames(t *testing.T) {
 	}
 	x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(`{"username":"ann"}`),
 		middlewaretest.Header("Content-Type", j), middlewaretest.Header("Content-Encoding", "gzip"))
-	if got, err := usernames(x); err != nil || got != nil {
+	if got, err := usernames(x, nil); err != nil || got != nil {
 		t.Errorf("an encoded body: %q %v", got, err)
 	}
 }
@@ -88,7 +87,7 @@ func TestDecoys(t *testing.T) {
 		{"not readable", "text/plain", "victim decoy#"},
 		{"nested", "application/json", `{"data":{"username":"victim#"}}`},
 	} {
-		s := New(&config.Route{Login: true}, Open(settings(false)))
+		s := New(&config.Route{Login: true}, openGuard(t, authFailures(nil)).Guard)
 		var got []string
 		for i := range 4 {
 			got = append(got, post(s, 401, tt.mediaType, strings.ReplaceAll(tt.body, "#", strconv.Itoa(i))))
@@ -109,7 +108,7 @@ func TestDecoys(t *testing.T) {
 func TestBrokenBody(t *testing.T) {
 	x := middlewaretest.Exchange(t, "POST", "/", broken{}, middlewaretest.Header("Content-Type", "application/json"))
 	x.Request.ContentLength = 100
-	s := New(&config.Route{Login: true}, Open(settings(false)))
+	s := New(&config.Route{Login: true}, openGuard(t, authFailures(nil)).Guard)
 	_, err := s.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
 		t.Error("it was sent on")
 		return nil, errors.New("unreachable")
@@ -123,50 +122,11 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("broke off") }
 
-// Nothing that is kept holds a name, and two guards keep different digests.
-func TestDigest(t *testing.T) {
-	a, b := Open(settings(false)), Open(settings(false))
-	ann := a.digest("ann")
-	if a.digest("ann") != ann || a.digest("bob") == ann || a.digest("a", "b") == a.digest("ab") {
-		t.Error("digests do not tell names apart")
-	}
-	if b.digest("ann") == ann || ann == (digest{}) {
-		t.Error("digests are not keyed")
-	}
-}
-
-// However many callers there are, memory is bounded, and the latest count.
-func TestBounds(t *testing.T) {
-	c := withDefaults(config.AuthFailures{Threshold: 2})
-	f := newFailures(c)
-	f.counts.max, f.blocks.max = 100, 50
-	now := time.Now()
-	who := func(i int) caller { return caller{user: digest{byte(i), byte(i >> 8)}} }
-	for i := range 1000 {
-		f.fail(now, digest{}, who(i))
-		f.fail(now, digest{}, who(i))
-		f.fail(now, digest{}, who(i+5000))
-	}
-	if n, m := len(f.counts.index), len(f.blocks.index); n != 100 || m != 50 || f.counts.order.Len() != n || f.blocks.order.Len() != m {
-		t.Errorf("%d counted, %d blocked", n, m)
-	}
-	if f.blocked(now, who(999)) != c.Block.D() || f.blocked(now, who(900)) != 0 {
-		t.Error("it is not the oldest that went")
-	}
-	if !f.fail(now, digest{}, who(5999)) {
-		t.Error("the latest was forgotten")
-	}
-	f.blocked(now.Add(2*time.Hour), who(0))
-	if len(f.counts.index)+len(f.blocks.index) != 0 || f.any.Load() {
-		t.Error("what is over is still there")
-	}
-}
-
 // Guesses sent in parallel reach the upstream no more often than one after the
 // other; other names are not held up, and nothing is left of it afterwards.
 func TestParallelGuesses(t *testing.T) {
-	g := Open(settings(false))
-	s := New(&config.Route{Login: true}, g)
+	g := openGuard(t, authFailures(nil))
+	s := New(&config.Route{Login: true}, g.Guard)
 	const guesses = 20
 	reached, answer := make(chan bool, guesses), make(chan bool)
 	hold := func(x *middleware.Exchange) (*http.Response, error) {
@@ -196,37 +156,12 @@ func TestParallelGuesses(t *testing.T) {
 	}
 	close(answer)
 	wg.Wait()
-	if len(reached) != 3 || len(g.failures.active) != 0 {
-		t.Errorf("%d reached the upstream, %d are still under way", len(reached), len(g.failures.active))
+	if len(reached) != 3 || g.given.Load() != 1 {
+		t.Errorf("%d reached the upstream, %d blocks were given", len(reached), g.given.Load())
 	}
 	_, _, err := middlewaretest.Run(t, s, attemptBy(t, "192.0.2.1", "ann"), hold)
 	if got := middlewaretest.Code(err); got != "address_blocked" {
 		t.Errorf("afterwards: %q", got)
-	}
-}
-
-func TestConcurrent(t *testing.T) {
-	f := newFailures(withDefaults(config.AuthFailures{Threshold: 100}))
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	started := 0
-	for range 8 {
-		wg.Go(func() {
-			for i := range 100 {
-				if f.fail(time.Now(), digest{1}, caller{}) {
-					mu.Lock()
-					started++
-					mu.Unlock()
-				}
-				f.fail(time.Now(), digest{2}, caller{user: digest{byte(i)}})
-				f.forgive(caller{user: digest{byte(i)}}, digest{2})
-				f.blocked(time.Now(), caller{})
-			}
-		})
-	}
-	wg.Wait()
-	if started != 1 {
-		t.Errorf("%d blocks started", started)
 	}
 }
 
@@ -236,10 +171,10 @@ func FuzzNames(f *testing.F) {
 	f.Add([]byte(`{"login":"\ud800"}`))
 	f.Add([]byte(`{"login":"ann"`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if names, ok := jsonNames(body); !ok && names != nil {
+		if names, ok := jsonNames(body, nil); !ok && names != nil {
 			t.Error("names of what cannot be read")
 		}
-		if names, ok := formNames(body); !ok && names != nil {
+		if names, ok := formNames(body, nil); !ok && names != nil {
 			t.Error("names of what cannot be read")
 		}
 	})
