@@ -51,7 +51,7 @@ func (f *former) signed(t *token) bool {
 // value is ready for use, by any number of goroutines.
 type Formers struct {
 	mu   sync.Mutex
-	last map[string]predecessor // by iss
+	last map[[2]string]predecessor // by name and iss
 }
 
 // predecessor is what is left of an issuer that was opened before.
@@ -60,18 +60,19 @@ type predecessor struct {
 	former *former
 }
 
-// Follow makes an issuer remember the keys of the one that had the same iss before
-// it. Whoever opens issuers calls it for each, once.
+// Follow makes an issuer remember the keys of the one that had its name and iss
+// before it. Whoever opens issuers calls it for each, once.
 func (f *Formers) Follow(i *Issuer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if before, ok := f.last[i.config.Issuer]; ok {
+	who := [2]string{i.name, i.config.Issuer}
+	if before, ok := f.last[who]; ok {
 		for _, set := range append(before.former.all(), before.keys.keys()) {
 			i.former.add(set)
 		}
 	}
 	if f.last == nil {
-		f.last = map[string]predecessor{}
+		f.last = map[[2]string]predecessor{}
 	}
-	f.last[i.config.Issuer] = predecessor{i.keys, i.former}
+	f.last[who] = predecessor{i.keys, i.former}
 }

@@ -261,10 +261,12 @@ func TestFormers(t *testing.T) {
 			t.Errorf("%d: a made-up token: %q %v", n, got, err)
 		}
 	}
-	other := openIssuer(t, "other", issuerConfig(file(k.rsa2), func(c *config.Issuer) { c.Issuer = "https://other.example" }))
-	f.Follow(other)
-	if n := len(other.former.all()); n != 0 {
-		t.Errorf("an issuer has %d former sets of another one", n)
+	for name, iss := range map[string]string{"other": "https://auth.example.com", "auth": "https://other.example"} {
+		other := openIssuer(t, name, issuerConfig(file(k.rsa2), func(c *config.Issuer) { c.Issuer = iss }))
+		f.Follow(other)
+		if n := len(other.former.all()); n != 0 {
+			t.Errorf("%s has %d former sets of another issuer", name, n)
+		}
 	}
 }
 
