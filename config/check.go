@@ -33,6 +33,7 @@ func (k *checker) config() {
 	k.decisions()
 	k.masking()
 	k.csrf()
+	k.guard()
 	k.routes()
 }
 

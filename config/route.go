@@ -26,6 +26,10 @@ type Route struct {
 	// Login says that a 401 of this route's upstream is a failed login.
 	// Default: false.
 	Login bool `yaml:"login"`
+	// LoginUsername says where a login names its user: a JSON pointer (RFC 6901),
+	// such as /user/name, or the name of a form's field. Default: what the body
+	// calls username, email or login.
+	LoginUsername string `yaml:"login_username"`
 	// CSRF refuses cross-site requests that change something.
 	CSRF CSRF `yaml:"csrf"`
 	// Sanitize looks for markup in what clients send.

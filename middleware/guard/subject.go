@@ -1,0 +1,56 @@
+package guard
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
+)
+
+// Subjects keeps blocked subjects out of one route, wherever they come from.
+type Subjects struct{ book *orders.Book }
+
+var _ interface {
+	middleware.Stage
+	middleware.Describer
+} = (*Subjects)(nil)
+
+// NewSubjects makes the inner stage of a route, which stands behind who makes the
+// subject. It is nil where nobody does.
+func NewSubjects(route *config.Route, g *Guard) middleware.Stage {
+	if g == nil || route.Authn == nil {
+		return nil
+	}
+	return &Subjects{g.Book}
+}
+
+// Name of the stage.
+func (*Subjects) Name() string { return stageName }
+
+// Describe says who is kept out.
+func (*Subjects) Describe() string { return "keeps out blocked subjects" }
+
+// Handle refuses a blocked subject with 403 subject_blocked, and one that is to
+// sign in anew with 401 step_up_required.
+func (s *Subjects) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	if x.Subject == nil {
+		return next(x)
+	}
+	o := s.book.BlockedSubject(x.Subject.Issuer, x.Subject.ID, x.AuthTime())
+	if o == nil {
+		return next(x)
+	}
+	x.Note("block", o.ID)
+	if o.Action != orders.ActionStepUp {
+		return nil, ends(middleware.Refuse(stageName, middleware.SubjectBlocked, "the subject is blocked"), o)
+	}
+	// Whoever signs in now has done so after the order, and soon enough.
+	lacks := middleware.StepUp{MaxAge: max(1, int64(time.Since(o.At)/time.Second))}
+	r, ok := lacks.Refuse(stageName)
+	if !ok {
+		return nil, middleware.Refuse(stageName, middleware.InternalError, "a fresh authentication cannot be asked for")
+	}
+	return nil, r
+}
