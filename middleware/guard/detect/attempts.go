@@ -10,7 +10,8 @@ type attempts struct {
 // threshold by failing all at once: guesses sent in parallel gain nothing. Of the
 // signal it reads Time, Address and Users. Whoever was let in must [AuthFailures.Leave],
 // after what follows from See is in force: while attempts are under way that led
-// to a finding, nobody else gets in.
+// to a finding, nobody else gets in. Whether there is a block is to be asked once
+// let in, not before.
 //
 // It holds for names only. Nobody logs in to one account several times at once,
 // but an office does to many.

@@ -212,6 +212,9 @@ func TestAuthFailures(t *testing.T) {
 	}
 }
 
+// prefixes compares them as they are.
+func prefixes() cmp.Option { return cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }) }
+
 // A finding says what an analyst wants to know, and names nobody.
 func TestEvidence(t *testing.T) {
 	d := detect.NewAuthFailures(detect.AuthFailuresSettings{})
@@ -227,7 +230,7 @@ func TestEvidence(t *testing.T) {
 		Target: detect.TargetAddress, Address: ip(a1), Count: 5, Threshold: 5, Window: 15 * time.Minute,
 		Evidence: [][2]string{{"usernames", "4"}, {"route", "login"}},
 	}}
-	if diff := cmp.Diff(want, found, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, found, prefixes()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -35,7 +35,6 @@ type identity struct {
 	user    Digest
 	subject Subject
 	route   string
-	kind    uint8
 }
 
 // at is an identity that has the address.
