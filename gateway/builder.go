@@ -207,6 +207,11 @@ func (b *builder) tlsMistakes(path string, err error) {
 
 func (b *builder) openIssuers() {
 	b.issuers = map[string]*authn.Issuer{}
+	formers, err := hold(b.plan.lease, "formers", nil, func() (*authn.Formers, error) { return &authn.Formers{}, nil })
+	if err != nil {
+		b.mistake("issuers", err)
+		return
+	}
 	folder := b.config.Store.Folder
 	if b.deps.Rehearsal {
 		folder = "" // it belongs to whoever serves
@@ -222,7 +227,11 @@ func (b *builder) openIssuers() {
 			Folder  string
 		}{name, *c, secretsDigest(c), fileDigest(c.JWKSFile) + fileDigest(c.CA), folder}
 		i, err := hold(b.plan.lease, "issuer", settings, func() (*authn.Issuer, error) {
-			return authn.Open(b.ctx, name, c, folder)
+			i, err := authn.Open(b.ctx, name, c, folder)
+			if err == nil {
+				formers.Follow(i)
+			}
+			return i, err
 		})
 		if err != nil {
 			b.mistake("issuers."+name, err)
