@@ -50,6 +50,7 @@ func defaults(t reflect.Type) reflect.Value {
 			},
 		},
 		Health{Interval: Duration(5 * time.Second)},
+		Concurrency{Wait: Duration(100 * time.Millisecond)},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
 		AuthFailures{Threshold: 5, Window: Duration(15 * time.Minute), Block: Duration(time.Hour)},
 		Authn{ForwardToken: true},
@@ -87,7 +88,8 @@ func defaultRoute() Route {
 				"sort_field", "sort_column", "sort_key", "order_field", "order_column", "group", "aggregate", "projection", "attributes",
 			},
 		},
-		Audit: "metadata",
+		Priority: "normal",
+		Audit:    "metadata",
 	}
 }
 
@@ -97,6 +99,9 @@ func complete(c *Config) {
 		if l.Algorithm == "gcra" && l.Burst == 0 {
 			l.Burst = int(l.Rate.Count)
 		}
+	}
+	for _, u := range c.Upstreams {
+		u.Concurrency.complete()
 	}
 	if len(c.Masking.Keys) == 1 {
 		for id := range c.Masking.Keys {
