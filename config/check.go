@@ -27,6 +27,7 @@ func (k *checker) config() {
 	k.headerNames("identity_headers", k.c.IdentityHeaders, true)
 	k.issuers()
 	k.upstreams()
+	k.overload()
 	k.store()
 	k.rateLimits()
 	k.policies()

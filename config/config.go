@@ -49,6 +49,8 @@ type Config struct {
 	Timeouts Timeouts `yaml:"timeouts"`
 	// Limits bound sizes; a route may set its own.
 	Limits Limits `yaml:"limits"`
+	// Overload is about what the gateway does when there is too much to do.
+	Overload Overload `yaml:"overload"`
 	// Spool is where uploads are kept while they are judged.
 	Spool Spool `yaml:"spool"`
 	// Scanner looks for viruses in uploads.

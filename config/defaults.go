@@ -53,6 +53,7 @@ func defaults(t reflect.Type) reflect.Value {
 			},
 		},
 		Health{Interval: Duration(5 * time.Second)},
+		Concurrency{Wait: Duration(100 * time.Millisecond)},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
 		AuthFailures{
 			Threshold: 5, Window: Duration(15 * time.Minute), Distinct: 3,
@@ -124,7 +125,8 @@ func defaultRoute() Route {
 				"sort_field", "sort_column", "sort_key", "order_field", "order_column", "group", "aggregate", "projection", "attributes",
 			},
 		},
-		Audit: "metadata",
+		Priority: "normal",
+		Audit:    "metadata",
 	}
 }
 
@@ -139,6 +141,9 @@ func complete(c *Config) {
 				fill(e, RateEntry{Burst: int(e.Rate.Count)})
 			}
 		}
+	}
+	for _, u := range c.Upstreams {
+		u.Concurrency.complete()
 	}
 	if len(c.Masking.Keys) == 1 {
 		for id := range c.Masking.Keys {
