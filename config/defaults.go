@@ -33,6 +33,8 @@ func Default() *Config {
 		CSRF:       CSRFToken{Cookie: "__Host-csrf", Header: "X-CSRF-Token"},
 		Decisions:  Decisions{Sample: 1, Queue: 4096},
 		Revocation: Revocation{Keep: Duration(30 * 24 * time.Hour), OnStoreError: "open"},
+
+		RateLimitHeaders: []string{"ietf"},
 	}
 }
 
@@ -51,6 +53,7 @@ func defaults(t reflect.Type) reflect.Value {
 			},
 		},
 		Health{Interval: Duration(5 * time.Second)},
+		Concurrency{Wait: Duration(100 * time.Millisecond)},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
 		AuthFailures{
 			Threshold: 5, Window: Duration(15 * time.Minute), Distinct: 3,
@@ -109,6 +112,8 @@ func escalation() []Duration {
 
 func defaultRoute() Route {
 	return Route{
+		RateCost: 1,
+
 		CSRF:   CSRF{Mode: "auto"},
 		Policy: Policy{Bodies: "json", Masks: "optional", Rows: "optional", Placeholders: "reject"},
 		Mask: Mask{
@@ -120,7 +125,8 @@ func defaultRoute() Route {
 				"sort_field", "sort_column", "sort_key", "order_field", "order_column", "group", "aggregate", "projection", "attributes",
 			},
 		},
-		Audit: "metadata",
+		Priority: "normal",
+		Audit:    "metadata",
 	}
 }
 
@@ -130,6 +136,14 @@ func complete(c *Config) {
 		if l.Algorithm == "gcra" && l.Burst == 0 {
 			l.Burst = int(l.Rate.Count)
 		}
+		if l.Algorithm == "gcra" && l.Rates != nil {
+			for _, e := range l.Rates.Table {
+				fill(e, RateEntry{Burst: int(e.Rate.Count)})
+			}
+		}
+	}
+	for _, u := range c.Upstreams {
+		u.Concurrency.complete()
 	}
 	if len(c.Masking.Keys) == 1 {
 		for id := range c.Masking.Keys {

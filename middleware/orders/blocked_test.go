@@ -326,14 +326,11 @@ func TestGuardFills(t *testing.T) {
 	}
 }
 
-// A flood of blocks while requests are judged: every one holds as soon as it is
-// given, and nobody else is held.
+// A flood of blocks, up to a hundred thousand, while requests are judged: every one
+// holds as soon as it is given, and nobody else is held.
 func TestBlocksWhileJudged(t *testing.T) {
-	n := 100_000
-	if testing.Short() {
-		n = 2000
-	}
-	b := open(t, Settings{})
+	const before, n = 97_000, 100_000
+	b := crowd(t, before)
 	var givers, judges sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
@@ -357,7 +354,7 @@ func TestBlocksWhileJudged(t *testing.T) {
 	}
 	for g := range 4 {
 		givers.Go(func() {
-			for i := g; i < n; i += 4 {
+			for i := before + g; i < n; i += 4 {
 				o, a := nth(i)
 				if _, _, err := b.Give(t.Context(), o); err != nil {
 					t.Error(err)
