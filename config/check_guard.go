@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// mostCounted is the highest threshold: a detector remembers each event until it is
+// met, and looks through them.
+const mostCounted = 10_000
+
 // guard checks the detectors and what follows from them.
 func (k *checker) guard() {
 	g := &k.c.Guard
@@ -17,6 +21,7 @@ func (k *checker) guard() {
 	for _, name := range slices.Sorted(maps.Keys(responses)) {
 		k.response(join("guard", name), responses[name])
 	}
+	k.thresholds(g)
 	if d := g.DataVolume; d != nil {
 		k.notNegative("guard.data_volume.records", d.Records)
 		k.notNegative("guard.data_volume.sensitive", d.Sensitive)
@@ -26,6 +31,35 @@ func (k *checker) guard() {
 	}
 	if d := g.PrivilegeEscalation; d != nil {
 		k.escalation(d)
+	}
+}
+
+// thresholds checks how much is remembered of each caller.
+func (k *checker) thresholds(g *Guard) {
+	bound := func(path string, n int) {
+		if n > mostCounted {
+			k.mistake(path, "%s must be at most %d", path[strings.LastIndexByte(path, '.')+1:], mostCounted)
+		}
+	}
+	if d := g.AuthFailures; d != nil {
+		bound("guard.auth_failures.threshold", d.Threshold)
+		bound("guard.auth_failures.distinct", d.Distinct)
+	}
+	if d := g.TokenFailures; d != nil {
+		bound("guard.token_failures.threshold", d.Threshold)
+	}
+	if d := g.CredentialStuffing; d != nil {
+		bound("guard.credential_stuffing.distinct", d.Distinct)
+	}
+	if d := g.APIAbuse; d != nil {
+		bound("guard.api_abuse.threshold", d.Threshold)
+	}
+	if d := g.Enumeration; d != nil {
+		bound("guard.enumeration.threshold", d.Threshold)
+	}
+	if d := g.PrivilegeEscalation; d != nil {
+		bound("guard.privilege_escalation.threshold", d.Threshold)
+		bound("guard.privilege_escalation.identity_headers", d.IdentityHeaders)
 	}
 }
 

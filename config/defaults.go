@@ -76,11 +76,11 @@ func defaults(t reflect.Type) reflect.Value {
 			Mode: "observe", Severity: "medium", Action: "block_subject", Escalation: escalation(),
 		},
 		DataVolume{
-			Records: 10_000, Sensitive: 2000, Window: Duration(time.Hour),
+			Records: 10_000, Sensitive: 5000, Window: Duration(time.Hour),
 			Mode: "observe", Severity: "high", Action: "step_up", Escalation: escalation(),
 		},
 		PrivilegeEscalation{
-			Threshold: 1, Window: Duration(time.Hour), Codes: []string{"forbidden"}, IdentityHeaders: 1,
+			Threshold: 1, Window: Duration(15 * time.Minute), Codes: []string{"forbidden"}, IdentityHeaders: 1,
 			Mode: "observe", Severity: "critical", Action: "block_subject", Escalation: escalation(),
 		},
 		Authn{ForwardToken: true},

@@ -118,8 +118,9 @@ type CredentialStuffing struct {
 	Escalation []Duration `yaml:"escalation"`
 }
 
-// APIAbuse counts answers 403, 404 and 429 by subject, or by address where there
-// is none.
+// APIAbuse counts answers 400 to 499 by subject, or by address where there is none,
+// but for those that end when the user signs in: a browser tab that polls with an
+// expired token never counts.
 type APIAbuse struct {
 	// Threshold is how many within the window. Default: 50.
 	Threshold int `yaml:"threshold" is:"positive"`
@@ -143,11 +144,12 @@ type APIAbuse struct {
 	Escalation []Duration `yaml:"escalation"`
 }
 
-// Enumeration counts answers 403 and 404 to requests that differ in an id of the
-// path, where the ids follow one another, by subject, or by address where there is
-// none.
+// Enumeration counts the ids of a route's path that are answered with 403 or 404,
+// by subject, or by address where there is none. Half of them must follow one
+// another; of others, such as UUIDs, it takes five times as many. A route's ids are
+// what its path calls {name}, or else the last segment.
 type Enumeration struct {
-	// Threshold is how many within the window. Default: 20.
+	// Threshold is how many ids within the window. Default: 20.
 	Threshold int `yaml:"threshold" is:"positive"`
 	// Window in which they are counted. Default: 10m.
 	Window Duration `yaml:"window" is:"positive"`
@@ -175,7 +177,7 @@ type DataVolume struct {
 	// Records within the window; 0 is any number. Default: 10000.
 	Records int `yaml:"records"`
 	// Sensitive values within the window that a policy masks for somebody and this
-	// subject was shown; 0 is any number. Default: 2000.
+	// subject was shown; 0 is any number. Default: 5000.
 	Sensitive int `yaml:"sensitive"`
 	// Window in which they are counted. Default: 1h.
 	Window Duration `yaml:"window" is:"positive"`
@@ -202,7 +204,7 @@ type DataVolume struct {
 type PrivilegeEscalation struct {
 	// Threshold is how many within the window. Default: 1.
 	Threshold int `yaml:"threshold" is:"positive"`
-	// Window in which they are counted. Default: 1h.
+	// Window in which they are counted. Default: 15m.
 	Window Duration `yaml:"window" is:"positive"`
 	// Routes of administrators, by name: a denial there counts. Default: none.
 	Routes []string `yaml:"routes"`
@@ -210,9 +212,13 @@ type PrivilegeEscalation struct {
 	// forbidden.
 	Codes []string `yaml:"codes"`
 	// IdentityHeaders is how many requests with an identity header within the
-	// window are one attempt; 0 is any number. Clients of an old proxy may send
-	// them in good faith. Default: 1.
+	// window are too many; 0 is any number. A proxy in front may add them in good
+	// faith. Default: 1.
 	IdentityHeaders int `yaml:"identity_headers"`
+	// ProtectedMembers counts bodies with members that the policy lets nobody like
+	// the caller write. Programs that send back all that they got do so too.
+	// Default: false.
+	ProtectedMembers bool `yaml:"protected_members"`
 	// Mode is enforce, to take the action, or observe, to tell only. Default: observe.
 	Mode string `yaml:"mode" oneof:"observe enforce"`
 	// Severity of its events. Default: critical.

@@ -2,9 +2,12 @@ package guard
 
 import (
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard/detect"
 )
 
@@ -66,5 +69,57 @@ func kinds(c *config.Guard) (out []kind) {
 		add("api_abuse", "refused requests", within(d.Threshold, d.Window), false, l,
 			func() detect.Detector { return detect.NewAPIAbuse(l) })
 	}
+	if d := c.Enumeration; d != nil {
+		s := detect.EnumerationSettings{Limit: limit(d.Threshold, d.Window, d.Response())}
+		add("enumeration", "refused ids", within(d.Threshold, d.Window), false, s,
+			func() detect.Detector { return detect.NewEnumeration(s) })
+	}
+	if d := c.DataVolume; d != nil {
+		s := volume(d)
+		add("data_volume", "records or sensitive values served", volumeRule(d), false, s,
+			func() detect.Detector { return detect.NewDataVolume(s) })
+	}
+	if d := c.PrivilegeEscalation; d != nil {
+		s := privileges(d)
+		add("privilege_escalation", "attempts to be more", within(d.Threshold, d.Window), false, s,
+			func() detect.Detector { return detect.NewPrivilegeEscalation(s) })
+	}
 	return out
+}
+
+// volume makes the settings of data_volume; what is not bounded is never too much.
+func volume(d *config.DataVolume) detect.DataVolumeSettings {
+	bound := func(n int) int64 {
+		if n == 0 {
+			return math.MaxInt64
+		}
+		return int64(n)
+	}
+	l := limit(1, d.Window, d.Response())
+	return detect.DataVolumeSettings{Records: bound(d.Records), Sensitive: bound(d.Sensitive), Window: l.Window, Quiet: l.Quiet}
+}
+
+func volumeRule(d *config.DataVolume) string {
+	var parts []string
+	if d.Records > 0 {
+		parts = append(parts, fmt.Sprintf("%d records", d.Records))
+	}
+	if d.Sensitive > 0 {
+		parts = append(parts, fmt.Sprintf("%d sensitive values", d.Sensitive))
+	}
+	return fmt.Sprintf("%s in %s", strings.Join(parts, " or "), d.Window)
+}
+
+func privileges(d *config.PrivilegeEscalation) detect.PrivilegeEscalationSettings {
+	s := detect.PrivilegeEscalationSettings{
+		Limit: limit(d.Threshold, d.Window, d.Response()), ProtectedMember: d.ProtectedMembers,
+		IdentityHeader: d.IdentityHeaders, Routes: d.Routes,
+	}
+	if d.IdentityHeaders == 0 {
+		s.IdentityHeader = -1
+	}
+	for _, code := range d.Codes {
+		s.Codes = append(s.Codes, middleware.Code(code))
+	}
+	return s
 }

@@ -95,7 +95,7 @@ func newGate(t *testing.T, c *config.Guard) *gate {
 	g := openGuard(t, c)
 	return &gate{
 		t: t, guard: g, status: 401,
-		login: New(&config.Route{Name: "login", Login: true}, g.Guard), other: New(&config.Route{Name: "other"}, g.Guard),
+		login: New(ByAddress, &config.Route{Name: "login", Login: true}, g.Guard), other: New(ByAddress, &config.Route{Name: "other"}, g.Guard),
 	}
 }
 
@@ -302,11 +302,11 @@ func TestDescribe(t *testing.T) {
 		{login, byUser, "keeps out blocked addresses and logins; auth_failures (3 in 10m0s by address and username): enforce, block_address"},
 		{login, byAddress, "keeps out blocked addresses and logins; auth_failures (3 in 10m0s by address): enforce, block_address"},
 	} {
-		if got := New(tt.route, tt.guard.Guard).(middleware.Describer).Describe(); got != tt.want {
+		if got := New(ByAddress, tt.route, tt.guard.Guard).(middleware.Describer).Describe(); got != tt.want {
 			t.Errorf("%d: %q, want %q", i, got, tt.want)
 		}
 	}
-	if New(other, nil) != nil || NewSubjects(other, byUser.Guard) != nil {
+	if New(ByAddress, other, nil) != nil || New(BySubject, other, byUser.Guard) != nil {
 		t.Error("a stage that has nothing to do")
 	}
 }

@@ -87,7 +87,7 @@ func TestDecoys(t *testing.T) {
 		{"not readable", "text/plain", "victim decoy#"},
 		{"nested", "application/json", `{"data":{"username":"victim#"}}`},
 	} {
-		s := New(&config.Route{Login: true}, openGuard(t, authFailures(nil)).Guard)
+		s := New(ByAddress, &config.Route{Login: true}, openGuard(t, authFailures(nil)).Guard)
 		var got []string
 		for i := range 4 {
 			got = append(got, post(s, 401, tt.mediaType, strings.ReplaceAll(tt.body, "#", strconv.Itoa(i))))
@@ -108,7 +108,7 @@ func TestDecoys(t *testing.T) {
 func TestBrokenBody(t *testing.T) {
 	x := middlewaretest.Exchange(t, "POST", "/", broken{}, middlewaretest.Header("Content-Type", "application/json"))
 	x.Request.ContentLength = 100
-	s := New(&config.Route{Login: true}, openGuard(t, authFailures(nil)).Guard)
+	s := New(ByAddress, &config.Route{Login: true}, openGuard(t, authFailures(nil)).Guard)
 	_, err := s.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
 		t.Error("it was sent on")
 		return nil, errors.New("unreachable")
@@ -126,7 +126,7 @@ func (broken) Read([]byte) (int, error) { return 0, errors.New("broke off") }
 // other; other names are not held up, and nothing is left of it afterwards.
 func TestParallelGuesses(t *testing.T) {
 	g := openGuard(t, authFailures(nil))
-	s := New(&config.Route{Login: true}, g.Guard)
+	s := New(ByAddress, &config.Route{Login: true}, g.Guard)
 	const guesses = 20
 	reached, answer := make(chan bool, guesses), make(chan bool)
 	hold := func(x *middleware.Exchange) (*http.Response, error) {

@@ -30,11 +30,27 @@ var _ interface {
 	middleware.Describer
 } = (*Stage)(nil)
 
-// New makes the outer stage of a route, or of the requests that no route takes,
-// for which route is nil. It is nil where there is no guard.
-func New(route *config.Route, g *Guard) middleware.Stage {
+// Place is where in the list of stages a stage of the guard stands.
+type Place int
+
+// The places: before any work is done, and behind where the subject is known.
+const (
+	ByAddress Place = iota
+	BySubject
+)
+
+// New makes the stage of a route, or ByAddress of the requests that no route takes,
+// for which route is nil. It is nil where it has nothing to do: there is no guard,
+// or nobody says who the subject is.
+func New(place Place, route *config.Route, g *Guard) middleware.Stage {
 	if g == nil {
 		return nil
+	}
+	if place == BySubject {
+		if route.Authn == nil {
+			return nil
+		}
+		return &Subjects{g.Book}
 	}
 	s := &Stage{guard: g}
 	if route != nil {

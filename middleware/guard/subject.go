@@ -4,27 +4,18 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
-// Subjects keeps blocked subjects out of one route, wherever they come from.
+// Subjects keeps blocked subjects out of a route, wherever they come from. It stands
+// behind who makes the subject.
 type Subjects struct{ book *orders.Book }
 
 var _ interface {
 	middleware.Stage
 	middleware.Describer
 } = (*Subjects)(nil)
-
-// NewSubjects makes the inner stage of a route, which stands behind who makes the
-// subject. It is nil where nobody does.
-func NewSubjects(route *config.Route, g *Guard) middleware.Stage {
-	if g == nil || route.Authn == nil {
-		return nil
-	}
-	return &Subjects{g.Book}
-}
 
 // Name of the stage.
 func (*Subjects) Name() string { return stageName }
