@@ -21,6 +21,14 @@ func (k *checker) rateLimits() {
 		if k.written(join(path, "burst")) && l.Algorithm != "gcra" && !k.unread(join(path, "algorithm")) {
 			k.mistake(join(path, "burst"), "burst is for gcra; %s has none", l.Algorithm)
 		}
+		if l.Strict && !k.unread(join(path, "algorithm")) {
+			switch {
+			case l.Algorithm != "gcra":
+				k.mistake(join(path, "strict"), "strict is for gcra, not for %s", l.Algorithm)
+			case l.Rate.Count > 0 && (l.Burst == 0 || int64(l.Burst) >= l.Rate.Count):
+				k.mistake(join(path, "strict"), "strict needs a burst below the rate's count; the rest is what leaks")
+			}
+		}
 		if l.Rate.Count > int64(l.Rate.Per) {
 			k.mistake(join(path, "rate"), "%q is more than one in a nanosecond", l.Rate)
 		}

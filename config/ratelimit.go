@@ -11,6 +11,11 @@ type RateLimit struct {
 	// Burst is how many requests are admitted at once after idle, the first
 	// included. Default: the rate's count. Only for gcra.
 	Burst int `yaml:"burst" is:"positive"`
+	// Strict lets the bucket leak so slowly that the burst and what leaks are
+	// the rate's count together: no more than that pass in any period. Without
+	// it as many as burst more may. Default: false. Only for gcra, with a burst
+	// below the rate's count.
+	Strict bool `yaml:"strict"`
 	// Algorithm is gcra (a smooth rate with a burst), fixed_window or
 	// sliding_log (exact, costs memory per request). Default: gcra.
 	Algorithm string `yaml:"algorithm" oneof:"gcra fixed_window sliding_log"`
