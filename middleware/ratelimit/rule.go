@@ -43,32 +43,12 @@ type Rule struct {
 	store   *Store
 }
 
-// quota is a rate with what was counted against it.
-type quota struct {
-	spec   spec
-	local  *limiter.Limiter // in this process
-	shared *limiter.Limiter // in Redis; nil: there is none
-	// known remembers for a moment whom Redis refused: nothing changes until
-	// the time it said, so a flood is answered without asking again.
-	known *table[refused]
-}
-
-// quota makes the quota of a definition, on what was counted against it before.
-func (s *Store) quota(d spec) *quota {
-	q := &quota{spec: d, local: limiter.New(s.memory(d), d.rate)}
-	if c := s.shared(d); c != nil {
-		q.shared = limiter.New(c, d.rate)
-		q.known = newTable(s.keys, func(v *refused, now int64) int64 { return v.until - now })
-	}
-	return q
-}
-
 // Open makes a rule that counts in store. The error says what is wrong with
 // the settings. Empty settings have the documented defaults.
 func Open(name string, c *config.RateLimit, store *Store) (*Rule, error) {
 	r := &Rule{name: name, store: store, onError: or(c.OnStoreError, onErrorLocal), shadow: c.Mode == shadow}
 	d := spec{
-		name: name, key: c.Key, algorithm: or(c.Algorithm, gcra), burst: int64(c.Burst),
+		name: name, key: c.Key, algorithm: or(c.Algorithm, gcra), burst: int64(c.Burst), strict: c.Strict,
 		rate: limiter.Rate{Formatted: c.Rate.String(), Period: c.Rate.Per, Limit: c.Rate.Count},
 	}
 	if err := check(c, d.algorithm, r.onError); err != nil {
@@ -112,6 +92,8 @@ func check(c *config.RateLimit, algorithm, onError string) error {
 		return fmt.Errorf("burst %d is below 1", c.Burst)
 	case c.Burst > 0 && algorithm != gcra:
 		return fmt.Errorf("burst is only for gcra, not %s", algorithm)
+	case c.Strict && (algorithm != gcra || int64(c.Burst) >= c.Rate.Count || c.Burst == 0):
+		return errors.New("strict is for gcra with a burst below the rate's count")
 	case c.Mode != "" && c.Mode != enforce && c.Mode != shadow:
 		return fmt.Errorf("mode %q is not one of enforce, shadow", c.Mode)
 	case onError != onErrorLocal && onError != onErrorOpen && onError != onErrorClosed:
@@ -128,6 +110,9 @@ func (r *Rule) String() string {
 		s += " " + d.algorithm
 	} else if d.burst != d.rate.Limit {
 		s += fmt.Sprintf(" burst %d", d.burst)
+	}
+	if d.strict {
+		s += " strict"
 	}
 	if r.shadow {
 		s += " (shadow)"
