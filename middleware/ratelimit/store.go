@@ -30,6 +30,8 @@ type Store struct {
 
 	mu    sync.Mutex
 	local map[string]weak.Pointer[Counter] // by definition
+
+	beside standing
 }
 
 // NewStore makes the store; r is the Redis of all replicas, nil where there is
@@ -45,6 +47,7 @@ func NewStore(r *store.Redis) *Store {
 // spec is what the counters of a rule depend on.
 type spec struct {
 	name      string
+	entry     string // of the rule's table; "" is the rule's own rate
 	key       []string
 	algorithm string
 	rate      limiter.Rate
@@ -53,7 +56,7 @@ type spec struct {
 
 // definition tells two specs apart.
 func (d spec) definition() string {
-	return fmt.Sprintf("%q %q %s %d/%s %d", d.name, d.key, d.algorithm, d.rate.Limit, d.rate.Period, d.burst)
+	return fmt.Sprintf("%q %q %q %s %d/%s %d", d.name, d.entry, d.key, d.algorithm, d.rate.Limit, d.rate.Period, d.burst)
 }
 
 // memory gives the counter of this process, the standing one where there is.
