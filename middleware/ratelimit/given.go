@@ -62,9 +62,14 @@ func (g *given) lend(store *Store, rate policies.Rate, now int64) (*lent, error)
 	if g.spec.algorithm == gcra && g.spec.burst != g.spec.rate.Limit {
 		burst = int(g.spec.burst) // as configured
 	}
-	d, err := g.spec.with(config.Rate{Count: rate.Count, Per: rate.Per}, burst)
+	own := g.spec
+	own.strict = false
+	d, err := own.with(config.Rate{Count: rate.Count, Per: rate.Per}, burst)
 	if err != nil {
 		return nil, err
+	}
+	if g.spec.strict { // with what there is room for below the rate
+		d.strict, d.burst = true, min(d.burst, max(rate.Count-1, 1))
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,7 +99,8 @@ func (g *given) takeBack(now int64) bool {
 func (d spec) memory() time.Duration {
 	full := float64(d.rate.Period)
 	if d.algorithm == gcra {
-		full = max(full, full/float64(d.rate.Limit)*float64(d.burst))
+		b := d.terms().bucket
+		full = max(full, float64(b.depth))
 	}
 	return time.Duration(min(full, float64(2*maxPeriod)))
 }

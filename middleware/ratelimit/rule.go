@@ -52,26 +52,6 @@ type Rule struct {
 	store   *Store
 }
 
-// quota is a rate with what was counted against it.
-type quota struct {
-	spec   spec
-	local  *limiter.Limiter // in this process
-	shared *limiter.Limiter // in Redis; nil: there is none
-	// known remembers for a moment whom Redis refused: nothing changes until
-	// the time it said, so a flood is answered without asking again.
-	known *table[refused]
-}
-
-// quota makes the quota of a definition, on what was counted against it before.
-func (s *Store) quota(d spec) *quota {
-	q := &quota{spec: d, local: limiter.New(s.memory(d), d.rate)}
-	if c := s.shared(d); c != nil {
-		q.shared = limiter.New(c, d.rate)
-		q.known = newTable(s.keys, func(v *refused, now int64) int64 { return v.until - now })
-	}
-	return q
-}
-
 // capacity is how many requests the quota admits at once. One that counts for
 // more never passes.
 func (q *quota) capacity() int64 {
@@ -96,7 +76,7 @@ func newRule(name string, c *config.RateLimit, store *Store) (*Rule, error) {
 		name: name, store: store, onError: or(c.OnStoreError, onErrorLocal),
 		shadow: c.Mode == shadow, policy: c.Policy, exempt: c.Exempt, headers: headers{ietf: true},
 	}
-	d := spec{name: name, key: c.Key, algorithm: or(c.Algorithm, gcra)}
+	d := spec{name: name, key: c.Key, algorithm: or(c.Algorithm, gcra), strict: c.Strict}
 	if err := check(c, d.algorithm, r.onError); err != nil {
 		return nil, err
 	}
@@ -168,6 +148,8 @@ func (d spec) with(rate config.Rate, burst int) (spec, error) {
 		return d, fmt.Errorf("burst %d is below 1", burst)
 	case burst > 0 && d.algorithm != gcra:
 		return d, fmt.Errorf("burst is only for gcra, not %s", d.algorithm)
+	case d.strict && (d.algorithm != gcra || int64(burst) >= rate.Count || burst == 0):
+		return d, errors.New("strict is for gcra with a burst below the rate's count")
 	}
 	d.rate = limiter.Rate{Formatted: rate.String(), Period: rate.Per, Limit: rate.Count}
 	d.burst = int64(burst)
@@ -227,6 +209,9 @@ func (r *Rule) String() string {
 
 // text says the rate: "100/1m burst 20".
 func (d spec) text() string {
+	if d.strict {
+		return fmt.Sprintf("%s burst %d strict", d.rate.Formatted, d.burst)
+	}
 	if d.algorithm == gcra && d.burst != d.rate.Limit {
 		return fmt.Sprintf("%s burst %d", d.rate.Formatted, d.burst)
 	}

@@ -122,7 +122,7 @@ func TestHeaders(t *testing.T) {
 		want := []answer{
 			{Policy: policy, Limit: `"narrow";r=1;t=2`},
 			{Policy: policy, Limit: `"narrow";r=0;t=2`, Shadow: "watched"},
-			{Code: "rate_limited", Policy: policy, Limit: `"narrow";r=0;t=2`, RetryAfter: "2", Refused: "narrow"},
+			{Code: "rate_limited", Policy: policy, Limit: `"narrow";r=0;t=2`, RetryAfter: "2", Refused: "narrow", Shadow: "watched"},
 			{Policy: policy, Limit: `"narrow";r=1;t=2`, Shadow: "watched"},
 		}
 		if d := cmp.Diff(want, got); d != "" {
