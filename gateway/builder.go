@@ -299,13 +299,14 @@ func (b *builder) openState() {
 	}
 	b.openOrders()
 	b.limits = map[string]*ratelimit.Rule{}
-	for name, c := range b.config.RateLimits {
-		rule, err := ratelimit.Open(name, c, b.store)
+	for _, name := range slices.Sorted(maps.Keys(b.config.RateLimits)) {
+		rule, err := ratelimit.Open(name, b.config.RateLimits[name], b.store)
 		if err != nil {
 			b.mistake("rate_limits."+name, err)
 			continue
 		}
-		b.limits[name] = rule
+		b.limits[name] = rule.Telling(b.config.RateLimitHeaders)
+		b.plan.limits = append(b.plan.limits, rule)
 	}
 	b.openGuard()
 	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })
