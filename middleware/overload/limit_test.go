@@ -107,6 +107,18 @@ func adaptive(low, high int) *Cap {
 	return &Cap{NewGate("upstream", "hr"), Settings{Max: high, Min: low, Adaptive: true, Queue: high, Wait: 100 * time.Millisecond}}
 }
 
+// settledBound is the bound while the floor is not being measured.
+func settledBound(c *Cap) int {
+	for l := c.limit.Load(); ; time.Sleep(10 * time.Millisecond) {
+		l.mu.Lock()
+		bound, measuring := int(l.bound), l.resume > 0
+		l.mu.Unlock()
+		if !measuring {
+			return bound
+		}
+	}
+}
+
 // TestSlowBackend: a backend loses nine of ten of its workers, so that what it
 // is given would take ten times as long. The bound goes down with it, so that
 // answers that are given are given in time; no work is lost over it; and the
@@ -122,7 +134,7 @@ func TestSlowBackend(t *testing.T) {
 		}
 		run(t, c, s, 120, 4, func() {
 			time.Sleep(10 * time.Second) // to find its bound
-			well := c.State().Bound
+			well := settledBound(c)
 			if best, got := 20/takes.Seconds(), goodput(10*time.Second); got < 0.9*best {
 				t.Errorf("well: %.0f answers a second of %.0f that can be", got, best)
 			}
@@ -131,7 +143,7 @@ func TestSlowBackend(t *testing.T) {
 			}
 			s.set(2, takes)
 			time.Sleep(10 * time.Second)
-			slow := c.State().Bound
+			slow := settledBound(c)
 			if slow > well/4 {
 				t.Errorf("the bound is %d when the backend is slow, of %d", slow, well)
 			}
@@ -140,7 +152,7 @@ func TestSlowBackend(t *testing.T) {
 			}
 			s.set(20, takes)
 			time.Sleep(10 * time.Second)
-			again := c.State().Bound
+			again := settledBound(c)
 			if best, got := 20/takes.Seconds(), goodput(10*time.Second); got < 0.9*best {
 				t.Errorf("well again: %.0f answers a second of %.0f that can be", got, best)
 			}
@@ -177,21 +189,21 @@ func TestFailingBackend(t *testing.T) {
 		s, c := &server{workers: 1000, takes: 20 * time.Millisecond}, adaptive(5, 100)
 		run(t, c, s, 150, 4, func() {
 			time.Sleep(10 * time.Second)
-			if b := c.State().Bound; b != 100 {
+			if b := settledBound(c); b != 100 {
 				t.Errorf("the bound is %d, want what is allowed: the backend is never busy", b)
 			}
 			s.mu.Lock()
 			s.broken = true
 			s.mu.Unlock()
 			time.Sleep(10 * time.Second)
-			if b := c.State().Bound; b != 5 {
+			if b := settledBound(c); b != 5 {
 				t.Errorf("the bound is %d when all fails, want the least that is allowed", b)
 			}
 			s.mu.Lock()
 			s.broken = false
 			s.mu.Unlock()
 			time.Sleep(10 * time.Second)
-			if b := c.State().Bound; b != 100 {
+			if b := settledBound(c); b != 100 {
 				t.Errorf("the bound is %d when all is well again", b)
 			}
 		})

@@ -6,7 +6,12 @@ import (
 	"testing"
 )
 
-func tenant(name string) key { return key{tenant: name} }
+func tenant(name string) (k key) {
+	for _, c := range name {
+		k = k<<8 | key(c)
+	}
+	return k
+}
 
 // seats takes n places for a holder and gives what it got.
 func seats(p *pool, name string, n int) (got []*holder) {
