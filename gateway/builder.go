@@ -72,6 +72,7 @@ func (b *builder) build() {
 	b.openIssuers()
 	b.openUpstreams()
 	b.openState()
+	b.openCaps()
 	b.openSpool()
 	if len(b.mistakes) > 0 {
 		return
@@ -98,7 +99,7 @@ func (b *builder) build() {
 func (b *builder) pipeline(r *config.Route) *pipeline {
 	u := b.plan.upstreams[r.Upstream]
 	stages := b.observed(b.stages(r))
-	return &pipeline{route: r, stages: stages, upstream: u, handler: middleware.Chain(b.deps.Metrics.Upstream(r.Upstream, u.Handle), stages...)}
+	return &pipeline{route: r, stages: stages, upstream: u, handler: middleware.Chain(b.deps.Metrics.Upstream(r.Upstream, b.plan.caps.watched(r.Upstream, u.Handle)), stages...)}
 }
 
 // observed leaves out absent stages and measures the others.
@@ -257,6 +258,7 @@ func (b *builder) openUpstreams() {
 			Upstream config.Upstream
 			Content  string
 		}{name, *c, fileDigest(c.CA)}
+		settings.Upstream.Concurrency = nil // connections have no part in it
 		if pair := c.ClientCertificate; pair != nil {
 			settings.Content += fileDigest(pair.Cert) + fileDigest(pair.Key)
 		}

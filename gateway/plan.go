@@ -49,6 +49,7 @@ type Plan struct {
 	issuers   map[string]*authn.Issuer
 	logout    map[string]*logout // where issuers post logout tokens, by path
 	upstreams map[string]*upstream.Upstream
+	caps      caps
 	redis     *store.Redis      // nil where replicas share nothing
 	orders    *orders.Book      // outlives the plan
 	kept      orders.Settings   // how, as far as the plan has a say

@@ -53,6 +53,7 @@ func ours() []metric {
 	m.WatchOrders(func() (int, int, int) { return 0, 0, 0 })
 	m.WatchLimits(func(func(string, string, uint64)) {})
 	m.WatchMemo(func() Memo { return Memo{} })
+	m.WatchOverload(func(func(Gate)) {})
 	descriptions := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descriptions)
