@@ -32,6 +32,7 @@ func Default() *Config {
 		CSRF:       CSRFToken{Cookie: "__Host-csrf", Header: "X-CSRF-Token"},
 		Decisions:  Decisions{Sample: 1, Queue: 4096},
 		Revocation: Revocation{Keep: Duration(30 * 24 * time.Hour), OnStoreError: "open"},
+		Alerts:     Alerts{Dedup: Duration(15 * time.Minute), Spool: AlertSpool{Bytes: 64 << 20, Keep: Duration(72 * time.Hour)}},
 	}
 }
 
@@ -52,6 +53,10 @@ func defaults(t reflect.Type) reflect.Value {
 		Health{Interval: Duration(5 * time.Second)},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
 		AuthFailures{Threshold: 5, Window: Duration(15 * time.Minute), Block: Duration(time.Hour)},
+		AlertLog{MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertWebhook{Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertSlack{Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertSyslog{Facility: "authpriv", Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
 		Authn{ForwardToken: true},
 		Introspection{Cache: Duration(30 * time.Second), Timeout: Duration(time.Second)},
 		Session{Idle: Duration(15 * time.Minute), Max: Duration(12 * time.Hour), Touch: true},

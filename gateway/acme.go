@@ -74,6 +74,7 @@ func (p *Plan) begin() {
 		c.Start()
 	}
 	p.orders.Use(p.kept, p.redis)
+	p.alerts.Use(*p.sinks)
 }
 
 // proof gives the settings of a handshake with which an authority looks whether

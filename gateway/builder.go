@@ -284,6 +284,7 @@ func (b *builder) openState() {
 		return
 	}
 	b.openOrders()
+	b.openAlerts()
 	b.limits = map[string]*ratelimit.Rule{}
 	for name, c := range b.config.RateLimits {
 		rule, err := ratelimit.Open(name, c, b.store)

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/alert"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
@@ -50,6 +51,8 @@ type Plan struct {
 	redis     *store.Redis    // nil where replicas share nothing
 	orders    *orders.Book    // outlives the plan
 	kept      orders.Settings // how, as far as the plan has a say
+	alerts    *alerts         // outlives the plan
+	sinks     *alert.Settings // of it, as far as the plan has a say
 	memory    *middleware.Budget
 	spool     *middleware.Spool
 	log       *Log
@@ -182,6 +185,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 			c.Detail = "newer ones cannot be asked for: " + err.Error()
 		}
 		out = append(out, c)
+	}
+	if c := p.config.Alerts; len(c.Webhook)+len(c.Slack)+len(c.Syslog) > 0 {
+		out = append(out, p.alerting())
 	}
 	for name, i := range p.issuers {
 		c := Condition{Name: "issuer/" + name, OK: true, Detail: i.Detail()}

@@ -1,0 +1,220 @@
+package alert
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-dev/gatehouse/config"
+)
+
+// syslog makes a sink that sends events by RFC 5424 over TLS (RFC 5425). The
+// message is the event as JSON in ASCII, so that it needs no byte order mark and
+// nothing in it can end it; there is no structured data, whose names would need
+// an enterprise number.
+func (m *maker) syslog(name string, c *config.AlertSyslog) {
+	w := &syslogger{address: c.Address, facility: facility(c.Facility), host: c.Hostname, pid: strconv.Itoa(os.Getpid()), version: m.version}
+	if w.host == "" {
+		w.host, _ = os.Hostname() // nil value where there is none
+	}
+	var ca, cert, key []byte
+	if !c.Plain {
+		w.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
+		var err error
+		if ca, err = content(c.CA); err == nil {
+			w.tls.RootCAs, err = authorities(ca)
+		}
+		if err != nil {
+			m.failIn("syslog."+name, fieldOf("ca", err))
+			return
+		}
+		if host, _, err := net.SplitHostPort(c.Address); err == nil && c.ServerName == "" {
+			w.tls.ServerName = host
+		}
+		if p := c.ClientCertificate; p != nil {
+			cert, err = content(p.Cert)
+			if err == nil {
+				key, err = content(p.Key)
+			}
+			var pair tls.Certificate
+			if err == nil {
+				pair, err = tls.X509KeyPair(cert, key)
+			}
+			if err != nil {
+				m.fail("syslog."+name+".client_certificate", err)
+				return
+			}
+			w.tls.Certificates = []tls.Certificate{pair}
+		}
+	} else if !c.Insecure {
+		w.dialer.Control = onlyLoopback
+	}
+	m.add(&Sink{Name: name, Kind: "syslog", timeout: c.Timeout.D(), deliver: w.deliver, close: w.hangUp},
+		c.MinSeverity, c.Classes, c, string(ca), string(cert), string(key))
+}
+
+func fieldOf(path string, err error) error {
+	if errors.As(err, new(*FieldError)) {
+		return err
+	}
+	return &FieldError{path, err}
+}
+
+// facility gives the number of a facility (RFC 5424, section 6.2.1).
+func facility(name string) int {
+	for i, n := range []string{4: "auth", 10: "authpriv", 13: "audit", 14: "alert"} {
+		if n == name {
+			return i
+		}
+	}
+	if n, err := strconv.Atoi(strings.TrimPrefix(name, "local")); err == nil && n >= 0 && n < 8 {
+		return 16 + n
+	}
+	return 10
+}
+
+// syslogger sends to one server, over one connection as long as that lasts.
+type syslogger struct {
+	address  string
+	dialer   net.Dialer
+	tls      *tls.Config // nil for plain TCP
+	facility int
+	host     string
+	pid      string
+	version  string
+
+	conn net.Conn
+	gone chan struct{} // closed when the server has ended the connection
+}
+
+// deliver makes one attempt. A server says nothing when it has taken a message; a
+// connection that it has ended by then is not used any more.
+func (w *syslogger) deliver(ctx context.Context, r *record) error {
+	text, err := r.encode(w.version)
+	if err != nil {
+		return &refusal{error: err, final: true}
+	}
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	msg := w.message(r, ascii(text))
+	frame := append(strconv.AppendInt(nil, int64(len(msg)), 10), ' ') // RFC 5425, section 4.3
+	stop := context.AfterFunc(ctx, func() { _ = w.conn.SetWriteDeadline(time.Unix(1, 0)) })
+	_, err = w.conn.Write(append(frame, msg...))
+	if !stop() && err == nil {
+		err = ctx.Err() // the deadline would meet the next one
+	}
+	if err != nil {
+		w.hangUp()
+	}
+	return err
+}
+
+// connect sees to it that there is a connection.
+func (w *syslogger) connect(ctx context.Context) error {
+	if w.conn != nil {
+		select {
+		case <-w.gone:
+			w.hangUp()
+		default:
+			return nil
+		}
+	}
+	conn, err := w.dialer.DialContext(ctx, "tcp", w.address)
+	if err != nil {
+		return err
+	}
+	if w.tls != nil {
+		secure := tls.Client(conn, w.tls)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return err
+		}
+		conn = secure
+	}
+	w.conn, w.gone = conn, make(chan struct{})
+	go watch(conn, w.gone)
+	return nil
+}
+
+// watch notices the end of a connection on which nothing should come. It ends with
+// the connection.
+func watch(conn net.Conn, gone chan<- struct{}) {
+	defer close(gone)
+	var b [512]byte
+	for {
+		if _, err := conn.Read(b[:]); err != nil {
+			return
+		}
+	}
+}
+
+// hangUp ends the connection, over TLS with close_notify (RFC 5425, section 4.4).
+func (w *syslogger) hangUp() {
+	if w.conn == nil {
+		return
+	}
+	_ = w.conn.Close()
+	<-w.gone
+	w.conn = nil
+}
+
+// message writes an event as RFC 5424, section 6 has it.
+func (w *syslogger) message(r *record, text []byte) []byte {
+	id := r.Detector
+	switch {
+	case r.Test:
+		id = "test"
+	case r.Class == Authentication:
+		id = "authentication"
+	}
+	head := fmt.Sprintf("<%d>1 %s %s gatehouse %s %s - ", w.facility*8+r.Severity.syslog(),
+		r.Time.UTC().Format("2006-01-02T15:04:05.000Z"), headerField(w.host, 255), headerField(w.pid, 128), headerField(id, 32))
+	return append([]byte(head), text...)
+}
+
+// syslog gives the severity as syslog numbers it.
+func (s Severity) syslog() int {
+	return [...]int{6, 6, 5, 4, 3, 2}[s.rank()] // info, notice, warning, error, critical
+}
+
+// headerField gives what may stand in a field of the header: printable ASCII, at
+// most so many, and - for nothing.
+func headerField(s string, most int) string {
+	s = strings.Map(func(c rune) rune {
+		if c <= ' ' || c > '~' {
+			return '_'
+		}
+		return c
+	}, s)
+	if s == "" {
+		return "-"
+	}
+	return s[:min(len(s), most)]
+}
+
+// ascii writes JSON without a character beyond ASCII, which it may all escape.
+func ascii(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); {
+		c, n := utf8.DecodeRune(text[i:])
+		switch {
+		case c < utf8.RuneSelf:
+			out = append(out, text[i])
+		case c > 0xffff:
+			hi, lo := 0xd800+((c-0x10000)>>10), 0xdc00+((c-0x10000)&0x3ff)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, c)
+		}
+		i += n
+	}
+	return out
+}
