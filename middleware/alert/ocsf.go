@@ -2,6 +2,7 @@ package alert
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"unicode/utf8"
@@ -10,11 +11,12 @@ import (
 // Version of OCSF that events are written in.
 const ocsfVersion = "1.8.0"
 
-// What evidence and names may take at most: a syslog server need not take more
-// than 8 KiB (RFC 5425, section 4.3.1).
+// What values, evidence and a whole event may take at most: a syslog server should
+// take 8 KiB, with a header of its own (RFC 5425, section 4.3.1).
 const (
-	maxText     = 256
+	maxText     = 160
 	maxEvidence = 16
+	maxEvent    = 7 << 10
 )
 
 // The types below are the parts of OCSF's classes 2004 (Detection Finding, with
@@ -128,7 +130,8 @@ type ocsfOwn struct {
 	Test      bool   `json:"test,omitempty"`
 }
 
-// encode writes an event as OCSF has it. The version is that of the product.
+// encode writes an event as OCSF has it, in ASCII. The version is that of the
+// product. Evidence that there is no room for is left out.
 func (r *record) encode(version string) ([]byte, error) {
 	e := r.common(version)
 	if r.Class == Authentication {
@@ -137,7 +140,16 @@ func (r *record) encode(version string) ([]byte, error) {
 		r.finding(e)
 	}
 	e.TypeUID = e.ClassUID*100 + e.ActivityID
-	return json.Marshal(e)
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	if text = ascii(text); len(text) > maxEvent && len(r.Evidence) > 0 {
+		less := *r
+		less.Evidence = r.Evidence[:len(r.Evidence)/2]
+		return less.encode(version)
+	}
+	return text, nil
 }
 
 func (r *record) common(version string) *ocsfEvent {
@@ -288,4 +300,23 @@ func short(s string) string {
 		n--
 	}
 	return s[:n] + "…"
+}
+
+// ascii writes JSON without a character beyond ASCII, which it may all escape.
+func ascii(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); {
+		c, n := utf8.DecodeRune(text[i:])
+		switch {
+		case c < utf8.RuneSelf:
+			out = append(out, text[i])
+		case c > 0xffff:
+			hi, lo := 0xd800+((c-0x10000)>>10), 0xdc00+((c-0x10000)&0x3ff)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, c)
+		}
+		i += n
+	}
+	return out
 }

@@ -80,7 +80,7 @@ func (m *maker) fail(path string, err error) { m.err = cmp.Or[error](m.err, &Fie
 // add adds a sink. The key says what it was made from, the content of files and
 // secrets included: a sink with the same key is the same.
 func (m *maker) add(s *Sink, severity string, classes []string, settings any, secrets ...string) {
-	s.keep, s.min = m.keep, Severity(severity).rank()
+	s.keep, s.min, s.pause = m.keep, Severity(severity).rank(), firstPause
 	for _, c := range classes {
 		if c == "authentication" {
 			s.classes = append(s.classes, Authentication)

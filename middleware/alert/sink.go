@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The pauses after attempts that failed: each doubles the one before.
+// The pauses after attempts that failed.
 const (
 	firstPause = time.Second
 	maxPause   = 5 * time.Minute
@@ -27,6 +27,7 @@ type Sink struct {
 	key     string // says what it was made from
 	keep    time.Duration
 	timeout time.Duration
+	pause   time.Duration // after the first failure; each further one doubles it
 	// write takes an event at once; nil where deliver does.
 	write func(r *record) error
 	// deliver makes one attempt to bring an event to where it goes, and close ends
@@ -236,7 +237,7 @@ func (o *outlet) attempt(r *record, number uint64, failures *int) time.Duration 
 	o.count(o.sink.Name, Failed)
 	*failures++
 	var said *refusal
-	pause := jittered(*failures)
+	pause := jittered(o.sink.pause, *failures)
 	if errors.As(err, &said) {
 		pause = max(pause, min(said.after, maxAsked))
 		if said.final {
@@ -248,10 +249,10 @@ func (o *outlet) attempt(r *record, number uint64, failures *int) time.Duration 
 
 // jittered gives the pause after so many failures in a row: half of it for sure,
 // the rest by chance, so that many gateways do not come back at once.
-func jittered(failures int) time.Duration {
+func jittered(first time.Duration, failures int) time.Duration {
 	d := maxPause
-	if n := failures - 1; n < 9 {
-		d = min(firstPause<<n, maxPause)
+	if n := failures - 1; n < 20 && first<<n < maxPause {
+		d = first << n
 	}
 	return d/2 + rand.N(d/2+1) //nolint:gosec // nobody gains by guessing it
 }

@@ -62,14 +62,17 @@ const maxFact = 120
 // addresses that nobody should follow, where they could make one. &, < and > are
 // the only ones with an escape of their own.
 func harmless(s string) string {
+	text := []rune(s[:min(len(s), utf8.UTFMax*(maxFact+1))])
 	var b strings.Builder
-	n, last := 0, rune(0)
-	for i, c := range s {
-		if n++; n > maxFact {
+	last, next := rune(0), rune(0)
+	for i, c := range text {
+		if i == maxFact {
 			b.WriteString("…")
 			break
 		}
-		next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(c):])
+		if next = 0; i+1 < len(text) {
+			next = text[i+1]
+		}
 		switch {
 		case c == '&':
 			b.WriteString("&amp;")
@@ -81,7 +84,7 @@ func harmless(s string) string {
 			b.WriteString("(at)")
 		case c == '.' && unicode.IsLetter(next), c == ':' && next == '/':
 			b.WriteString("[" + string(c) + "]")
-		case c == '`', c == '*', c == '~', c == '!', c == '#', c == '|', c == '\\', c == '[', c == ']', c == utf8.RuneError:
+		case c == '`', c == '*', c == '~', c == '!', c == '#', c == '|', c == '\\', c == '[', c == ']', c == '。', c == '．', c == '｡', c == utf8.RuneError:
 			b.WriteByte('?')
 		case c == '_' && !(wordy(last) && wordy(next)): // a_b marks nothing up, _a_ does
 			b.WriteByte('?')

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 )
@@ -104,7 +103,7 @@ func (w *syslogger) deliver(ctx context.Context, r *record) error {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	msg := w.message(r, ascii(text))
+	msg := w.message(r, text)
 	frame := append(strconv.AppendInt(nil, int64(len(msg)), 10), ' ') // RFC 5425, section 4.3
 	stop := context.AfterFunc(ctx, func() { _ = w.conn.SetWriteDeadline(time.Unix(1, 0)) })
 	_, err = w.conn.Write(append(frame, msg...))
@@ -198,23 +197,4 @@ func headerField(s string, most int) string {
 		return "-"
 	}
 	return s[:min(len(s), most)]
-}
-
-// ascii writes JSON without a character beyond ASCII, which it may all escape.
-func ascii(text []byte) []byte {
-	out := make([]byte, 0, len(text))
-	for i := 0; i < len(text); {
-		c, n := utf8.DecodeRune(text[i:])
-		switch {
-		case c < utf8.RuneSelf:
-			out = append(out, text[i])
-		case c > 0xffff:
-			hi, lo := 0xd800+((c-0x10000)>>10), 0xdc00+((c-0x10000)&0x3ff)
-			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, c)
-		}
-		i += n
-	}
-	return out
 }
