@@ -89,9 +89,21 @@ type syslogger struct {
 	pid      string
 	version  string
 
-	conn net.Conn
-	gone chan struct{} // closed when the server has ended the connection
+	link *link // nil: none
 }
+
+// link is a connection to a server.
+type link struct {
+	conn net.Conn
+	wire net.Conn      // below TLS
+	gone chan struct{} // closed when the server has ended it
+	err  error         // how; written before
+}
+
+// settle is how long the first message of a connection waits for its end. A server
+// that does not want a client certificate says so only after the handshake (RFC
+// 8446, section 4.4.2.4), and what was sent by then is lost.
+const settle = 500 * time.Millisecond
 
 // deliver makes one attempt. A server says nothing when it has taken a message; a
 // connection that it has ended by then is not used any more.
@@ -100,69 +112,87 @@ func (w *syslogger) deliver(ctx context.Context, r *record) error {
 	if err != nil {
 		return &refusal{error: err, final: true}
 	}
-	if err := w.connect(ctx); err != nil {
+	fresh, err := w.connect(ctx)
+	if err != nil {
 		return err
 	}
 	msg := w.message(r, text)
 	frame := append(strconv.AppendInt(nil, int64(len(msg)), 10), ' ') // RFC 5425, section 4.3
-	stop := context.AfterFunc(ctx, func() { _ = w.conn.SetWriteDeadline(time.Unix(1, 0)) })
-	_, err = w.conn.Write(append(frame, msg...))
+	stop := context.AfterFunc(ctx, func() { _ = w.link.conn.SetWriteDeadline(time.Unix(1, 0)) })
+	_, err = w.link.conn.Write(append(frame, msg...))
 	if !stop() && err == nil {
 		err = ctx.Err() // the deadline would meet the next one
 	}
+	if err == nil && fresh {
+		err = w.link.settled(ctx)
+	}
 	if err != nil {
+		_ = w.link.wire.Close() // no goodbye: it would wait as well
 		w.hangUp()
 	}
 	return err
 }
 
-// connect sees to it that there is a connection.
-func (w *syslogger) connect(ctx context.Context) error {
-	if w.conn != nil {
+// connect sees to it that there is a connection, and reports whether it is new.
+func (w *syslogger) connect(ctx context.Context) (fresh bool, err error) {
+	if w.link != nil {
 		select {
-		case <-w.gone:
+		case <-w.link.gone:
 			w.hangUp()
 		default:
-			return nil
+			return false, nil
 		}
 	}
-	conn, err := w.dialer.DialContext(ctx, "tcp", w.address)
+	wire, err := w.dialer.DialContext(ctx, "tcp", w.address)
 	if err != nil {
-		return err
+		return false, err
 	}
+	l := &link{conn: wire, wire: wire, gone: make(chan struct{})}
 	if w.tls != nil {
-		secure := tls.Client(conn, w.tls)
+		secure := tls.Client(wire, w.tls)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
-			return err
+			_ = wire.Close()
+			return false, err
 		}
-		conn = secure
+		l.conn = secure
 	}
-	w.conn, w.gone = conn, make(chan struct{})
-	go watch(conn, w.gone)
-	return nil
+	w.link = l
+	go l.watch()
+	return true, nil
 }
 
 // watch notices the end of a connection on which nothing should come. It ends with
 // the connection.
-func watch(conn net.Conn, gone chan<- struct{}) {
-	defer close(gone)
+func (l *link) watch() {
+	defer close(l.gone)
 	var b [512]byte
-	for {
-		if _, err := conn.Read(b[:]); err != nil {
-			return
-		}
+	for l.err == nil {
+		_, l.err = l.conn.Read(b[:])
+	}
+}
+
+// settled waits whether the server wants the connection at all.
+func (l *link) settled(ctx context.Context) error {
+	t := time.NewTimer(settle)
+	defer t.Stop()
+	select {
+	case <-l.gone:
+		return fmt.Errorf("the server has ended the connection: %w", l.err)
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
 	}
 }
 
 // hangUp ends the connection, over TLS with close_notify (RFC 5425, section 4.4).
 func (w *syslogger) hangUp() {
-	if w.conn == nil {
+	if w.link == nil {
 		return
 	}
-	_ = w.conn.Close()
-	<-w.gone
-	w.conn = nil
+	_ = w.link.conn.Close()
+	<-w.link.gone
+	w.link = nil
 }
 
 // message writes an event as RFC 5424, section 6 has it.
