@@ -25,9 +25,6 @@ func (k *checker) rateLimits() {
 		if everyone(l.Exempt) {
 			k.mistake(join(path, "exempt"), "exempt holds every address; nobody would be counted")
 		}
-		if l.Strict && !k.unread(join(path, "algorithm")) {
-			k.strict(l, path)
-		}
 		if l.Rates != nil {
 			k.rateTable(l, join(path, "rates"))
 		}
@@ -107,29 +104,6 @@ func (k *checker) rateCost(r *Route, path string) {
 func (k *checker) fits(r *Route, at, limit, whom string, capacity int64) {
 	if n := int64(r.RateCost); n > 1 && capacity > 0 && n > capacity {
 		k.mistake(at, "a request that counts %d could never pass: rate limit %q admits at most %d at once%s", n, limit, capacity, whom)
-	}
-}
-
-// strict wants, of every rate that counts are limited to strictly, a burst and
-// something that leaks beside it.
-func (k *checker) strict(l *RateLimit, path string) {
-	if l.Algorithm != "gcra" {
-		k.mistake(join(path, "strict"), "strict is for gcra, not for %s", l.Algorithm)
-		return
-	}
-	wrong := func(rate Rate, burst int) bool {
-		return rate.Count > 0 && (burst == 0 || int64(burst) >= rate.Count)
-	}
-	if wrong(l.Rate, l.Burst) {
-		k.mistake(join(path, "strict"), "strict needs a burst below the rate's count; the rest is what leaks")
-	}
-	if l.Rates == nil {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(l.Rates.Table)) {
-		if e := l.Rates.Table[name]; e != nil && wrong(e.Rate, e.Burst) {
-			k.mistake(join(path, "strict"), "strict needs a burst below the rate's count for %s too", name)
-		}
 	}
 }
 

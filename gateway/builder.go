@@ -300,6 +300,7 @@ func (b *builder) openState() {
 		return
 	}
 	b.openOrders()
+	b.openAlerts()
 	b.limits = map[string]*ratelimit.Rule{}
 	for _, name := range slices.Sorted(maps.Keys(b.config.RateLimits)) {
 		rule, err := ratelimit.Open(name, b.config.RateLimits[name], b.store)

@@ -52,6 +52,7 @@ type Metrics struct {
 	ended           *prometheus.CounterVec
 	orders          *prometheus.CounterVec
 	guard           *prometheus.CounterVec
+	alerts          *prometheus.CounterVec
 
 	connections connections
 	classes     classes
@@ -91,6 +92,7 @@ func New() *Metrics {
 	m.ended = m.counters("answers_ended_total", "Answers that were ended while they were open, by why their caller is not served any more.", "route", "reason")
 	m.orders = m.counters("orders_total", "Revocations, lockdowns and blocks that this replica was given, by whom.", "kind", "by")
 	m.guard = m.counters("guard_findings_total", "Findings of the guard's detectors, by what the configuration says about them.", "detector", "mode", "action")
+	m.alerts = m.counters("alerts_total", "Events for alert sinks, by what became of them.", "sink", "outcome")
 	m.connections = m.newConnections()
 	m.reloads = m.counters("config_reloads_total", "Attempts to load the configuration, the first included.", "result")
 	m.reloadOK = m.gauge("config_last_reload_success", "Whether the last attempt to load the configuration succeeded: 1 or 0.")
@@ -153,6 +155,11 @@ func (m *Metrics) OrderGiven(kind, by string) { m.orders.WithLabelValues(kind, b
 func (m *Metrics) GuardFinding(detector, mode, action string) {
 	m.guard.WithLabelValues(detector, mode, action).Inc()
 }
+
+// Alert counts what became of an event: delivered, failed (there will be another
+// attempt), dropped or damaged, by sink, and held (one event tells of many later) or
+// dropped where no sink was asked yet, by none.
+func (m *Metrics) Alert(sink, outcome string) { m.alerts.WithLabelValues(sink, outcome).Inc() }
 
 // Panic counts a panic that was turned into an answer.
 func (m *Metrics) Panic() { m.panics.Inc() }
