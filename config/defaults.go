@@ -32,6 +32,8 @@ func Default() *Config {
 		CSRF:       CSRFToken{Cookie: "__Host-csrf", Header: "X-CSRF-Token"},
 		Decisions:  Decisions{Sample: 1, Queue: 4096},
 		Revocation: Revocation{Keep: Duration(30 * 24 * time.Hour), OnStoreError: "open"},
+
+		RateLimitHeaders: []string{"ietf"},
 	}
 }
 
@@ -76,6 +78,8 @@ func defaults(t reflect.Type) reflect.Value {
 
 func defaultRoute() Route {
 	return Route{
+		RateCost: 1,
+
 		CSRF:   CSRF{Mode: "auto"},
 		Policy: Policy{Bodies: "json", Masks: "optional", Rows: "optional", Placeholders: "reject"},
 		Mask: Mask{
@@ -96,6 +100,11 @@ func complete(c *Config) {
 	for _, l := range c.RateLimits {
 		if l.Algorithm == "gcra" && l.Burst == 0 {
 			l.Burst = int(l.Rate.Count)
+		}
+		if l.Algorithm == "gcra" && l.Rates != nil {
+			for _, e := range l.Rates.Table {
+				fill(e, RateEntry{Burst: int(e.Rate.Count)})
+			}
 		}
 	}
 	if len(c.Masking.Keys) == 1 {

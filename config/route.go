@@ -18,6 +18,9 @@ type Route struct {
 	Session *Session `yaml:"session"`
 	// RateLimits are names of rate_limits, all of which must admit.
 	RateLimits []string `yaml:"rate_limits"`
+	// RateCost is how much one request of this route counts in each of them.
+	// Default: 1.
+	RateCost int `yaml:"rate_cost" is:"positive"`
 	// ACL says which client addresses the route serves, of those that the
 	// listener serves. Absent: all of them.
 	ACL *ACL `yaml:"acl"`

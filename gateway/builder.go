@@ -289,13 +289,14 @@ func (b *builder) openState() {
 	}
 	b.openOrders()
 	b.limits = map[string]*ratelimit.Rule{}
-	for name, c := range b.config.RateLimits {
-		rule, err := ratelimit.Open(name, c, b.store)
+	for _, name := range slices.Sorted(maps.Keys(b.config.RateLimits)) {
+		rule, err := ratelimit.Open(name, b.config.RateLimits[name], b.store)
 		if err != nil {
 			b.mistake("rate_limits."+name, err)
 			continue
 		}
-		b.limits[name] = rule
+		b.limits[name] = rule.Telling(b.config.RateLimitHeaders)
+		b.plan.limits = append(b.plan.limits, rule)
 	}
 	b.guard, err = hold(b.plan.lease, "guard", b.config.Guard, func() (*guard.Guard, error) {
 		return guard.Open(b.config.Guard), nil

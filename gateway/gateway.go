@@ -63,6 +63,7 @@ func New(d *Deps, p *Plan) *Gateway {
 		}
 	})
 	d.Metrics.WatchOrders(func() (revocations, lockdowns int) { return g.Plan().orders.Count() })
+	d.Metrics.WatchLimits(func(yield func(limit, decision string, n uint64)) { g.Plan().decisions(yield) })
 	d.Metrics.WatchCertificates(func(yield func(listener, name string, expires time.Time)) { g.Plan().expiries(yield) })
 	return g
 }

@@ -39,7 +39,8 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 		b.sanitize(r),                                     // markup in what clients send
 		b.upload(r),                                       // files are what they say they are
 		b.authz(r),                                        // Rego -> Decision
-		b.mask(r),                                         // innermost: nobody outside sees an unmasked body
+		ratelimit.New(ratelimit.ByPolicy, r, b.rules(r)),  // where policies say the rate
+		b.mask(r), // innermost: nobody outside sees an unmasked body
 	}
 }
 

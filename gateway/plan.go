@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
+	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -47,9 +48,10 @@ type Plan struct {
 	issuers   map[string]*authn.Issuer
 	logout    map[string]*logout // where issuers post logout tokens, by path
 	upstreams map[string]*upstream.Upstream
-	redis     *store.Redis    // nil where replicas share nothing
-	orders    *orders.Book    // outlives the plan
-	kept      orders.Settings // how, as far as the plan has a say
+	redis     *store.Redis      // nil where replicas share nothing
+	orders    *orders.Book      // outlives the plan
+	kept      orders.Settings   // how, as far as the plan has a say
+	limits    []*ratelimit.Rule // by name
 	memory    *middleware.Budget
 	spool     *middleware.Spool
 	log       *Log

@@ -42,7 +42,6 @@ type Metrics struct {
 	rowsDropped     *prometheus.CounterVec
 	unclassified    *prometheus.CounterVec
 	cut             *prometheus.CounterVec
-	limitShadow     *prometheus.CounterVec
 	limitStore      *prometheus.CounterVec
 	recordsLost     *prometheus.CounterVec
 	shadow          *prometheus.CounterVec
@@ -85,7 +84,6 @@ func New() *Metrics {
 		"Values of answers that look like personal data and that the policy does not know, by what they look like.", "route", "class")
 	m.cut = m.counters("answers_cut_total", "Answers that were cut off because what came last could not be masked.", "route")
 	m.rowsDropped = m.counters("rows_dropped_total", "Records taken out of answers by row filters.", "route")
-	m.limitShadow = m.counters("ratelimit_shadow_total", "Requests that a rate limit in shadow mode would have refused.", "limit")
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
 	m.recordsLost = m.counters("decision_records_dropped_total", "Decisions that were to go on record and did not, by what had no room for them.", "reason")
 	m.shadow = m.counters("shadow_decisions_total", "Decisions handed to the policies in the shadow, by what came of it.", "route", "result")

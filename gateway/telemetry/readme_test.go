@@ -51,6 +51,7 @@ func ours() []metric {
 	m.WatchCertificates(func(func(string, string, time.Time)) {})
 	m.WatchIssuers(func(func(string, int, time.Time)) {})
 	m.WatchOrders(func() (int, int) { return 0, 0 })
+	m.WatchLimits(func(func(string, string, uint64)) {})
 	m.WatchMemo(func() Memo { return Memo{} })
 	descriptions := make(chan *prometheus.Desc)
 	go func() {

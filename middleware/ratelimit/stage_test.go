@@ -78,7 +78,7 @@ func TestPlaces(t *testing.T) {
 		describe(ByAddress, &config.Route{Public: true}, rs), describe(BySubject, &config.Route{Public: true}, rs),
 		describe(BySubject, authn(), rs[:1]), describe(ByAddress, authn(), rs[1:2]), describe(ByAddress, authn(), nil),
 	}
-	const byAddress = "address 100/1m by client.address+route burst 20"
+	const byAddress = "address 100/1m burst 20 by client.address+route"
 	const bySubject = "user 600/1m by subject.id (shadow), both 5/1s by client.address+subject.role fixed_window"
 	const device, claim = "device 1/1h by header:X-Device", "claim 1/1h by claim:plan"
 	want := []string{

@@ -34,6 +34,8 @@ type Store struct {
 
 	mu    sync.Mutex
 	local map[string]weak.Pointer[Counter] // by definition
+
+	beside standing
 }
 
 // clock is the monotonic clock: steps of the wall clock do not count.

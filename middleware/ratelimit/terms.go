@@ -10,6 +10,7 @@ import (
 // spec is what the counters of a rule depend on.
 type spec struct {
 	name      string
+	entry     string // of the rule's table; "" is the rule's own rate
 	key       []string
 	algorithm string
 	rate      limiter.Rate
@@ -19,7 +20,7 @@ type spec struct {
 
 // definition tells two specs apart.
 func (d spec) definition() string {
-	return fmt.Sprintf("%q %q %s %d/%s %d %v", d.name, d.key, d.algorithm, d.rate.Limit, d.rate.Period, d.burst, d.strict)
+	return fmt.Sprintf("%q %q %q %s %d/%s %d %v", d.name, d.entry, d.key, d.algorithm, d.rate.Limit, d.rate.Period, d.burst, d.strict)
 }
 
 // terms are what a spec comes to, or a replica's share of it.
