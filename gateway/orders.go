@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,12 +13,23 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
-// Orders lists the revocations and lockdowns in force, oldest first. The error
+// Orders lists the revocations, lockdowns and blocks in force, oldest first. The error
 // tells why some may be missing, or not be kept as they should.
 func (g *Gateway) Orders() ([]orders.Order, error) {
 	b := g.Plan().orders
 	return b.List(), b.Trouble()
 }
+
+// EndedBlocks lists the blocks that hold no longer and are kept for their level,
+// oldest first.
+func (g *Gateway) EndedBlocks() []orders.Order { return g.Plan().orders.Ended() }
+
+// BlockOf gives the block that keeps an address out, nil where none does.
+func (g *Gateway) BlockOf(a netip.Addr) *orders.Order { return g.Plan().orders.BlockedAddress(a) }
+
+// User gives what a block has in place of a username, which nobody keeps; "" where
+// no login is counted by such a name.
+func (g *Gateway) User(name string) string { return g.Plan().guardKey.User(name) }
 
 // GiveOrder gives an order and puts it on record. It holds here where what is
 // given has an id; shared is false where the store of all replicas does not have
@@ -49,15 +58,18 @@ func (p *Plan) give(ctx context.Context, m *telemetry.Metrics, o orders.Order) (
 // bring it back. Otherwise it is [orders.ErrUnknown] where there is none.
 func (g *Gateway) LiftOrder(ctx context.Context, id, by, reason string) (lifted orders.Order, shared bool, err error) {
 	p := g.Plan()
-	find := func(o orders.Order) bool { return o.ID == id }
-	list := p.orders.List()
-	i := slices.IndexFunc(list, find)
-	shared, err = p.orders.Lift(ctx, id, by, reason)
-	if i < 0 || err != nil && slices.ContainsFunc(p.orders.List(), find) || errors.Is(err, orders.ErrUnknown) {
-		return orders.Order{}, false, cmp.Or(err, orders.ErrUnknown)
+	o, known := p.orders.Find(id)
+	if !known {
+		return orders.Order{}, false, orders.ErrUnknown
 	}
-	p.log.Warn("order lifted", orderFields(&list[i], by, reason, shared, err)...)
-	return list[i], shared, err
+	shared, err = p.orders.Lift(ctx, id, by, reason)
+	if err != nil {
+		if _, held := p.orders.Find(id); held || errors.Is(err, orders.ErrUnknown) {
+			return orders.Order{}, false, err
+		}
+	}
+	p.log.Warn("order lifted", orderFields(&o, by, reason, shared, err)...)
+	return o, shared, err
 }
 
 // text is a network as it is written, "" for none.

@@ -82,7 +82,7 @@ func usernames(x *middleware.Exchange, field []string) ([]string, error) {
 		return nil, nil
 	}
 	for i, n := range names {
-		names[i] = strings.ToLower(strings.TrimSpace(n))
+		names[i] = fold(n)
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "" || strings.ContainsRune(n, 0) })
 	slices.Sort(names)

@@ -35,6 +35,23 @@ func (b *Book) list(ended bool) []Order {
 	return out
 }
 
+// Find gives the order with an id, where it can be lifted: it is in force, or a
+// block that is kept for its level.
+func (b *Book) Find(id string) (o Order, ok bool) {
+	if b == nil {
+		return Order{}, false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[id]
+	if e == nil || e.order == nil || e.lift != nil || e.order.expired(time.Now()) {
+		return Order{}, false
+	}
+	o = *e.order
+	o.Roles = slices.Clone(o.Roles)
+	return o, true
+}
+
 // Count gives how many orders are in force, to the minute.
 func (b *Book) Count() (revocations, lockdowns, blocks int) {
 	if b == nil {
