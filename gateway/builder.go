@@ -271,12 +271,17 @@ func (b *builder) openUpstreams() {
 	}
 }
 
+// redisDigest identifies what the settings of a Redis do not show.
+func redisDigest(r *config.Redis) string {
+	if r == nil {
+		return ""
+	}
+	return digest([]byte(r.Password.Reveal())) + fileDigest(r.CA)
+}
+
 // openState opens what counts and remembers across requests.
 func (b *builder) openState() {
-	var password string
-	if r := b.config.Store.Redis; r != nil {
-		password = digest([]byte(r.Password.Reveal())) + fileDigest(r.CA)
-	}
+	password := redisDigest(b.config.Store.Redis)
 	var err error
 	b.plan.redis, err = hold(b.plan.lease, "redis"+password, b.config.Store.Redis, func() (*store.Redis, error) {
 		return store.Open(b.config.Store.Redis)
@@ -302,12 +307,7 @@ func (b *builder) openState() {
 		}
 		b.limits[name] = rule
 	}
-	b.guard, err = hold(b.plan.lease, "guard", b.config.Guard, func() (*guard.Guard, error) {
-		return guard.Open(b.config.Guard), nil
-	})
-	if err != nil {
-		b.mistake("guard", err)
-	}
+	b.openGuard()
 	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })
 	if err != nil {
 		b.mistake("policies", err)

@@ -62,7 +62,7 @@ func New(d *Deps, p *Plan) *Gateway {
 			}
 		}
 	})
-	d.Metrics.WatchOrders(func() (revocations, lockdowns int) { return g.Plan().orders.Count() })
+	d.Metrics.WatchOrders(func() (revocations, lockdowns, blocks int) { return g.Plan().orders.Count() })
 	d.Metrics.WatchCertificates(func(yield func(listener, name string, expires time.Time)) { g.Plan().expiries(yield) })
 	return g
 }

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
@@ -24,16 +26,16 @@ func (g *Gateway) Orders() ([]orders.Order, error) {
 // given has an id; shared is false where the store of all replicas does not have
 // it yet, and an error then says that a restart may forget it.
 func (g *Gateway) GiveOrder(ctx context.Context, o orders.Order) (given orders.Order, shared bool, err error) {
-	return g.Plan().give(ctx, g, o)
+	return g.Plan().give(ctx, g.deps.Metrics, o)
 }
 
-func (p *Plan) give(ctx context.Context, g *Gateway, o orders.Order) (given orders.Order, shared bool, err error) {
+func (p *Plan) give(ctx context.Context, m *telemetry.Metrics, o orders.Order) (given orders.Order, shared bool, err error) {
 	given, shared, err = p.orders.Give(ctx, o)
 	if given.ID == "" {
 		p.log.Error("order not taken", zap.String("kind", string(o.Kind)), zap.String("by", o.By), zap.Error(err))
 		return given, false, err
 	}
-	g.deps.Metrics.OrderGiven(string(given.Kind), source(given.By))
+	m.OrderGiven(string(given.Kind), source(given.By))
 	level := zap.WarnLevel
 	if source(given.By) == "issuer" {
 		level = zap.InfoLevel // people sign out all day
@@ -58,7 +60,15 @@ func (g *Gateway) LiftOrder(ctx context.Context, id, by, reason string) (lifted 
 	return list[i], shared, err
 }
 
-// source is the first word of who gives an order: admin or issuer.
+// text is a network as it is written, "" for none.
+func text(p netip.Prefix) string {
+	if !p.IsValid() {
+		return ""
+	}
+	return p.String()
+}
+
+// source is the first word of who gives an order: admin, issuer or guard.
 func source(by string) string {
 	first, _, _ := strings.Cut(by, " ")
 	return first
@@ -76,6 +86,10 @@ func orderFields(o *orders.Order, by, reason string, shared bool, err error) []z
 		{"subject", o.Subject},
 		{"tenant", o.Tenant},
 		{"locked_route", o.Route},
+		{"address", text(o.Address)},
+		{"user", o.User},
+		{"action", o.Action},
+		{"detector", o.Detector},
 		{"by", by},
 		{"reason", reason},
 	} {
@@ -86,10 +100,13 @@ func orderFields(o *orders.Order, by, reason string, shared bool, err error) []z
 	for _, t := range []struct {
 		key   string
 		value time.Time
-	}{{"issued_before", o.IssuedBefore}, {"until", o.Until}} {
+	}{{"issued_before", o.IssuedBefore}, {"ends", o.Ends}, {"until", o.Until}} {
 		if !t.value.IsZero() {
 			f = append(f, zap.Time(t.key, t.value))
 		}
+	}
+	if o.Level > 0 {
+		f = append(f, zap.Int("level", o.Level))
 	}
 	if o.All {
 		f = append(f, zap.Bool("all", true))

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/policies"
@@ -50,6 +51,7 @@ type Plan struct {
 	redis     *store.Redis    // nil where replicas share nothing
 	orders    *orders.Book    // outlives the plan
 	kept      orders.Settings // how, as far as the plan has a say
+	guardKey  *guard.Key
 	memory    *middleware.Budget
 	spool     *middleware.Spool
 	log       *Log
@@ -173,6 +175,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 			c.Detail = strings.ReplaceAll(err.Error(), "\n", "; ")
 		}
 		out = append(out, c)
+	}
+	if err := p.guardKey.Trouble(); err != nil { // blocks on usernames hold here
+		out = append(out, Condition{Name: "guard", OK: true, Detail: strings.ReplaceAll(err.Error(), "\n", "; ")})
 	}
 	if p.bundle != nil {
 		c := Condition{Name: "policies", OK: true} // there are some, or there were no plan

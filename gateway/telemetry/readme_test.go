@@ -50,7 +50,7 @@ func ours() []metric {
 	m.WatchEndpoints(func(func(string, string, bool)) {})
 	m.WatchCertificates(func(func(string, string, time.Time)) {})
 	m.WatchIssuers(func(func(string, int, time.Time)) {})
-	m.WatchOrders(func() (int, int) { return 0, 0 })
+	m.WatchOrders(func() (int, int, int) { return 0, 0, 0 })
 	m.WatchMemo(func() Memo { return Memo{} })
 	descriptions := make(chan *prometheus.Desc)
 	go func() {
