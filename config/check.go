@@ -27,12 +27,15 @@ func (k *checker) config() {
 	k.headerNames("identity_headers", k.c.IdentityHeaders, true)
 	k.issuers()
 	k.upstreams()
+	k.overload()
 	k.store()
 	k.rateLimits()
 	k.policies()
+	k.alerts()
 	k.decisions()
 	k.masking()
 	k.csrf()
+	k.guard()
 	k.routes()
 }
 

@@ -19,6 +19,7 @@ func (k *checker) routes() {
 		references(k, join(path, "rate_limits"), "rate_limits", "rate limit", r.RateLimits, k.c.RateLimits)
 		k.rateCost(r, path)
 		k.entry(r, path)
+		k.loginUsername(r, path)
 		k.session(r.Session, join(path, "session"))
 		k.match(r.Match, join(path, "match"))
 		k.rewrite(r, path)

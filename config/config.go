@@ -49,6 +49,8 @@ type Config struct {
 	Timeouts Timeouts `yaml:"timeouts"`
 	// Limits bound sizes; a route may set its own.
 	Limits Limits `yaml:"limits"`
+	// Overload is about what the gateway does when there is too much to do.
+	Overload Overload `yaml:"overload"`
 	// Spool is where uploads are kept while they are judged.
 	Spool Spool `yaml:"spool"`
 	// Scanner looks for viruses in uploads.
@@ -75,6 +77,8 @@ type Config struct {
 	CSRF CSRFToken `yaml:"csrf"`
 	// Guard notices abuse and blocks addresses.
 	Guard Guard `yaml:"guard"`
+	// Alerts says who is told of what the guard has noticed.
+	Alerts Alerts `yaml:"alerts"`
 	// Policies are the Rego policies that decide. Required unless every route
 	// says `policy: off`.
 	Policies Policies `yaml:"policies"`

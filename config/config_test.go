@@ -39,7 +39,8 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 			"group_by", "distinct", "apply", "compute",
 			"sort_field", "sort_column", "sort_key", "order_field", "order_column", "group", "aggregate", "projection", "attributes",
 		}},
-		Timeouts: want.Timeouts, Limits: want.Limits, Audit: "metadata",
+		Timeouts: want.Timeouts, Limits: want.Limits, Priority: "normal",
+		Audit: "metadata",
 	}}
 	c.source = source{}
 	if diff := cmp.Diff(want, c, cmp.AllowUnexported(Config{}, source{})); diff != "" {

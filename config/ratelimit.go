@@ -73,25 +73,3 @@ func (l *RateLimit) Capacity(rate Rate, burst int) int64 {
 	}
 	return rate.Count
 }
-
-// Guard holds the detectors. One that is absent is off.
-type Guard struct {
-	// AuthFailures notices repeated failed logins.
-	AuthFailures *AuthFailures `yaml:"auth_failures"`
-}
-
-// AuthFailures counts the upstream's 401 answers on routes with `login: true`
-// and blocks who causes too many of them.
-type AuthFailures struct {
-	// Threshold is the number of failures within the window that blocks.
-	// Default: 5.
-	Threshold int `yaml:"threshold" is:"positive"`
-	// Window in which failures are counted. Default: 15m.
-	Window Duration `yaml:"window" is:"positive"`
-	// Block is how long the block lasts. Default: 1h.
-	Block Duration `yaml:"block" is:"positive"`
-	// PerAddress blocks an address whatever the usernames. False counts by
-	// address and username together, so that one person's mistakes do not
-	// block an office. Default: false.
-	PerAddress bool `yaml:"per_address"`
-}
