@@ -2,6 +2,7 @@ package detect
 
 import (
 	"encoding/binary"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,6 +16,9 @@ type AuthFailuresSettings struct {
 	// Distinct is from how many different usernames the failures of an address
 	// have to be. Default: 3.
 	Distinct int
+	// Crowd is from how many different usernames they are too many, however many
+	// people sign in there. Default: 10.
+	Crowd int
 	// PerAddress counts the failures of an address whatever the usernames.
 	PerAddress bool
 }
@@ -28,17 +32,17 @@ type AuthFailuresSettings struct {
 // address, as if they were one name: a finding about it has [TargetUser] and the
 // zero [Digest].
 //
-// They count for the address too. For that, one name counts for no more than its
-// share of the threshold, which is threshold / Distinct, rounded up: the rest is
-// to come from others. Somebody in an office who tries for hours is still one of
-// Distinct, and two colleagues who mistype at the same time are not enough.
+// They count for the address too, where they are from enough different usernames:
+// Distinct, or else as many as signed in there within the window, but no more than
+// Crowd. In an office where somebody tries for hours it takes two colleagues who
+// mistype at the same time to be three, and that happens every day; but then there
+// are many more who get in.
 //
 // A login that succeeds takes away the failures of its own user with its address,
 // and no others: one who guesses the passwords of others gains nothing by logging
 // in to an account of their own in between.
 type AuthFailures struct {
 	s         AuthFailuresSettings
-	share     int // of one name in the failures of an address
 	users     *counter
 	active    [shards]map[key]attempts // under the lock of the shard of users
 	addresses *table[attacked]
@@ -46,11 +50,12 @@ type AuthFailures struct {
 
 // attacked is what is remembered of one address.
 type attacked struct {
-	failures []failure // oldest first; no more than the share of each user
+	failures []failure // oldest first; of each user no more than the threshold
+	signed   []failure // who signed in, each once, oldest first; no more than Crowd
 	quiet    quiet
 }
 
-// failure is a failed login of a user, or with a username.
+// failure is a failed login of a user. In other lists it is a login of any kind.
 type failure struct {
 	at   int64
 	user Digest
@@ -67,25 +72,28 @@ func NewAuthFailures(s AuthFailuresSettings) *AuthFailures {
 	if s.Distinct <= 0 {
 		s.Distinct = 3
 	}
-	d := &AuthFailures{s: s, share: (s.Threshold + s.Distinct - 1) / s.Distinct, users: newCounter(s.Limit)}
-	if s.PerAddress {
-		d.s.Distinct, d.share = 1, s.Threshold
+	if s.Crowd <= 0 {
+		s.Crowd = 10
 	}
+	if s.PerAddress {
+		s.Distinct, s.Crowd = 1, 1
+	}
+	d := &AuthFailures{s: s, users: newCounter(s.Limit)}
 	for i := range d.active {
 		d.active[i] = map[key]attempts{}
 	}
-	window := int64(s.Window)
-	d.addresses = newTable(
-		func(v *attacked, now int64) int64 {
-			if v.quiet.holds(now) {
-				return v.quiet.weigh(now)
-			}
-			v.failures = fresh(v.failures, now, window)
-			return weigh(len(v.failures), last(v.failures, now), now, window)
-		},
-		func(v *attacked) int64 { return int64(cap(v.failures)) * failureSize },
-	)
+	d.addresses = newTable(d.weigh, func(v *attacked) int64 {
+		return int64(cap(v.failures)+cap(v.signed)) * failureSize
+	})
 	return d
+}
+
+// weigh goes by who signed in as well: it would be a pity to forget an office.
+func (d *AuthFailures) weigh(v *attacked, now int64) int64 {
+	window := int64(d.s.Window)
+	v.failures, v.signed = fresh(v.failures, now, window), fresh(v.signed, now, window)
+	newest := max(last(v.failures, math.MinInt64/2), last(v.signed, math.MinInt64/2))
+	return max(v.quiet.weigh(now), weigh(len(v.failures)+len(v.signed), newest, now, window))
 }
 
 // See counts what failed and forgives who succeeded. Where an address is found,
@@ -144,15 +152,17 @@ func (d *AuthFailures) failAddress(s *Signal) []Finding {
 	}
 	user := signer(s)
 	v.failures = add(v.failures, failure{now, user}, int64(d.s.Window))
-	v.failures = newest(v.failures, user, d.share)
-	names := distinct(v.failures, d.s.Distinct)
+	v.failures = newest(v.failures, user, d.s.Threshold)
+	v.signed = fresh(v.signed, now, int64(d.s.Window))
 	var found []Finding
-	if len(v.failures) >= d.s.Threshold && names >= d.s.Distinct {
+	need := max(d.s.Distinct, len(v.signed))
+	if len(v.failures) >= d.s.Threshold && distinct(v.failures, need) >= need {
 		f := d.s.finding(len(v.failures),
-			[2]string{"usernames", strconv.Itoa(distinct(v.failures, len(v.failures)))}, [2]string{"route", s.Route})
+			[2]string{"usernames", strconv.Itoa(distinct(v.failures, len(v.failures)))},
+			[2]string{"signed_in", strconv.Itoa(len(v.signed))}, [2]string{"route", s.Route})
 		f.Target, f.Address = TargetAddress, s.Address
 		found = []Finding{f}
-		*v = attacked{quiet: silence(now, d.s.Quiet)}
+		v.failures, v.quiet = nil, silence(now, d.s.Quiet)
 	}
 	t.settle(shard, k, now)
 	return found
@@ -171,13 +181,24 @@ func (d *AuthFailures) forgive(s *Signal) {
 	}
 	shard.Unlock()
 
-	t := d.addresses
-	k = t.key(at(s.Address))
-	all := t.lock(k)
-	defer all.Unlock()
-	if v := all.find(k); v != nil {
-		v.failures = slices.DeleteFunc(v.failures, func(f failure) bool { return f.user == s.Users[0] })
+	d.welcome(s)
+}
+
+// welcome takes a user who signed in from the failures of the address, and
+// remembers that there is such a one.
+func (d *AuthFailures) welcome(s *Signal) {
+	t, now, user := d.addresses, d.addresses.now(s.Time), s.Users[0]
+	k := t.key(at(s.Address))
+	shard := t.lock(k)
+	defer shard.Unlock()
+	v := t.entry(shard, k, now)
+	v.failures = slices.DeleteFunc(v.failures, func(f failure) bool { return f.user == user })
+	v.signed = add(v.signed, failure{now, user}, int64(d.s.Window))
+	v.signed = newest(v.signed, user, 1)
+	if len(v.signed) > d.s.Crowd {
+		v.signed = slices.Delete(v.signed, 0, 1)
 	}
+	t.settle(shard, k, now)
 }
 
 // account is a user as logged in to from an address.

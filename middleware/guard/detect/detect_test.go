@@ -116,6 +116,14 @@ func run(t *testing.T, d detect.Detector, steps []step) {
 	})
 }
 
+// signIns are of many users at once.
+func signIns(n int) (steps []step) {
+	for i := range n {
+		steps = append(steps, times(1, 0, enters(a1, fmt.Sprint("user", i)))...)
+	}
+	return steps
+}
+
 const a1, a2 = "192.0.2.1", "192.0.2.2"
 
 func TestAuthFailures(t *testing.T) {
@@ -164,7 +172,7 @@ func TestAuthFailures(t *testing.T) {
 		)},
 		{"each name counts", detect.AuthFailuresSettings{}, then(
 			times(2, 0, fails(a1, "ann", "bob")), times(2, 0, fails(a1, "bob", "ann")),
-			step{0, fails(a1, "ann", "cy"), annAt1}, step{0, fails(a1, "bob"), "user bob at " + a1 + ";"},
+			step{0, fails(a1, "ann"), annAt1}, step{0, fails(a1, "ann", "bob"), "user bob at " + a1 + ";"},
 		)},
 		{"a name that stands there twice counts once", detect.AuthFailuresSettings{}, then(
 			times(4, 0, fails(a1, "ann", "ann")), step{0, fails(a1, "ann"), annAt1},
@@ -178,9 +186,21 @@ func TestAuthFailures(t *testing.T) {
 		{"two names are not enough", detect.AuthFailuresSettings{}, then(
 			times(4, 0, fails(a1, "ann")), times(4, 0, fails(a1, "bob")),
 		)},
-		{"one name is no more than its share", detect.AuthFailuresSettings{}, then(
-			times(4, 0, fails(a1, "ann")), times(1, 0, fails(a1, "bob")), times(1, 0, fails(a1, "cy")),
-			step{0, fails(a1, "bob"), "address " + a1 + ";"},
+		{"one fails often, two once", detect.AuthFailuresSettings{}, then(
+			times(3, 0, fails(a1, "ann")), times(1, 0, fails(a1, "bob")), step{0, fails(a1, "cy"), "address " + a1 + ";"},
+		)},
+		{"as many as sign in there", detect.AuthFailuresSettings{}, then(
+			times(1, 0, enters(a1, "u1")), times(1, 0, enters(a1, "u2")), times(2, 0, enters(a1, "u3")), times(1, 0, enters(a1, "u4")),
+			times(2, 0, fails(a1, "ann")), times(2, 0, fails(a1, "bob")), times(2, 0, fails(a1, "cy")), step{0, fails(a1, "dan"), "address " + a1 + ";"},
+		)},
+		{"but no more than a crowd", detect.AuthFailuresSettings{Crowd: 4}, then(
+			signIns(100), times(2, 0, fails(a1, "ann")), times(2, 0, fails(a1, "bob")), times(2, 0, fails(a1, "cy")), step{0, fails(a1, "dan"), "address " + a1 + ";"},
+		)},
+		{"who signed in long ago", detect.AuthFailuresSettings{}, then(
+			signIns(100), times(1, 15*time.Minute, fails(a1, "ann")), times(3, 0, fails(a1, "bob")), step{0, fails(a1, "cy"), "address " + a1 + ";"},
+		)},
+		{"one who signs in often is one", detect.AuthFailuresSettings{}, then(
+			times(100, 0, enters(a1, "mallory")), times(2, 0, fails(a1, "ann")), times(2, 0, fails(a1, "bob")), step{0, fails(a1, "cy"), "address " + a1 + ";"},
 		)},
 		{"two names of one person are one", detect.AuthFailuresSettings{}, then(
 			times(2, 0, fails(a1, "ann", "ann@example.com")), times(2, 0, fails(a1, "bob")),
@@ -188,7 +208,7 @@ func TestAuthFailures(t *testing.T) {
 		)},
 		{"who got in does not count for the address", detect.AuthFailuresSettings{}, then(
 			times(2, 0, fails(a1, "ann")), times(2, 0, fails(a1, "bob")), times(1, 0, enters(a1, "bob")),
-			times(1, 0, fails(a1, "cy")), times(1, 0, fails(a1, "dan")), step{0, fails(a1, "eve"), "address " + a1 + ";"},
+			times(1, 0, fails(a1, "cy")), times(1, 0, fails(a1, "cy")), step{0, fails(a1, "eve"), "address " + a1 + ";"},
 		)},
 		{"per address, whoever", perAddress, then(
 			times(4, 0, fails(a1, "ann")), step{0, fails(a1, "ann"), "address " + a1 + ";"},
@@ -228,7 +248,7 @@ func TestEvidence(t *testing.T) {
 	}
 	want := []detect.Finding{{
 		Target: detect.TargetAddress, Address: ip(a1), Count: 5, Threshold: 5, Window: 15 * time.Minute,
-		Evidence: [][2]string{{"usernames", "4"}, {"route", "login"}},
+		Evidence: [][2]string{{"usernames", "4"}, {"signed_in", "0"}, {"route", "login"}},
 	}}
 	if diff := cmp.Diff(want, found, prefixes()); diff != "" {
 		t.Error(diff)

@@ -86,6 +86,7 @@ func TestEnumeration(t *testing.T) {
 			return all
 		}(), 20},
 		{"half of them in sequence", slices.Concat(ids(10, func(i int) string { return uuid(i) }), ids(10, number(7, 1))), 20},
+		{"behind pairs", slices.Concat(ids(12, func(i int) string { return strconv.Itoa(1000*(i/2+1) + i%2*5) }), ids(10, number(7, 1))), 22},
 		{"less than half of them in sequence", slices.Concat(ids(11, func(i int) string { return uuid(i) }), ids(9, number(7, 1))), 0},
 		{"nineteen", ids(19, number(1, 1)), 0},
 		{"UUIDs", ids(200, uuid), 100},

@@ -67,4 +67,9 @@ func silence(now int64, length time.Duration) quiet { return quiet(now + int64(l
 func (q quiet) holds(now int64) bool { return q != 0 && now < int64(q) }
 
 // weigh is little: who was found is blocked, or else soon found again.
-func (q quiet) weigh(now int64) int64 { return weigh(1, int64(q), now, 0) }
+func (q quiet) weigh(now int64) int64 {
+	if !q.holds(now) {
+		return 0
+	}
+	return weigh(1, int64(q), now, 0)
+}

@@ -55,8 +55,8 @@ const maxSteps = 4
 
 // longestRun is how many of the ids are in one sequence: numbers in like places,
 // no matter in which order they came, each of which is one to four steps from the
-// next. The step is the commonest distance between neighbours: 1 of 1, 2, 4, 5, and
-// 10 of 70, 60, 50, 30. Numbers picked from a large range have no such step.
+// next. The step is one of the commonest distances between neighbours: 1 of 1, 2, 4,
+// 5, and 10 of 70, 60, 50, 30. Numbers picked from a large range have no such step.
 func longestRun(ids []sighting) (longest int) {
 	all := make([]place, 0, 64)
 	for i := range len(sighting{}.places) {
@@ -83,42 +83,52 @@ func longestRun(ids []sighting) (longest int) {
 }
 
 // runOf is the longest sequence among ascending numbers in one place.
-func runOf(numbers []place) int {
+func runOf(numbers []place) (longest int) {
 	if len(numbers) < 3 {
 		return len(numbers)
 	}
-	step := commonest(numbers)
-	longest, run := 1, 1
-	for i := 1; i < len(numbers); i++ {
-		distance := numbers[i].number - numbers[i-1].number
-		if distance%step == 0 && distance/step <= maxSteps {
-			run++
-		} else {
-			run = 1
+	for _, step := range commonest(numbers) {
+		run := 1
+		for i := 1; i < len(numbers) && step.length > 0; i++ {
+			distance := numbers[i].number - numbers[i-1].number
+			if distance%step.length == 0 && distance/step.length <= maxSteps {
+				run++
+			} else {
+				run = 1
+			}
+			longest = max(longest, run)
 		}
-		longest = max(longest, run)
 	}
 	return longest
 }
 
-// commonest is the distance between neighbours that occurs most often, and the
-// smallest of those that occur as often.
-func commonest(numbers []place) (step uint64) {
+// step is a distance between neighbours, and how often it occurs.
+type step struct {
+	length uint64
+	times  int
+}
+
+// commonest are the distances between neighbours that occur most often, smaller
+// ones first of those that occur as often. There are eight, so that nobody hides a
+// sequence behind a few pairs.
+func commonest(numbers []place) (steps [8]step) {
 	distances := make([]uint64, 0, 64)
 	for i := 1; i < len(numbers); i++ {
 		distances = append(distances, numbers[i].number-numbers[i-1].number)
 	}
 	slices.Sort(distances)
-	most := 0
 	for from := 0; from < len(distances); {
 		to := from + 1
 		for to < len(distances) && distances[to] == distances[from] {
 			to++
 		}
-		if to-from > most {
-			step, most = distances[from], to-from
+		s := step{distances[from], to - from}
+		for i := range steps {
+			if s.times > steps[i].times {
+				s, steps[i] = steps[i], s
+			}
 		}
 		from = to
 	}
-	return step
+	return steps
 }
