@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware/alert"
 )
 
@@ -33,11 +36,7 @@ func (a *alerts) Close() error {
 func (b *builder) openAlerts() {
 	s, err := alert.Compile(&b.config.Alerts, b.plan.log.alert)
 	if err != nil {
-		path := "alerts"
-		var field *alert.FieldError
-		if errors.As(err, &field) {
-			path, err = path+"."+field.Path, field.Err
-		}
+		path, err := alertsField(err)
 		b.mistake(path, err)
 		return
 	}
@@ -53,6 +52,50 @@ func (b *builder) openAlerts() {
 		return
 	}
 	b.plan.sinks = s
+}
+
+// alertsField tells which key an error of alert.Compile is about.
+func alertsField(err error) (string, error) {
+	var field *alert.FieldError
+	if errors.As(err, &field) {
+		return "alerts." + field.Path, field.Err
+	}
+	return "alerts", err
+}
+
+// ErrNoSink is the error of a name that no sink has.
+var ErrNoSink = errors.New("there is no such sink")
+
+// TryAlerts sends an event that is marked as a test to every sink of a
+// configuration, or to the one with a name, and tells how that ended. It is done
+// from here; no gateway needs to run. What goes to the log goes to its file, and
+// otherwise to out.
+func TryAlerts(ctx context.Context, c *config.Config, name string, out io.Writer) ([]alert.Outcome, error) {
+	var line alert.Line = func(alert.Severity, json.RawMessage) error {
+		return errors.New("the log's file is not there yet; whoever serves makes it")
+	}
+	if !absent(c.Log.Output) {
+		l, err := OpenLog(c.Log, out, out)
+		if err != nil {
+			return nil, c.Mistake("log.output", "%v", err)
+		}
+		defer l.Close()
+		line = l.alert
+	}
+	s, err := alert.Compile(&c.Alerts, line)
+	if err != nil {
+		path, err := alertsField(err)
+		return nil, c.Mistake(path, "%v", err)
+	}
+	sinks := s.Sinks
+	if name != "" {
+		i := slices.IndexFunc(sinks, func(s *alert.Sink) bool { return s.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: %q", ErrNoSink, name)
+		}
+		sinks = sinks[i : i+1]
+	}
+	return alert.Try(ctx, sinks), nil
 }
 
 // alert writes an event whatever the level of the log is: who asked for it there

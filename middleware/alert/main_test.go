@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +16,15 @@ import (
 	"github.com/gatehouse-dev/gatehouse/config"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// childFolder makes the test binary one that raises events until it is killed.
+const childFolder = "GATEHOUSE_TEST_ALERTS_FOLDER"
+
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(childFolder); folder != "" {
+		child(folder)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // book counts outcomes and keeps what was told.
 type book struct {

@@ -265,7 +265,7 @@ func (o *outlet) note(err error) {
 	o.mu.Unlock()
 	switch {
 	case err != nil && before == nil:
-		o.tell("does not take events; they wait", err)
+		o.tell("does not take events", err)
 	case err == nil && before != nil:
 		o.tell("takes events again", nil)
 	}

@@ -161,7 +161,8 @@ func (s *spool) next() (r *record, number uint64, ok bool, err error) {
 		}
 		if err != nil {
 			s.setAside(&e)
-			s.entries, s.bytes = s.entries[1:], s.bytes-e.size
+			s.bytes -= e.size
+			s.cut(0)
 			return nil, 0, true, fmt.Errorf("%s: %w", e.file, err)
 		}
 		s.busy = e.number
@@ -209,8 +210,8 @@ func (s *spool) done(number uint64) { s.settle(number, func(i int) { s.remove(i)
 // later puts an event behind all others, for a sink that takes those perhaps.
 func (s *spool) later(number uint64) {
 	s.settle(number, func(i int) {
-		e := s.entries[i]
-		s.entries = append(slices.Delete(s.entries, i, i+1), e)
+		e := s.cut(i)
+		s.entries = append(s.entries, e)
 	})
 }
 
@@ -230,7 +231,17 @@ func (s *spool) remove(i int) {
 		_ = os.Remove(filepath.Join(s.folder, e.file))
 	}
 	s.bytes -= e.size
-	s.entries = slices.Delete(s.entries, i, i+1)
+	s.cut(i)
+}
+
+// cut takes an entry out of the list. It is one of the first: those before it move,
+// not the many behind.
+func (s *spool) cut(i int) entry {
+	e := s.entries[i]
+	copy(s.entries[1:i+1], s.entries[:i])
+	s.entries[0] = entry{}
+	s.entries = s.entries[1:]
+	return e
 }
 
 // move brings everything here that waits in another spool.

@@ -179,7 +179,7 @@ func TestTriedAgain(t *testing.T) {
 	s := eager(t, &b, rec.to())
 	s.Raise(found("203.0.113.9"))
 	until(t, "it is tried thrice", func() bool { return b.of("siem failed") >= 3 })
-	if !b.says("siem does not take events; they wait: answered 500") {
+	if !b.says("siem does not take events: answered 500") {
 		t.Error(b.told)
 	}
 	s.Waiting(func(w Waiting) {
