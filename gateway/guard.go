@@ -30,7 +30,7 @@ func (b *builder) openGuard() {
 	}
 	b.guard, err = guard.Open(&b.config.Guard, guard.Deps{
 		Raiser: b.plan.alerts,
-		Book: b.plan.orders, Key: key, Memory: memory, Keep: b.config.Revocation.Keep.D(),
+		Book:   b.plan.orders, Key: key, Memory: memory, Keep: b.config.Revocation.Keep.D(),
 		Give: func(ctx context.Context, o orders.Order) (orders.Order, bool, error) {
 			return b.plan.give(ctx, b.deps.Metrics, o)
 		},
