@@ -31,6 +31,7 @@ func (k *checker) config() {
 	k.store()
 	k.rateLimits()
 	k.policies()
+	k.alerts()
 	k.decisions()
 	k.masking()
 	k.csrf()

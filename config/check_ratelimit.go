@@ -20,7 +20,7 @@ func (k *checker) rateLimits() {
 		for i, key := range l.Key {
 			k.limitKey(index(join(path, "key"), i), key)
 		}
-		k.rate(l, path, l.Rate)
+		k.rate(l, path, l.Rate, l.Burst)
 		k.networks(join(path, "exempt"), l.Exempt)
 		if everyone(l.Exempt) {
 			k.mistake(join(path, "exempt"), "exempt holds every address; nobody would be counted")
@@ -32,7 +32,7 @@ func (k *checker) rateLimits() {
 }
 
 // rate checks a rate of a limit and the burst beside it.
-func (k *checker) rate(l *RateLimit, path string, r Rate) {
+func (k *checker) rate(l *RateLimit, path string, r Rate, burst int) {
 	at, unread := join(path, "rate"), k.unread(join(path, "algorithm"))
 	switch {
 	case r.Count > int64(r.Per):
@@ -40,8 +40,21 @@ func (k *checker) rate(l *RateLimit, path string, r Rate) {
 	case l.Algorithm == "sliding_log" && !unread && r.Count > MaxLogged:
 		k.mistake(at, "%q: sliding_log remembers every request, at most %d; use gcra", r, MaxLogged)
 	}
-	if burst := join(path, "burst"); k.written(burst) && l.Algorithm != "gcra" && !unread {
-		k.mistake(burst, "burst is for gcra; %s has none", l.Algorithm)
+	if at := join(path, "burst"); k.written(at) && l.Algorithm != "gcra" && !unread {
+		k.mistake(at, "burst is for gcra; %s has none", l.Algorithm)
+	}
+	if !l.Strict || unread {
+		return
+	}
+	at = join(path, "strict")
+	if !k.written(at) {
+		at = path // of an entry
+	}
+	switch {
+	case l.Algorithm != "gcra":
+		k.mistake(at, "strict is for gcra, not for %s", l.Algorithm)
+	case r.Count > 0 && (burst == 0 || int64(burst) >= r.Count):
+		k.mistake(at, "strict needs a burst below the rate's count; the rest is what leaks")
 	}
 }
 
@@ -60,7 +73,8 @@ func (k *checker) rateTable(l *RateLimit, path string) {
 		if value == "" {
 			k.mistake(at, "who has no %s is in no table; such callers have the limit's own rate", l.Rates.By)
 		}
-		k.rate(l, at, l.Rates.Table[value].Rate)
+		e := l.Rates.Table[value]
+		k.rate(l, at, e.Rate, e.Burst)
 	}
 }
 

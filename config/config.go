@@ -77,6 +77,8 @@ type Config struct {
 	CSRF CSRFToken `yaml:"csrf"`
 	// Guard notices abuse and blocks addresses.
 	Guard Guard `yaml:"guard"`
+	// Alerts says who is told of what the guard has noticed.
+	Alerts Alerts `yaml:"alerts"`
 	// Policies are the Rego policies that decide. Required unless every route
 	// says `policy: off`.
 	Policies Policies `yaml:"policies"`

@@ -35,6 +35,7 @@ func Default() *Config {
 		Revocation: Revocation{Keep: Duration(30 * 24 * time.Hour), OnStoreError: "open"},
 
 		RateLimitHeaders: []string{"ietf"},
+		Alerts:           Alerts{Dedup: Duration(15 * time.Minute), Spool: AlertSpool{Bytes: 64 << 20, Keep: Duration(72 * time.Hour)}},
 	}
 }
 
@@ -83,6 +84,10 @@ func defaults(t reflect.Type) reflect.Value {
 			Threshold: 1, Window: Duration(15 * time.Minute), Codes: []string{"forbidden"}, IdentityHeaders: 1,
 			Mode: "observe", Severity: "critical", Action: "block_subject", Escalation: escalation(),
 		},
+		AlertLog{MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertWebhook{Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertSlack{Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertSyslog{Facility: "authpriv", Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
 		Authn{ForwardToken: true},
 		Introspection{Cache: Duration(30 * time.Second), Timeout: Duration(time.Second)},
 		Session{Idle: Duration(15 * time.Minute), Max: Duration(12 * time.Hour), Touch: true},

@@ -14,6 +14,11 @@ type RateLimit struct {
 	// Burst is how many requests are admitted at once after idle, the first
 	// included. Default: the rate's count. Only for gcra.
 	Burst int `yaml:"burst" is:"positive"`
+	// Strict lets the bucket leak so slowly that the burst and what leaks are
+	// the rate's count together: no more than that pass in any period. Without
+	// it as many as burst more may. Default: false. Only for gcra, with a burst
+	// below the rate's count.
+	Strict bool `yaml:"strict"`
 	// Rates gives some callers a rate of their own, by role or by plan. Default:
 	// none, `rate` is for everybody.
 	Rates *RateTable `yaml:"rates"`

@@ -72,6 +72,7 @@ func (b *builder) build() {
 	b.openIssuers()
 	b.openUpstreams()
 	b.openState()
+	b.openCaps()
 	b.openSpool()
 	if len(b.mistakes) > 0 {
 		return
@@ -98,7 +99,7 @@ func (b *builder) build() {
 func (b *builder) pipeline(r *config.Route) *pipeline {
 	u := b.plan.upstreams[r.Upstream]
 	stages := b.observed(b.stages(r))
-	return &pipeline{route: r, stages: stages, upstream: u, handler: middleware.Chain(b.deps.Metrics.Upstream(r.Upstream, u.Handle), stages...)}
+	return &pipeline{route: r, stages: stages, upstream: u, handler: middleware.Chain(b.deps.Metrics.Upstream(r.Upstream, b.plan.caps.watched(r.Upstream, u.Handle)), stages...)}
 }
 
 // observed leaves out absent stages and measures the others.
@@ -257,6 +258,7 @@ func (b *builder) openUpstreams() {
 			Upstream config.Upstream
 			Content  string
 		}{name, *c, fileDigest(c.CA)}
+		settings.Upstream.Concurrency = nil // connections have no part in it
 		if pair := c.ClientCertificate; pair != nil {
 			settings.Content += fileDigest(pair.Cert) + fileDigest(pair.Key)
 		}
@@ -298,14 +300,16 @@ func (b *builder) openState() {
 		return
 	}
 	b.openOrders()
+	b.openAlerts()
 	b.limits = map[string]*ratelimit.Rule{}
-	for name, c := range b.config.RateLimits {
-		rule, err := ratelimit.Open(name, c, b.store)
+	for _, name := range slices.Sorted(maps.Keys(b.config.RateLimits)) {
+		rule, err := ratelimit.Open(name, b.config.RateLimits[name], b.store)
 		if err != nil {
 			b.mistake("rate_limits."+name, err)
 			continue
 		}
-		b.limits[name] = rule
+		b.limits[name] = rule.Telling(b.config.RateLimitHeaders)
+		b.plan.limits = append(b.plan.limits, rule)
 	}
 	b.openGuard()
 	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })

@@ -51,7 +51,7 @@ func (b *builder) openLogout() {
 			b.mistake(at, err)
 			continue
 		}
-		l := &logout{name: name, issuer: b.issuers[name], audiences: c.BackchannelLogout.Audiences, stages: b.observed(b.logout(limit))}
+		l := &logout{name: name, issuer: b.issuers[name], audiences: c.BackchannelLogout.Audiences, stages: b.observed(b.logout(limit.Telling(b.config.RateLimitHeaders)))}
 		if l.said, err = hold(b.plan.lease, "logout", name, func() (*said, error) { return &said{}, nil }); err != nil {
 			b.mistake(at, err)
 			continue

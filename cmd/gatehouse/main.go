@@ -41,6 +41,7 @@ func verbs() []verb {
 		{"revoke", "-c FILE --issuer NAME --sid S|--jti J|--subject U|--tenant T|--issued-before TIME | --list | --lift ID", "call tokens and sessions back, on every replica", revokeVerb},
 		{"lockdown", "-c FILE --all|--tenant T|--route R [--roles A,B] [--for 2h] --reason WHY | --list | --lift ID", "close routes or a tenant to all but some roles", lockdownVerb},
 		{"blocks", "list|add|remove -c FILE [ADDRESS] …", "tell whom the guard keeps out, keep somebody out, let somebody in", blocksVerb},
+		{"limits", "-c FILE [--json]", "list the rate limits, how they decided, and who was refused or would have been", limitsVerb},
 		{"demo", "[--check] [--address HOST:PORT] [--admin HOST:PORT]", "run the gateway in front of a sample company", demoVerb},
 		{"certs", "dev [-client NAME] DIR [HOST…]", "make a local authority and a server certificate", certsVerb},
 		{"policy", "test|check|fmt|eval|cases|matrix|replay|bundle|key …", "test policies, check them as serve does, ask them one question, an auditor's cases or what was asked before, tell who sees what, sign them", policyVerb},

@@ -42,7 +42,6 @@ type Metrics struct {
 	rowsDropped     *prometheus.CounterVec
 	unclassified    *prometheus.CounterVec
 	cut             *prometheus.CounterVec
-	limitShadow     *prometheus.CounterVec
 	limitStore      *prometheus.CounterVec
 	recordsLost     *prometheus.CounterVec
 	shadow          *prometheus.CounterVec
@@ -53,6 +52,7 @@ type Metrics struct {
 	ended           *prometheus.CounterVec
 	orders          *prometheus.CounterVec
 	guard           *prometheus.CounterVec
+	alerts          *prometheus.CounterVec
 
 	connections connections
 	classes     classes
@@ -86,13 +86,13 @@ func New() *Metrics {
 		"Values of answers that look like personal data and that the policy does not know, by what they look like.", "route", "class")
 	m.cut = m.counters("answers_cut_total", "Answers that were cut off because what came last could not be masked.", "route")
 	m.rowsDropped = m.counters("rows_dropped_total", "Records taken out of answers by row filters.", "route")
-	m.limitShadow = m.counters("ratelimit_shadow_total", "Requests that a rate limit in shadow mode would have refused.", "limit")
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
 	m.recordsLost = m.counters("decision_records_dropped_total", "Decisions that were to go on record and did not, by what had no room for them.", "reason")
 	m.shadow = m.counters("shadow_decisions_total", "Decisions handed to the policies in the shadow, by what came of it.", "route", "result")
 	m.ended = m.counters("answers_ended_total", "Answers that were ended while they were open, by why their caller is not served any more.", "route", "reason")
 	m.orders = m.counters("orders_total", "Revocations, lockdowns and blocks that this replica was given, by whom.", "kind", "by")
 	m.guard = m.counters("guard_findings_total", "Findings of the guard's detectors, by what the configuration says about them.", "detector", "mode", "action")
+	m.alerts = m.counters("alerts_total", "Events for alert sinks, by what became of them.", "sink", "outcome")
 	m.connections = m.newConnections()
 	m.reloads = m.counters("config_reloads_total", "Attempts to load the configuration, the first included.", "result")
 	m.reloadOK = m.gauge("config_last_reload_success", "Whether the last attempt to load the configuration succeeded: 1 or 0.")
@@ -155,6 +155,11 @@ func (m *Metrics) OrderGiven(kind, by string) { m.orders.WithLabelValues(kind, b
 func (m *Metrics) GuardFinding(detector, mode, action string) {
 	m.guard.WithLabelValues(detector, mode, action).Inc()
 }
+
+// Alert counts what became of an event: delivered, failed (there will be another
+// attempt), dropped or damaged, by sink, and held (one event tells of many later) or
+// dropped where no sink was asked yet, by none.
+func (m *Metrics) Alert(sink, outcome string) { m.alerts.WithLabelValues(sink, outcome).Inc() }
 
 // Panic counts a panic that was turned into an answer.
 func (m *Metrics) Panic() { m.panics.Inc() }

@@ -63,7 +63,6 @@ func used(t *testing.T) *Metrics {
 	x.Note("answer_cut", "byte 7: not valid JSON")
 	x.Note("ended", "session_revoked")
 	x.Note("rows_dropped", 4)
-	x.Note("ratelimit_shadow", "per-user")
 	x.Note("ratelimit_store", "per-address: local")
 	x.Note("sanitize_strip", []string{"/a", "/b"})
 	x.Note("sanitize_sql_injection", []string{"query:q"})
@@ -96,6 +95,7 @@ func used(t *testing.T) *Metrics {
 		yield("local", 1, time.Time{})
 	})
 	m.WatchOrders(func() (int, int, int) { return 3, 1, 2 })
+	m.WatchLimits(func(yield func(string, string, uint64)) { yield("per-user", "shadow", 7) })
 	m.WatchMemo(func() Memo { return Memo{Hits: 9, Misses: 2, Bypassed: 1, Evictions: 3, Audits: 4} })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
@@ -126,7 +126,7 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_answers_cut_total{route="test"} 1`,
 		`gatehouse_answers_ended_total{reason="session_revoked",route="test"} 1`,
 		`gatehouse_rows_dropped_total{route="test"} 4`,
-		`gatehouse_ratelimit_shadow_total{limit="per-user"} 1`,
+		`gatehouse_ratelimit_decisions_total{decision="shadow",limit="per-user"} 7`,
 		`gatehouse_ratelimit_store_errors_total{limit="per-address"} 1`,
 		`gatehouse_config_reloads_total{result="success"} 1`,
 		`gatehouse_config_reloads_total{result="failure"} 1`,

@@ -48,6 +48,8 @@ type Guard struct {
 	trusted []netip.Prefix
 	guesses guesses // nil where none are too many
 	ids     bool    // somebody looks at what requests ask for
+
+	promotions bool // or at updates of oneself
 }
 
 // watch is one detector at work.
@@ -83,6 +85,7 @@ func Open(c *config.Guard, d Deps) (*Guard, error) {
 			g.guesses = counter
 		}
 		g.ids = g.ids || k.name == "enumeration"
+		g.promotions = g.promotions || k.name == "privilege_escalation"
 		g.watches = append(g.watches, w)
 	}
 	return g, nil

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -178,4 +179,63 @@ func FuzzNames(f *testing.F) {
 			t.Error("names of what cannot be read")
 		}
 	})
+}
+
+// A route says where its logins name their user.
+func TestLoginUsername(t *testing.T) {
+	const j, f = "application/json", "application/x-www-form-urlencoded"
+	for _, tt := range []struct {
+		field, mediaType, body string
+		want                   []string
+	}{
+		{"/user/name", j, `{"user":{"name":"Ann","id":7},"password":"p"}`, []string{"ann"}},
+		{"/user/name", j, `{"user":{"name":4711}}`, []string{"4711"}},
+		{"/user/name", j, `{"USER":{"Name":"ann"}}`, []string{"ann"}},
+		{"/user/name", j, `{"user":{"name":"a"},"user":{"name":"b","name":"c"}}`, []string{"a", "b", "c"}},
+		{"/user/name", j, `{"user":"ann"}`, nil},
+		{"/user/name", j, `{"user":{"name":["ann"]}}`, nil},
+		{"/user/name", j, `{"user":[{"name":"ann"}]}`, nil},
+		{"/user/name", j, `{"username":"decoy"}`, nil},
+		{"/user/name", f, "name=ann&user=ann", nil},
+		{"/a~1b/c~0d", j, `{"a/b":{"c~d":"ann"}}`, []string{"ann"}},
+		{"/pin", j, `{"pin":"x","username":"decoy"}`, []string{"x"}},
+		{"staff_no", f, "staff_no=7&username=decoy", []string{"7"}},
+		{"staff_no", f, "STAFF_NO=7&staff_no=8", []string{"7", "8"}},
+		{"staff_no", j, `{"staff_no":7}`, []string{"7"}},
+		{"", f, "username=ann", []string{"ann"}},
+	} {
+		x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(tt.body), middlewaretest.Header("Content-Type", tt.mediaType))
+		if got, err := usernames(x, fieldOf(tt.field)); err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%s in %s: %q %v, want %q", tt.field, tt.body, got, err, tt.want)
+		}
+	}
+}
+
+// counted counts what is read of a body.
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
+}
+
+// Of a body that does not say how large it is no more is held than a login has, and
+// all of it goes on.
+func TestLargeBodyIsNotHeld(t *testing.T) {
+	body := `{"username":"ann","padding":"` + strings.Repeat("x", 10*maxBody) + `"}`
+	r := &counted{Reader: strings.NewReader(body)}
+	x := middlewaretest.Exchange(t, "POST", "/", r, middlewaretest.Header("Content-Type", "application/json"))
+	x.Request.ContentLength = -1
+	got, err := usernames(x, nil)
+	if err != nil || got != nil || r.n > maxBody+1 {
+		t.Errorf("%d bytes were read: %q %v", r.n, got, err)
+	}
+	all, err := io.ReadAll(x.Request.Body)
+	if err != nil || string(all) != body {
+		t.Errorf("%d bytes go on, of %d: %v", len(all), len(body), err)
+	}
 }

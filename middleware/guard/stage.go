@@ -50,7 +50,7 @@ func New(place Place, route *config.Route, g *Guard) middleware.Stage {
 		if route.Authn == nil {
 			return nil
 		}
-		return &Subjects{g.Book}
+		return &Subjects{g.Book, g.promotions}
 	}
 	s := &Stage{guard: g}
 	if route != nil {

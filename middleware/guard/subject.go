@@ -10,7 +10,12 @@ import (
 
 // Subjects keeps blocked subjects out of a route, wherever they come from. It stands
 // behind who makes the subject.
-type Subjects struct{ book *orders.Book }
+type Subjects struct {
+	book *orders.Book
+	// promotions says that somebody asks whether callers give themselves another role
+	// or tenant.
+	promotions bool
+}
 
 var _ interface {
 	middleware.Stage
@@ -21,7 +26,12 @@ var _ interface {
 func (*Subjects) Name() string { return stageName }
 
 // Describe says who is kept out.
-func (*Subjects) Describe() string { return "keeps out blocked subjects" }
+func (s *Subjects) Describe() string {
+	if s.promotions {
+		return "keeps out blocked subjects; watches updates of oneself"
+	}
+	return "keeps out blocked subjects"
+}
 
 // Handle refuses a blocked subject with 403 subject_blocked, and one that is to
 // sign in anew with 401 step_up_required.
@@ -31,7 +41,7 @@ func (s *Subjects) Handle(x *middleware.Exchange, next middleware.Handler) (*htt
 	}
 	o := s.book.BlockedSubject(x.Subject.Issuer, x.Subject.ID, x.AuthTime())
 	if o == nil {
-		return next(x)
+		return s.pass(x, next)
 	}
 	x.Note("block", o.ID)
 	if o.Action != orders.ActionStepUp {
@@ -44,4 +54,19 @@ func (s *Subjects) Handle(x *middleware.Exchange, next middleware.Handler) (*htt
 		return nil, middleware.Refuse(stageName, middleware.InternalError, "a fresh authentication cannot be asked for")
 	}
 	return nil, r
+}
+
+// pass lets a subject in. Who gives themselves another standing is not refused for
+// that here: whether they may is for the policy to say.
+func (s *Subjects) pass(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	if s.promotions {
+		found, err := PromotesSelf(x)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			x.Suspect(middleware.SelfPromotion)
+		}
+	}
+	return next(x)
 }

@@ -3,6 +3,7 @@ package overload
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -29,6 +30,8 @@ type Settings struct {
 // configuration after the other, and safe for use by many goroutines.
 type Gate struct {
 	kind, name string // such as "upstream" and "hr", for metrics and records
+	seed       maphash.Seed
+	made       time.Time // instants are counted from here: cheaper than time.Now
 
 	common  pool
 	reserve pool
@@ -68,7 +71,7 @@ func (r reason) String() string { return [...]string{"full", "share", "wait"}[r]
 
 // NewGate makes a gate that is open to everybody until [Gate.Set] says otherwise.
 func NewGate(kind, name string) *Gate {
-	g := &Gate{kind: kind, name: name}
+	g := &Gate{kind: kind, name: name, seed: maphash.MakeSeed(), made: time.Now()}
 	g.settings.Store(&Settings{})
 	return g
 }
@@ -129,7 +132,7 @@ type place struct {
 	pool   *pool
 	holder *holder
 	stream bool // it has a seat among the streams instead
-	since  time.Time
+	since  time.Duration
 }
 
 // take finds a place for the exchange and waits for it if it must, no longer
@@ -139,7 +142,7 @@ func (g *Gate) take(x *middleware.Exchange, high bool) (place, error) {
 	if s.Max == 0 {
 		return place{}, nil
 	}
-	k, pools := keyOf(x), [2]*pool{&g.common, &g.reserve}
+	k, pools := g.keyOf(x), [2]*pool{&g.common, &g.reserve}
 	n := 1
 	if high && s.Reserve {
 		n = 2
@@ -160,7 +163,7 @@ func (g *Gate) take(x *middleware.Exchange, high bool) (place, error) {
 
 func (g *Gate) placed(p *pool, h *holder) place {
 	g.held.Add(1)
-	return place{gate: g, pool: p, holder: h, since: time.Now()}
+	return place{gate: g, pool: p, holder: h, since: time.Since(g.made)}
 }
 
 // wait waits for a place in any of the pools.
@@ -258,7 +261,7 @@ func (p *place) vacate() {
 	g.held.Add(-1)
 	p.pool.give(p.holder)
 	// Of two at once one may be lost; it is an average.
-	before, now := g.stay.Load(), int64(time.Since(p.since))
+	before, now := g.stay.Load(), int64(time.Since(g.made)-p.since)
 	if before == 0 {
 		before = now
 	}
@@ -279,8 +282,11 @@ func (p *place) toStream() {
 func (g *Gate) refuse(x *middleware.Exchange, why reason) error {
 	g.refused[why].Add(1)
 	x.Note(name, g.label()+": "+why.String())
-	return middleware.Refuse(name, middleware.Overloaded, "too much is under way; try again").
-		Set("Retry-After", strconv.FormatInt(g.retryAfter(), 10))
+	return &middleware.Refusal{
+		Stage: name, Status: http.StatusServiceUnavailable, Code: string(middleware.Overloaded),
+		Detail: "too much is under way; try again later",
+		Header: http.Header{"Retry-After": {strconv.FormatInt(g.retryAfter(), 10)}},
+	}
 }
 
 // latestRetry is the longest that a client is asked to stay away, in seconds.
@@ -308,7 +314,7 @@ func (g *Gate) Watch(next middleware.Handler) middleware.Handler {
 		}
 		r := x.Request
 		measured := r.Body == nil || r.Body == http.NoBody || r.GetBody != nil
-		round, begin := l.now(), time.Now()
+		round, begin := l.now(), time.Since(g.made)
 		res, err := next(x)
 		held := int(g.held.Load())
 		changed := false
@@ -318,7 +324,7 @@ func (g *Gate) Watch(next middleware.Handler) middleware.Handler {
 		case troubled(res, err):
 			changed = l.failed(held)
 		case err == nil && measured:
-			changed = l.answered(round, time.Since(begin), held)
+			changed = l.answered(round, time.Since(g.made)-begin, held)
 		}
 		if changed {
 			g.follow()

@@ -28,11 +28,12 @@ import (
 // takes a quarter off.
 //
 // The floor is the smallest median, and a median that once was the smallest may
-// never come again: the backend was given more to do per request. So the floor
-// is measured anew now and then, for one round, with half of the bound, which
+// never come again: the backend was given more to do per request. So the floor is
+// measured anew now and then, for one round, with the root of the bound, which
 // lets a queue that the bound itself has caused run dry. Rounds in which answers
-// are slow bring that nearer ten times as fast; a measurement that agrees with
-// the one before puts it off, up to a hundred rounds.
+// are slow, though the bound has come down as far as it does, bring that nearer
+// ten times as fast; a measurement that agrees with the one before puts it off,
+// up to a hundred rounds.
 //
 // It goes by the median of all that the upstream is asked: requests that take
 // long by nature belong to an upstream of their own.
@@ -54,17 +55,17 @@ type limit struct {
 }
 
 const (
-	sampled     = 64  // answers of which the median is taken
-	fewest      = 10  // answers of a round, at least
-	firstBound  = 20  // to begin with, if it is allowed
-	soonest     = 5   // rounds until the floor is measured anew, at first
-	latest      = 100 // and at most
-	tolerated   = 1.5 // times the floor that answers may take
-	slowRound   = 10  // rounds that a slow one counts for
-	agreement   = 0.2 // by which floors that agree differ, of the older one
-	ofFailures  = 10  // a tenth
-	onFailures  = 0.75
-	measurement = 0.5 // of the bound, while the floor is measured
+	sampled    = 64  // answers of which the median is taken
+	fewest     = 10  // answers of a round, at least
+	firstBound = 20  // to begin with, if it is allowed
+	soonest    = 5   // rounds until the floor is measured anew, at first
+	latest     = 100 // and at most
+	tolerated  = 1.5 // times the floor that answers may take
+	slowRound  = 10  // rounds that a slow one counts for
+	agreement  = 0.2 // by which floors that agree differ, of the older one
+	ofFailures = 10  // a tenth
+	onFailures = 0.75
+	settled    = 0.95 // of the bound before, where it comes down no more
 )
 
 // newLimit makes a limit that has seen nothing.
@@ -149,14 +150,15 @@ func (l *limit) adjust(used bool) {
 		return
 	}
 	slope := min(1, max(0.5, tolerated*float64(l.floor)/float64(m)))
+	before := l.bound
 	l.bound = l.within(l.bound*slope + math.Sqrt(l.bound))
 	l.due--
-	if slope < 1/tolerated {
+	if slope < 1/tolerated && l.bound > settled*before {
 		l.due -= slowRound - 1
 	}
 	if l.due <= 0 {
 		l.resume = l.bound
-		l.bound = max(1, l.bound*measurement)
+		l.bound = math.Ceil(math.Sqrt(l.bound))
 	}
 }
 

@@ -143,14 +143,6 @@ func (p *pool) resize(bound, room int) {
 	p.serve()
 }
 
-// rebound is resize of the places alone.
-func (p *pool) rebound(bound int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.bound = bound
-	p.serve()
-}
-
 // serve hands out what is free. Where the holder with the fewest places may not
 // have another, nobody may.
 func (p *pool) serve() {

@@ -149,34 +149,6 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// What is taken back was never counted, and nothing else is given back.
-func TestUndo(t *testing.T) {
-	for _, algorithm := range algorithms() {
-		synctest.Test(t, func(t *testing.T) {
-			r := open(t, config.RateLimit{Rate: rate(2, time.Minute), Algorithm: algorithm}, nil)
-			ctx := t.Context()
-			first := r.take(ctx, "k")
-			second := r.take(ctx, "k")
-			first.undo(ctx)
-			if third := r.take(ctx, "k"); third.Reached {
-				t.Errorf("%s: the place given back is not free", algorithm)
-			}
-			refused := r.take(ctx, "k")
-			refused.undo(ctx) // takes nothing back: it counted nothing
-			if again := r.take(ctx, "k"); !refused.Reached || !again.Reached {
-				t.Errorf("%s: a refused request gave a place back", algorithm)
-			}
-			time.Sleep(2 * time.Minute)
-			second.undo(ctx) // much too late
-			for i, want := range []bool{false, false, true} {
-				if got := r.take(ctx, "k"); got.Reached != want {
-					t.Errorf("%s: request %d after a late undo: reached %v", algorithm, i, got.Reached)
-				}
-			}
-		})
-	}
-}
-
 // The library's own words work on every counter.
 func TestLimiterStore(t *testing.T) {
 	for _, algorithm := range algorithms() {

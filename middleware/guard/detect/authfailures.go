@@ -47,7 +47,7 @@ type AuthFailures struct {
 // attacked is what is remembered of one address.
 type attacked struct {
 	failures []failure // oldest first; no more than the share of each user
-	quiet    int64
+	quiet    quiet
 }
 
 // failure is a failed login of a user, or with a username.
@@ -77,8 +77,8 @@ func NewAuthFailures(s AuthFailuresSettings) *AuthFailures {
 	window := int64(s.Window)
 	d.addresses = newTable(
 		func(v *attacked, now int64) int64 {
-			if now < v.quiet {
-				return weigh(1, v.quiet, now, 1)
+			if v.quiet.holds(now) {
+				return v.quiet.weigh(now)
 			}
 			v.failures = fresh(v.failures, now, window)
 			return weigh(len(v.failures), last(v.failures, now), now, window)
@@ -139,7 +139,7 @@ func (d *AuthFailures) failAddress(s *Signal) []Finding {
 	shard := t.lock(k)
 	defer shard.Unlock()
 	v := t.entry(shard, k, now)
-	if now < v.quiet {
+	if v.quiet.holds(now) {
 		return nil
 	}
 	user := signer(s)
@@ -152,7 +152,7 @@ func (d *AuthFailures) failAddress(s *Signal) []Finding {
 			[2]string{"usernames", strconv.Itoa(distinct(v.failures, len(v.failures)))}, [2]string{"route", s.Route})
 		f.Target, f.Address = TargetAddress, s.Address
 		found = []Finding{f}
-		*v = attacked{quiet: now + int64(d.s.Quiet)}
+		*v = attacked{quiet: silence(now, d.s.Quiet)}
 	}
 	t.settle(shard, k, now)
 	return found
@@ -166,7 +166,7 @@ func (d *AuthFailures) forgive(s *Signal) {
 	users := d.users.table
 	k := users.key(account(s, s.Users[0]))
 	shard := users.lock(k)
-	if v := shard.find(k); v != nil && users.now(s.Time) >= v.quiet {
+	if v := shard.find(k); v != nil && !v.quiet.holds(users.now(s.Time)) {
 		users.drop(shard, k)
 	}
 	shard.Unlock()

@@ -18,7 +18,7 @@ func (m mark) when() int64 { return m.at }
 // tally is what is counted for one target.
 type tally struct {
 	marks []mark // oldest first, fewer than the threshold
-	quiet int64  // until when nothing counts
+	quiet quiet
 }
 
 // counter counts events by target.
@@ -31,8 +31,8 @@ func newCounter(l Limit) *counter {
 	window := int64(l.Window)
 	return &counter{Limit: l, table: newTable(
 		func(v *tally, now int64) int64 {
-			if now < v.quiet {
-				return weigh(1, v.quiet, now, 1)
+			if v.quiet.holds(now) {
+				return v.quiet.weigh(now)
 			}
 			v.marks = fresh(v.marks, now, window)
 			return weigh(len(v.marks), last(v.marks, now), now, window)
@@ -53,13 +53,13 @@ func (c *counter) count(who identity, when time.Time, kind uint16) []mark {
 // add is count in a locked shard.
 func (c *counter) add(s *shard[tally], k key, now int64, kind uint16) (met []mark) {
 	v := c.table.entry(s, k, now)
-	if now < v.quiet {
+	if v.quiet.holds(now) {
 		return nil
 	}
 	v.marks = add(v.marks, mark{now, kind}, int64(c.Window))
 	if len(v.marks) >= c.Threshold {
 		met = v.marks
-		*v = tally{quiet: now + int64(c.Quiet)}
+		*v = tally{quiet: silence(now, c.Quiet)}
 	}
 	c.table.settle(s, k, now)
 	return met

@@ -37,7 +37,7 @@ type DataVolume struct {
 // served is what one subject got.
 type served struct {
 	slots []slot // oldest first, 60 at most; those in which nothing was served are not there
-	quiet int64
+	quiet quiet
 }
 
 // slot is what was served in one part of the window.
@@ -68,8 +68,8 @@ func NewDataVolume(s DataVolumeSettings) *DataVolume {
 
 // weigh goes by how near a subject is to its threshold, in percent.
 func (d *DataVolume) weigh(v *served, now int64) int64 {
-	if now < v.quiet {
-		return weigh(1, v.quiet, now, 1)
+	if v.quiet.holds(now) {
+		return v.quiet.weigh(now)
 	}
 	v.slots = fresh(v.slots, d.slot(now), slots)
 	records, sensitive := v.sum()
@@ -87,13 +87,13 @@ func (d *DataVolume) See(s *Signal) []Finding {
 	shard := t.lock(k)
 	defer shard.Unlock()
 	v := t.entry(shard, k, now)
-	if now < v.quiet {
+	if v.quiet.holds(now) {
 		return nil
 	}
 	v.serve(slot{d.slot(now), max(0, s.Records), max(0, s.Sensitive)})
 	found := d.judge(v, s)
 	if found != nil {
-		*v = served{quiet: now + int64(d.s.Quiet)}
+		*v = served{quiet: silence(now, d.s.Quiet)}
 	}
 	t.settle(shard, k, now)
 	return found

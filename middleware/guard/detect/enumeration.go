@@ -42,7 +42,7 @@ type Enumeration struct {
 // searched is what one target was refused of one route.
 type searched struct {
 	ids   []sighting // oldest first, each once
-	quiet int64
+	quiet quiet
 }
 
 // sighting is the newest refusal of one id.
@@ -69,8 +69,8 @@ func NewEnumeration(s EnumerationSettings) *Enumeration {
 	window := int64(s.Window)
 	return &Enumeration{s: s, seed: maphash.MakeSeed(), table: newTable(
 		func(v *searched, now int64) int64 {
-			if now < v.quiet {
-				return weigh(1, v.quiet, now, 1)
+			if v.quiet.holds(now) {
+				return v.quiet.weigh(now)
 			}
 			v.ids = fresh(v.ids, now, window)
 			return weigh(len(v.ids), last(v.ids, now), now, window)
@@ -95,13 +95,13 @@ func (d *Enumeration) See(s *Signal) []Finding {
 	shard := t.lock(k)
 	defer shard.Unlock()
 	v := t.entry(shard, k, now)
-	if now < v.quiet {
+	if v.quiet.holds(now) {
 		return nil
 	}
 	v.ids = add(without(v.ids, d.hash(s.Params)), d.sighting(s.Params, now), int64(d.s.Window))
 	found := d.judge(v.ids, s)
 	if found != nil {
-		*v = searched{quiet: now + int64(d.s.Quiet)}
+		*v = searched{quiet: silence(now, d.s.Quiet)}
 	}
 	t.settle(shard, k, now)
 	return found

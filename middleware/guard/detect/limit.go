@@ -56,3 +56,15 @@ func (f Finding) about(s *Signal) Finding {
 	}
 	return f
 }
+
+// quiet is when a target begins to count again, in nanoseconds of a table; 0 where
+// it counts.
+type quiet int64
+
+// silence begins now.
+func silence(now int64, length time.Duration) quiet { return quiet(now + int64(length)) }
+
+func (q quiet) holds(now int64) bool { return q != 0 && now < int64(q) }
+
+// weigh is little: who was found is blocked, or else soon found again.
+func (q quiet) weigh(now int64) int64 { return weigh(1, int64(q), now, 0) }

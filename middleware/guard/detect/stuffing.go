@@ -20,7 +20,7 @@ type CredentialStuffing struct {
 // newest failure, oldest first, and fewer than the threshold.
 type tried struct {
 	names []failure
-	quiet int64
+	quiet quiet
 }
 
 // NewCredentialStuffing makes a detector that has seen nothing. The default is 10
@@ -30,8 +30,8 @@ func NewCredentialStuffing(l Limit) *CredentialStuffing {
 	window := int64(l.Window)
 	return &CredentialStuffing{Limit: l, addresses: newTable(
 		func(v *tried, now int64) int64 {
-			if now < v.quiet {
-				return weigh(1, v.quiet, now, 1)
+			if v.quiet.holds(now) {
+				return v.quiet.weigh(now)
 			}
 			v.names = fresh(v.names, now, window)
 			return weigh(len(v.names), last(v.names, now), now, window)
@@ -60,7 +60,7 @@ func (d *CredentialStuffing) fail(s *Signal) []Finding {
 	shard := t.lock(k)
 	defer shard.Unlock()
 	v := t.entry(shard, k, now)
-	if now < v.quiet {
+	if v.quiet.holds(now) {
 		return nil
 	}
 	user := signer(s)
@@ -71,7 +71,7 @@ func (d *CredentialStuffing) fail(s *Signal) []Finding {
 		f := d.finding(n, [2]string{"usernames", strconv.Itoa(n)}, [2]string{"route", s.Route})
 		f.Target, f.Address = TargetAddress, s.Address
 		found = []Finding{f}
-		*v = tried{quiet: now + int64(d.Quiet)}
+		*v = tried{quiet: silence(now, d.Quiet)}
 	}
 	t.settle(shard, k, now)
 	return found

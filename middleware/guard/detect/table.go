@@ -129,10 +129,7 @@ func (t *table[V]) entry(s *shard[V], k key, now int64) *V {
 	if n := s.m[k]; n != nil {
 		return &n.value
 	}
-	t.sweep(s, now)
-	if len(s.m) >= t.keys {
-		t.evict(s, k, now)
-	}
+	t.makeRoom(s, k, now, func() bool { return len(s.m) >= t.keys })
 	if s.m == nil {
 		s.m = map[key]*node[V]{}
 	}
@@ -143,51 +140,50 @@ func (t *table[V]) entry(s *shard[V], k key, now int64) *V {
 }
 
 // settle accounts for a value that was changed, in its locked shard. Where there
-// are too many bytes, others go.
+// are too many bytes, others go: of the same shard or, where it has no other, of
+// the next that nobody is at.
 func (t *table[V]) settle(s *shard[V], k key, now int64) {
 	n := s.m[k]
 	bytes := t.fixed + t.size(&n.value)
 	t.used.Add(bytes - n.bytes)
 	n.bytes = bytes
-	for t.used.Load() > t.bytes && t.evict(s, k, now) {
+	tooMuch := func() bool { return t.used.Load() > t.bytes }
+	for tooMuch() && t.makeRoom(s, k, now, tooMuch) {
+	}
+	for i := uint64(1); i < shards && tooMuch(); i++ {
+		o := &t.shards[(k[0]+i)%shards]
+		if !o.TryLock() {
+			continue
+		}
+		for tooMuch() && t.makeRoom(o, k, now, tooMuch) {
+		}
+		o.Unlock()
 	}
 }
 
-// sweep drops what no longer matters of a sample. The iteration order of a map is
-// random enough for one.
-func (t *table[V]) sweep(s *shard[V], now int64) {
-	seen := 0
-	for k, n := range s.m {
-		if t.weight(&n.value, now) <= 0 {
-			t.drop(s, k)
-		}
-		if seen++; seen == sample {
-			return
-		}
-	}
-}
-
-// evict drops the lightest of a sample, but not the entry of keep. It reports
-// whether there was one.
-func (t *table[V]) evict(s *shard[V], keep key, now int64) bool {
+// makeRoom drops what no longer matters of a sample of entries and then, if there
+// is too much still, the lightest. The entry of keep stays; makeRoom reports whether
+// there is any other. The iteration order of a map is random enough for a sample.
+func (t *table[V]) makeRoom(s *shard[V], keep key, now int64, tooMuch func() bool) bool {
 	var lightest key
 	least, seen := int64(math.MaxInt64), 0
 	for k, n := range s.m {
 		if k == keep {
 			continue
 		}
-		if w := t.weight(&n.value, now); seen == 0 || w < least {
+		if w := t.weight(&n.value, now); w <= 0 {
+			t.drop(s, k)
+		} else if w < least {
 			lightest, least = k, w
 		}
 		if seen++; seen == sample {
 			break
 		}
 	}
-	if seen == 0 {
-		return false
+	if tooMuch() {
+		t.drop(s, lightest)
 	}
-	t.drop(s, lightest)
-	return true
+	return seen > 0
 }
 
 // drop forgets a key, in its locked shard.
