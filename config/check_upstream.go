@@ -15,6 +15,7 @@ func (k *checker) upstreams() {
 			k.endpoint(index(join(path, "endpoints"), i), e, u.Insecure)
 		}
 		k.clientTLS(path, u)
+		k.concurrency(u.Concurrency, join(path, "concurrency"))
 		if u.Health != nil && u.Health.Path != "" && u.Health.Path[0] != '/' {
 			k.mistake(join(path, "health.path"), "%q does not begin with /", u.Health.Path)
 		}

@@ -49,6 +49,8 @@ type Config struct {
 	Timeouts Timeouts `yaml:"timeouts"`
 	// Limits bound sizes; a route may set its own.
 	Limits Limits `yaml:"limits"`
+	// Overload is about what the gateway does when there is too much to do.
+	Overload Overload `yaml:"overload"`
 	// Spool is where uploads are kept while they are judged.
 	Spool Spool `yaml:"spool"`
 	// Scanner looks for viruses in uploads.
@@ -64,6 +66,13 @@ type Config struct {
 	Revocation Revocation `yaml:"revocation"`
 	// RateLimits are the limits that routes refer to, by name.
 	RateLimits map[string]*RateLimit `yaml:"rate_limits"`
+	// RateLimitHeaders are the fields that tell clients of their limits: ietf is
+	// RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers),
+	// x-ratelimit is X-RateLimit-Limit, -Remaining and -Reset, the last in
+	// seconds since 1970 as most clients expect. On routes with limits they
+	// replace what the upstream sends under these names. A refusal has
+	// Retry-After in any case. Default: ietf.
+	RateLimitHeaders []string `yaml:"rate_limit_headers" oneof:"ietf x-ratelimit"`
 	// CSRF holds what routes need whose token comes in a cookie.
 	CSRF CSRFToken `yaml:"csrf"`
 	// Guard notices abuse and blocks addresses.

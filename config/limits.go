@@ -56,4 +56,9 @@ type Limits struct {
 	// refused with 503 overloaded. Default: 256MiB. It cannot be set per
 	// route.
 	BodyMemory Size `yaml:"body_memory" is:"positive"`
+	// InFlight is how many requests of a route may be under way at once, until
+	// their answers are sent; others are refused at once with 503 overloaded.
+	// Said for the gateway it holds for each route that does not say otherwise;
+	// for all of them together see overload. Default: none, no bound.
+	InFlight int `yaml:"in_flight" is:"positive"`
 }

@@ -24,6 +24,9 @@ type Upstream struct {
 	// addresses, or URIs such as spiffe://example.org/hr. Empty: its
 	// name is enough.
 	SAN []string `yaml:"san"`
+	// Concurrency bounds how many requests the backend has at once. Absent: no
+	// bound.
+	Concurrency *Concurrency `yaml:"concurrency"`
 }
 
 // Health is an active health check: an endpoint that answers GET path with a

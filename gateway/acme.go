@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/certs/acme"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/overload"
 )
 
 // openACME makes what obtains certificates, one for each account and one for
@@ -74,6 +75,7 @@ func (p *Plan) begin() {
 		c.Start()
 	}
 	p.orders.Use(p.kept, p.redis)
+	p.caps.each((*overload.Cap).Use)
 	p.alerts.Use(*p.sinks)
 }
 

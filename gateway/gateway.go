@@ -63,7 +63,9 @@ func New(d *Deps, p *Plan) *Gateway {
 			}
 		}
 	})
-	d.Metrics.WatchOrders(func() (revocations, lockdowns int) { return g.Plan().orders.Count() })
+	d.Metrics.WatchOrders(func() (revocations, lockdowns, blocks int) { return g.Plan().orders.Count() })
+	d.Metrics.WatchLimits(func(yield func(limit, decision string, n uint64)) { g.Plan().decisions(yield) })
+	d.Metrics.WatchOverload(func(yield func(telemetry.Gate)) { g.Plan().caps.watch(yield) })
 	d.Metrics.WatchAlerts(func(yield func(sink string, events int, bytes int64)) {
 		a := g.Plan().alerts
 		yield("none", a.Queued(), 0)

@@ -20,7 +20,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/alert"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
+	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -48,9 +50,12 @@ type Plan struct {
 	issuers   map[string]*authn.Issuer
 	logout    map[string]*logout // where issuers post logout tokens, by path
 	upstreams map[string]*upstream.Upstream
-	redis     *store.Redis    // nil where replicas share nothing
-	orders    *orders.Book    // outlives the plan
-	kept      orders.Settings // how, as far as the plan has a say
+	caps      caps
+	redis     *store.Redis      // nil where replicas share nothing
+	orders    *orders.Book      // outlives the plan
+	kept      orders.Settings   // how, as far as the plan has a say
+	limits    []*ratelimit.Rule // by name
+	guardKey  *guard.Key
 	alerts    *alerts         // outlives the plan
 	sinks     *alert.Settings // of it, as far as the plan has a say
 	memory    *middleware.Budget
@@ -176,6 +181,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 			c.Detail = strings.ReplaceAll(err.Error(), "\n", "; ")
 		}
 		out = append(out, c)
+	}
+	if err := p.guardKey.Trouble(); err != nil { // blocks on usernames hold here
+		out = append(out, Condition{Name: "guard", OK: true, Detail: strings.ReplaceAll(err.Error(), "\n", "; ")})
 	}
 	if p.bundle != nil {
 		c := Condition{Name: "policies", OK: true} // there are some, or there were no plan

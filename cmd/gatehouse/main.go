@@ -40,6 +40,8 @@ func verbs() []verb {
 		{"explain", "-c FILE METHOD URL [--claims JSON] [--json]", "tell what would be done with a request", explainVerb},
 		{"revoke", "-c FILE --issuer NAME --sid S|--jti J|--subject U|--tenant T|--issued-before TIME | --list | --lift ID", "call tokens and sessions back, on every replica", revokeVerb},
 		{"lockdown", "-c FILE --all|--tenant T|--route R [--roles A,B] [--for 2h] --reason WHY | --list | --lift ID", "close routes or a tenant to all but some roles", lockdownVerb},
+		{"limits", "-c FILE [--json]", "list the rate limits, how they decided, and who was refused or would have been", limitsVerb},
+		{"blocks", "list|add|remove -c FILE [ADDRESS] …", "tell whom the guard keeps out, keep somebody out, let somebody in", blocksVerb},
 		{"alerts", alertsUsage, "send a test event to every sink of alerts, and tell what became of it", alertsVerb},
 		{"demo", "[--check] [--address HOST:PORT] [--admin HOST:PORT]", "run the gateway in front of a sample company", demoVerb},
 		{"certs", "dev [-client NAME] DIR [HOST…]", "make a local authority and a server certificate", certsVerb},

@@ -50,9 +50,11 @@ func ours() []metric {
 	m.WatchEndpoints(func(func(string, string, bool)) {})
 	m.WatchCertificates(func(func(string, string, time.Time)) {})
 	m.WatchIssuers(func(func(string, int, time.Time)) {})
-	m.WatchOrders(func() (int, int) { return 0, 0 })
+	m.WatchOrders(func() (int, int, int) { return 0, 0, 0 })
+	m.WatchLimits(func(func(string, string, uint64)) {})
 	m.WatchAlerts(func(func(string, int, int64)) {})
 	m.WatchMemo(func() Memo { return Memo{} })
+	m.WatchOverload(func(func(Gate)) {})
 	descriptions := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descriptions)
