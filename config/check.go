@@ -31,9 +31,11 @@ func (k *checker) config() {
 	k.store()
 	k.rateLimits()
 	k.policies()
+	k.alerts()
 	k.decisions()
 	k.masking()
 	k.csrf()
+	k.guard()
 	k.routes()
 }
 
@@ -136,9 +138,12 @@ func (c *Config) Warnings() Mistakes {
 		}
 		for j, name := range route.RateLimits {
 			l := c.RateLimits[name]
+			at := index(join(path, "rate_limits"), j)
 			if key := subjectKey(l); route.Public && key != "" {
-				r.mistake(index(join(path, "rate_limits"), j),
-					"rate limit %q counts by %s, and a public route has no subject", name, key)
+				r.mistake(at, "rate limit %q counts by %s, and a public route has no subject", name, key)
+			}
+			if l != nil && l.Policy && p.Off {
+				r.mistake(at, "rate limit %q takes its rate from policies, which this route does not ask; its own rate holds here", name)
 			}
 		}
 	}

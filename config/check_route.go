@@ -17,7 +17,9 @@ func (k *checker) routes() {
 			reference(k, join(path, "upstream"), "upstreams", "upstream", r.Upstream, k.c.Upstreams)
 		}
 		references(k, join(path, "rate_limits"), "rate_limits", "rate limit", r.RateLimits, k.c.RateLimits)
+		k.rateCost(r, path)
 		k.entry(r, path)
+		k.loginUsername(r, path)
 		k.session(r.Session, join(path, "session"))
 		k.match(r.Match, join(path, "match"))
 		k.rewrite(r, path)

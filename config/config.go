@@ -66,10 +66,19 @@ type Config struct {
 	Revocation Revocation `yaml:"revocation"`
 	// RateLimits are the limits that routes refer to, by name.
 	RateLimits map[string]*RateLimit `yaml:"rate_limits"`
+	// RateLimitHeaders are the fields that tell clients of their limits: ietf is
+	// RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers),
+	// x-ratelimit is X-RateLimit-Limit, -Remaining and -Reset, the last in
+	// seconds since 1970 as most clients expect. On routes with limits they
+	// replace what the upstream sends under these names. A refusal has
+	// Retry-After in any case. Default: ietf.
+	RateLimitHeaders []string `yaml:"rate_limit_headers" oneof:"ietf x-ratelimit"`
 	// CSRF holds what routes need whose token comes in a cookie.
 	CSRF CSRFToken `yaml:"csrf"`
 	// Guard notices abuse and blocks addresses.
 	Guard Guard `yaml:"guard"`
+	// Alerts says who is told of what the guard has noticed.
+	Alerts Alerts `yaml:"alerts"`
 	// Policies are the Rego policies that decide. Required unless every route
 	// says `policy: off`.
 	Policies Policies `yaml:"policies"`

@@ -30,8 +30,9 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	want.Upstreams = map[string]*Upstream{"echo": {Endpoints: []string{"http://127.0.0.1:9080"}}}
 	want.Routes = []*Route{{
 		Name: "all", Match: Match{Path: "/"}, Upstream: "echo", Public: true,
-		CSRF:   CSRF{Mode: "auto"},
-		Policy: Policy{Off: true, Stated: true, Masks: "optional", Rows: "optional", Bodies: "json", Placeholders: "reject"},
+		RateCost: 1,
+		CSRF:     CSRF{Mode: "auto"},
+		Policy:   Policy{Off: true, Stated: true, Masks: "optional", Rows: "optional", Bodies: "json", Placeholders: "reject"},
 		Mask: Mask{Buffer: "stream", Max: 8 << 20, Unclassified: "off", OracleParameters: []string{
 			"ordering", "order", "order_by", "sort", "sort_by", "fields", "select",
 			"include", "exclude", "expand", "columns", "filter", "where", "having", "and", "or",
@@ -131,14 +132,14 @@ func TestPathsAreAbsolute(t *testing.T) {
 func TestMistake(t *testing.T) {
 	c := load(t, "testdata/full.good.yaml")
 	for path, want := range map[string]string{
-		"routes[0].upstream":                         "69:15",
-		"routes[1].upstream":                         "102:15",
-		"routes[1].session.idle":                     "100:5", // the route, which says nothing of it
+		"routes[0].upstream":                         "71:15",
+		"routes[1].upstream":                         "105:15",
+		"routes[1].session.idle":                     "103:5", // the route, which says nothing of it
 		"issuers.filed.jwks_file":                    "36:72",
 		"listeners.public.tls.certificates[0].cert":  "9:17",
 		"listeners.public.tls.certificates":          "8:7",
 		"listeners.public.tls.certificates[7].cert":  "8:7",
-		"routes[0].sanitize.fields./people/*/a.b~1c": "85:35",
+		"routes[0].sanitize.fields./people/*/a.b~1c": "88:35",
 		"nothing.like.it":                            "2:1",
 	} {
 		m := c.Mistake(path, "is %s", "wrong")
@@ -157,15 +158,17 @@ func TestWarnings(t *testing.T) {
 		got = append(got, strings.TrimPrefix(w.Error(), "testdata/warnings.good.yaml:"))
 	}
 	want := []string{
-		"12:31: the policies' tests are off: nothing tries the policies before they decide",
-		"12:44: the policies' probes are off: nothing tries the policies before they decide",
-		`14:5: route "neither" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
-		`22:13: route "off" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
-		`33:19: rate limit "per-user" counts by subject.id, and a public route has no subject`,
-		"40:5: a cookie carries the token and csrf is off: any site can make changes in the name of its visitors",
-		`41:22: "http://app.example.com" comes in plain text: whoever is on the way can write its pages, and read with its users' credentials`,
-		"47:5: pages of other origins can change nothing by cookie unless headers and expose_headers list X-CSRF-Token",
-		"48:21: the log goes there as well; `gatehouse policy replay` takes only what holds nothing but decisions",
+		"13:31: the policies' tests are off: nothing tries the policies before they decide",
+		"13:44: the policies' probes are off: nothing tries the policies before they decide",
+		`15:5: route "neither" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
+		`23:13: route "off" lets callers in by token but requires neither masks nor rows; a policy that forgets them serves everything`,
+		`34:19: rate limit "per-user" counts by subject.id, and a public route has no subject`,
+		"41:5: a cookie carries the token and csrf is off: any site can make changes in the name of its visitors",
+		`42:22: "http://app.example.com" comes in plain text: whoever is on the way can write its pages, and read with its users' credentials`,
+		"48:5: pages of other origins can change nothing by cookie unless headers and expose_headers list X-CSRF-Token",
+		`49:84: rate limit "plans" counts by subject.role, and a public route has no subject`,
+		`49:84: rate limit "plans" takes its rate from policies, which this route does not ask; its own rate holds here`,
+		"50:21: the log goes there as well; `gatehouse policy replay` takes only what holds nothing but decisions",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -29,9 +29,13 @@ func Default() *Config {
 			Budget: Duration(50 * time.Millisecond), Tests: "on", Probes: "on",
 			Memo: PolicyMemo{Entries: 16384, AuditEvery: 1000}, ShadowSample: 0.1,
 		},
+		Guard:      Guard{Logins: "off"},
 		CSRF:       CSRFToken{Cookie: "__Host-csrf", Header: "X-CSRF-Token"},
 		Decisions:  Decisions{Sample: 1, Queue: 4096},
 		Revocation: Revocation{Keep: Duration(30 * 24 * time.Hour), OnStoreError: "open"},
+
+		RateLimitHeaders: []string{"ietf"},
+		Alerts:           Alerts{Dedup: Duration(15 * time.Minute), Spool: AlertSpool{Bytes: 64 << 20, Keep: Duration(72 * time.Hour)}},
 	}
 }
 
@@ -52,7 +56,38 @@ func defaults(t reflect.Type) reflect.Value {
 		Health{Interval: Duration(5 * time.Second)},
 		Concurrency{Wait: Duration(100 * time.Millisecond)},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
-		AuthFailures{Threshold: 5, Window: Duration(15 * time.Minute), Block: Duration(time.Hour)},
+		AuthFailures{
+			Threshold: 5, Window: Duration(15 * time.Minute), Distinct: 3,
+			Mode: "enforce", Severity: "medium", Action: "block_address", Escalation: escalation(),
+		},
+		TokenFailures{
+			Threshold: 10, Window: Duration(5 * time.Minute),
+			Mode: "observe", Severity: "medium", Action: "block_address", Escalation: escalation(),
+		},
+		CredentialStuffing{
+			Distinct: 10, Window: Duration(15 * time.Minute),
+			Mode: "observe", Severity: "high", Action: "block_address", Escalation: escalation(),
+		},
+		APIAbuse{
+			Threshold: 50, Window: Duration(5 * time.Minute),
+			Mode: "observe", Severity: "low", Action: "block_subject", Escalation: escalation(),
+		},
+		Enumeration{
+			Threshold: 20, Window: Duration(10 * time.Minute),
+			Mode: "observe", Severity: "medium", Action: "block_subject", Escalation: escalation(),
+		},
+		DataVolume{
+			Records: 10_000, Sensitive: 5000, Window: Duration(time.Hour),
+			Mode: "observe", Severity: "high", Action: "step_up", Escalation: escalation(),
+		},
+		PrivilegeEscalation{
+			Threshold: 1, Window: Duration(15 * time.Minute), Codes: []string{"forbidden"}, IdentityHeaders: 1,
+			Mode: "observe", Severity: "critical", Action: "block_subject", Escalation: escalation(),
+		},
+		AlertLog{MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertWebhook{Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertSlack{Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
+		AlertSyslog{Facility: "authpriv", Timeout: Duration(10 * time.Second), MinSeverity: "informational", Classes: []string{"finding"}},
 		Authn{ForwardToken: true},
 		Introspection{Cache: Duration(30 * time.Second), Timeout: Duration(time.Second)},
 		Session{Idle: Duration(15 * time.Minute), Max: Duration(12 * time.Hour), Touch: true},
@@ -75,8 +110,15 @@ func defaults(t reflect.Type) reflect.Value {
 	return reflect.Zero(t)
 }
 
+// escalation is how long blocks in a row last.
+func escalation() []Duration {
+	return []Duration{Duration(time.Hour), Duration(4 * time.Hour), Duration(24 * time.Hour)}
+}
+
 func defaultRoute() Route {
 	return Route{
+		RateCost: 1,
+
 		CSRF:   CSRF{Mode: "auto"},
 		Policy: Policy{Bodies: "json", Masks: "optional", Rows: "optional", Placeholders: "reject"},
 		Mask: Mask{
@@ -98,6 +140,11 @@ func complete(c *Config) {
 	for _, l := range c.RateLimits {
 		if l.Algorithm == "gcra" && l.Burst == 0 {
 			l.Burst = int(l.Rate.Count)
+		}
+		if l.Algorithm == "gcra" && l.Rates != nil {
+			for _, e := range l.Rates.Table {
+				fill(e, RateEntry{Burst: int(e.Rate.Count)})
+			}
 		}
 	}
 	for _, u := range c.Upstreams {

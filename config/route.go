@@ -18,6 +18,9 @@ type Route struct {
 	Session *Session `yaml:"session"`
 	// RateLimits are names of rate_limits, all of which must admit.
 	RateLimits []string `yaml:"rate_limits"`
+	// RateCost is how much one request of this route counts in each of them.
+	// Default: 1.
+	RateCost int `yaml:"rate_cost" is:"positive"`
 	// ACL says which client addresses the route serves, of those that the
 	// listener serves. Absent: all of them.
 	ACL *ACL `yaml:"acl"`
@@ -26,6 +29,10 @@ type Route struct {
 	// Login says that a 401 of this route's upstream is a failed login.
 	// Default: false.
 	Login bool `yaml:"login"`
+	// LoginUsername says where a login names its user: a JSON pointer (RFC 6901),
+	// such as /user/name, or the name of a form's field. Default: what the body
+	// calls username, email or login.
+	LoginUsername string `yaml:"login_username"`
 	// CSRF refuses cross-site requests that change something.
 	CSRF CSRF `yaml:"csrf"`
 	// Sanitize looks for markup in what clients send.

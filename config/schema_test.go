@@ -108,7 +108,11 @@ func read(t *testing.T, v reflect.Value, stated any) any {
 	case nil:
 	case []any:
 		for _, s := range x {
-			out = reflect.Append(out, reflect.ValueOf(s))
+			e := reflect.New(v.Type().Elem()).Elem()
+			if err := assign(e, s.(string)); err != nil {
+				t.Error(err)
+			}
+			out = reflect.Append(out, e)
 		}
 	case float64: // not as 1e+06
 		if err := assign(out, strconv.FormatFloat(x, 'f', -1, 64)); err != nil {

@@ -76,6 +76,7 @@ func (p *Plan) begin() {
 	}
 	p.orders.Use(p.kept, p.redis)
 	p.caps.each((*overload.Cap).Use)
+	p.alerts.Use(*p.sinks)
 }
 
 // proof gives the settings of a handshake with which an authority looks whether

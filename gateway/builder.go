@@ -208,6 +208,11 @@ func (b *builder) tlsMistakes(path string, err error) {
 
 func (b *builder) openIssuers() {
 	b.issuers = map[string]*authn.Issuer{}
+	formers, err := hold(b.plan.lease, "formers", nil, func() (*authn.Formers, error) { return &authn.Formers{}, nil })
+	if err != nil {
+		b.mistake("issuers", err)
+		return
+	}
 	folder := b.config.Store.Folder
 	if b.deps.Rehearsal {
 		folder = "" // it belongs to whoever serves
@@ -223,7 +228,11 @@ func (b *builder) openIssuers() {
 			Folder  string
 		}{name, *c, secretsDigest(c), fileDigest(c.JWKSFile) + fileDigest(c.CA), folder}
 		i, err := hold(b.plan.lease, "issuer", settings, func() (*authn.Issuer, error) {
-			return authn.Open(b.ctx, name, c, folder)
+			i, err := authn.Open(b.ctx, name, c, folder)
+			if err == nil {
+				formers.Follow(i)
+			}
+			return i, err
 		})
 		if err != nil {
 			b.mistake("issuers."+name, err)
@@ -264,12 +273,17 @@ func (b *builder) openUpstreams() {
 	}
 }
 
+// redisDigest identifies what the settings of a Redis do not show.
+func redisDigest(r *config.Redis) string {
+	if r == nil {
+		return ""
+	}
+	return digest([]byte(r.Password.Reveal())) + fileDigest(r.CA)
+}
+
 // openState opens what counts and remembers across requests.
 func (b *builder) openState() {
-	var password string
-	if r := b.config.Store.Redis; r != nil {
-		password = digest([]byte(r.Password.Reveal())) + fileDigest(r.CA)
-	}
+	password := redisDigest(b.config.Store.Redis)
 	var err error
 	b.plan.redis, err = hold(b.plan.lease, "redis"+password, b.config.Store.Redis, func() (*store.Redis, error) {
 		return store.Open(b.config.Store.Redis)
@@ -279,28 +293,29 @@ func (b *builder) openState() {
 		return
 	}
 	b.store, err = hold(b.plan.lease, "limits"+password, b.config.Store.Redis, func() (*ratelimit.Store, error) {
-		return ratelimit.NewStore(b.plan.redis), nil
+		s := ratelimit.NewStore(b.plan.redis)
+		if !b.deps.Rehearsal { // who only checks is no replica
+			s.Announce()
+		}
+		return s, nil
 	})
 	if err != nil {
 		b.mistake("rate_limits", err)
 		return
 	}
 	b.openOrders()
+	b.openAlerts()
 	b.limits = map[string]*ratelimit.Rule{}
-	for name, c := range b.config.RateLimits {
-		rule, err := ratelimit.Open(name, c, b.store)
+	for _, name := range slices.Sorted(maps.Keys(b.config.RateLimits)) {
+		rule, err := ratelimit.Open(name, b.config.RateLimits[name], b.store)
 		if err != nil {
 			b.mistake("rate_limits."+name, err)
 			continue
 		}
-		b.limits[name] = rule
+		b.limits[name] = rule.Telling(b.config.RateLimitHeaders)
+		b.plan.limits = append(b.plan.limits, rule)
 	}
-	b.guard, err = hold(b.plan.lease, "guard", b.config.Guard, func() (*guard.Guard, error) {
-		return guard.Open(b.config.Guard), nil
-	})
-	if err != nil {
-		b.mistake("guard", err)
-	}
+	b.openGuard()
 	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })
 	if err != nil {
 		b.mistake("policies", err)

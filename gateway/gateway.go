@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+	"github.com/gatehouse-dev/gatehouse/middleware/alert"
 )
 
 // Deps is what a gateway needs of the world and what outlives its plans.
@@ -62,8 +63,14 @@ func New(d *Deps, p *Plan) *Gateway {
 			}
 		}
 	})
+	d.Metrics.WatchOrders(func() (revocations, lockdowns, blocks int) { return g.Plan().orders.Count() })
+	d.Metrics.WatchLimits(func(yield func(limit, decision string, n uint64)) { g.Plan().decisions(yield) })
 	d.Metrics.WatchOverload(func(yield func(telemetry.Gate)) { g.Plan().caps.watch(yield) })
-	d.Metrics.WatchOrders(func() (revocations, lockdowns int) { return g.Plan().orders.Count() })
+	d.Metrics.WatchAlerts(func(yield func(sink string, events int, bytes int64)) {
+		a := g.Plan().alerts
+		yield("none", a.Queued(), 0)
+		a.Waiting(func(w alert.Waiting) { yield(w.Sink, w.Events, w.Bytes) })
+	})
 	d.Metrics.WatchCertificates(func(yield func(listener, name string, expires time.Time)) { g.Plan().expiries(yield) })
 	return g
 }

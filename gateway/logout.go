@@ -51,7 +51,7 @@ func (b *builder) openLogout() {
 			b.mistake(at, err)
 			continue
 		}
-		l := &logout{name: name, issuer: b.issuers[name], audiences: c.BackchannelLogout.Audiences, stages: b.observed(b.logout(limit))}
+		l := &logout{name: name, issuer: b.issuers[name], audiences: c.BackchannelLogout.Audiences, stages: b.observed(b.logout(limit.Telling(b.config.RateLimitHeaders)))}
 		if l.said, err = hold(b.plan.lease, "logout", name, func() (*said, error) { return &said{}, nil }); err != nil {
 			b.mistake(at, err)
 			continue
@@ -83,7 +83,7 @@ func (l *logout) handler(p *Plan, g *Gateway) middleware.Handler {
 			return loggedOut(x), nil
 		}
 		o, about := l.order(told)
-		if given, _, err := p.give(ctx, g, o); given.ID == "" {
+		if given, _, err := p.give(ctx, g.deps.Metrics, o); given.ID == "" {
 			return nil, middleware.Refuse("logout", middleware.Overloaded, "the logout cannot be kept now").With(err).Set("Retry-After", "5")
 		}
 		l.said.add(said, now)

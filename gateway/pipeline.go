@@ -30,19 +30,21 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 		cors.New(r.CORS),                                  // preflights end here
 		b.problem(),                                       // errors and panics become answers
 		overload.New(r, nil, b.plan.caps.all),             // as many as the gateway can do at once
-		guard.New(r, b.guard),                             // blocked callers; watches failed logins
+		guard.New(guard.ByAddress, r, b.guard),            // blocked addresses; watches what becomes of the others
 		ratelimit.New(ratelimit.ByAddress, r, b.rules(r)), // before any work is done for a stranger
 		limits.New(r.Limits),                              // the size of the body
 		authn.New(r, b.issuers, b.proofs),                 // JWT -> Subject
 		session.New(r, b.plan.orders, b.sessions),         // revoked, idle, step-up
 		lockdown.New(r, b.plan.orders),                    // closed by an operator to all but some roles
+		guard.New(guard.BySubject, r, b.guard),            // blocked, or to sign in anew
 		ratelimit.New(ratelimit.BySubject, r, b.rules(r)), // by subject, tenant, role, claim
 		overload.New(r, b.plan.caps.roles, b.caps(r)...),  // as many as the route and the backend can, shared fairly
 		csrf.New(r, b.config.CSRF),                        // cross-site changes
 		b.sanitize(r),                                     // markup in what clients send
 		b.upload(r),                                       // files are what they say they are
 		b.authz(r),                                        // Rego -> Decision
-		b.mask(r),                                         // innermost: nobody outside sees an unmasked body
+		ratelimit.New(ratelimit.ByPolicy, r, b.rules(r)),  // where policies say the rate
+		b.mask(r), // innermost: nobody outside sees an unmasked body
 	}
 }
 
@@ -53,6 +55,7 @@ func (b *builder) bare() []middleware.Stage {
 		headers.New(nil),
 		acl.New(b.problem(), b.config.Listeners, nil), // the listener's lists hold here too
 		b.problem(),
+		guard.New(guard.ByAddress, nil, b.guard), // who looks for what there is not
 	}
 }
 

@@ -18,8 +18,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/alert"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
+	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
+	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/policies"
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
@@ -48,9 +51,13 @@ type Plan struct {
 	logout    map[string]*logout // where issuers post logout tokens, by path
 	upstreams map[string]*upstream.Upstream
 	caps      caps
-	redis     *store.Redis    // nil where replicas share nothing
-	orders    *orders.Book    // outlives the plan
-	kept      orders.Settings // how, as far as the plan has a say
+	redis     *store.Redis      // nil where replicas share nothing
+	orders    *orders.Book      // outlives the plan
+	kept      orders.Settings   // how, as far as the plan has a say
+	limits    []*ratelimit.Rule // by name
+	guardKey  *guard.Key
+	alerts    *alerts         // outlives the plan
+	sinks     *alert.Settings // of it, as far as the plan has a say
 	memory    *middleware.Budget
 	spool     *middleware.Spool
 	log       *Log
@@ -175,6 +182,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		}
 		out = append(out, c)
 	}
+	if err := p.guardKey.Trouble(); err != nil { // blocks on usernames hold here
+		out = append(out, Condition{Name: "guard", OK: true, Detail: strings.ReplaceAll(err.Error(), "\n", "; ")})
+	}
 	if p.bundle != nil {
 		c := Condition{Name: "policies", OK: true} // there are some, or there were no plan
 		if p.stale != nil {
@@ -183,6 +193,9 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 			c.Detail = "newer ones cannot be asked for: " + err.Error()
 		}
 		out = append(out, c)
+	}
+	if c := p.config.Alerts; len(c.Webhook)+len(c.Slack)+len(c.Syslog) > 0 {
+		out = append(out, p.alerting())
 	}
 	for name, i := range p.issuers {
 		c := Condition{Name: "issuer/" + name, OK: true, Detail: i.Detail()}

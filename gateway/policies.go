@@ -19,9 +19,22 @@ func PolicyOptions(c *config.Config) opa.Options {
 	p := c.Policies
 	return opa.Options{
 		Path: p.Path, Data: p.Data, Budget: p.Budget.D(),
-		Tests: p.Tests != "off", MinCoverage: float64(p.Coverage), Probes: probes(c),
+		RateLimits: policyLimits(c),
+		Tests:      p.Tests != "off", MinCoverage: float64(p.Coverage), Probes: probes(c),
 		Memo: memo.Options{Entries: p.Memo.Entries, AuditEvery: p.Memo.AuditEvery, Routes: routeConstants(c)},
 	}
+}
+
+// policyLimits are the rate limits whose rate the policies may say; not nil.
+func policyLimits(c *config.Config) []string {
+	names := []string{}
+	for name, l := range c.RateLimits {
+		if l.Policy {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // routeConstants are what the policies may take for granted on each route: its

@@ -110,7 +110,7 @@ func (r *recent) outline(d *policies.Decision) uint64 {
 	}
 	var h maphash.Hash
 	h.SetSeed(r.seed)
-	for _, n := range []int{len(d.Mask), len(d.Rows), len(d.Expose), len(d.Protect), len(d.Require), len(d.Headers)} {
+	for _, n := range []int{len(d.Mask), len(d.Rows), len(d.Expose), len(d.Protect), len(d.Require), len(d.Headers), len(d.RateLimits)} {
 		_ = h.WriteByte(byte(n)) // never fails
 	}
 	for _, said := range []bool{d.Allow, d.AllFields, d.AllRows} {

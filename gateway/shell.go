@@ -80,6 +80,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	}
 	head, err := p.door.Read(r)
 	s.x.Host, s.x.Path, r.Host = head.Host, head.Path, head.Authority
+	if head.Claims {
+		s.x.Suspect(middleware.IdentityHeader)
+	}
 	if err != nil {
 		return refuse(p.atDoor(err, head))
 	}

@@ -18,6 +18,7 @@ const (
 	Forbidden                 Code = "forbidden"
 	RateLimited               Code = "rate_limited"
 	AddressBlocked            Code = "address_blocked"
+	SubjectBlocked            Code = "subject_blocked"
 	BodyTooLarge              Code = "body_too_large"
 	BodyMalformed             Code = "body_malformed"
 	BodyTimeout               Code = "body_timeout"
@@ -64,6 +65,7 @@ func Codes() []CodeInfo {
 		{Forbidden, http.StatusForbidden, "the policy does not allow it; a policy may use a code of its own"},
 		{RateLimited, http.StatusTooManyRequests, "too many requests; Retry-After says when to try again"},
 		{AddressBlocked, http.StatusForbidden, "the address is not served here, or is blocked after repeated failures"},
+		{SubjectBlocked, http.StatusForbidden, "the user is blocked, wherever from; Retry-After says until when"},
 		{BodyTooLarge, http.StatusRequestEntityTooLarge, "the request body is larger than the route allows"},
 		{BodyMalformed, http.StatusBadRequest, "the request body is not what its media type says"},
 		{BodyTimeout, http.StatusRequestTimeout, "the request body did not arrive in time"},

@@ -33,6 +33,9 @@ type Decision struct {
 	Headers map[string]Value `json:"headers,omitempty"`
 	// Region, where set, is the only region whose endpoints may serve.
 	Region string `json:"region,omitempty"`
+	// RateLimits are the rates that the caller is given, by the name of the rate
+	// limit. One that the route does not have is without effect.
+	RateLimits map[string]Rate `json:"rate_limits,omitempty"`
 	// Audit raises the route's audit level; "" leaves it.
 	Audit string `json:"audit,omitempty"`
 	// AllFields says explicitly that this subject may see every field, where

@@ -39,6 +39,17 @@ func adminFlagsOf(f *flag.FlagSet) *adminFlags {
 	return a
 }
 
+// wrong says what is wrong with the flags.
+func (a *adminFlags) wrong() error {
+	switch {
+	case a.file == "":
+		return errors.New("-c is missing: the configuration of the gateway that is to be told")
+	case (a.cert == "") != (a.key == ""):
+		return errors.New("--cert and --key go together")
+	}
+	return nil
+}
+
 // adminClient asks the admin API of one gateway.
 type adminClient struct {
 	base  string // https://127.0.0.1:9901

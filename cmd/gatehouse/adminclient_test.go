@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -91,10 +92,12 @@ func (w *adminWorld) file(names ...string) string {
 func (w *adminWorld) run(args ...string) (code int, out, errs string) {
 	w.t.Helper()
 	var o, e bytes.Buffer
-	args = append([]string{args[0], "-c", w.file("gatehouse.yaml")}, args[1:]...)
+	args = append(slices.Clone(args), "-c", w.file("gatehouse.yaml"))
 	code = run(w.t.Context(), &env{strings.NewReader(""), &o, &e}, args)
 	return code, o.String(), e.String()
 }
+
+const blockedAnswer = `{"order": {"id": "B1", "kind": "block", "address": "203.0.113.0/24", "at": "2026-01-31T08:00:00Z"}, "shared": false}`
 
 const answered = `{"order": {"id": "ORDER1", "kind": "revocation", "issuer": "auth", "sid": "s1", "at": "2026-01-31T08:00:00Z", "until": "2026-03-02T08:00:00Z"}, "shared": true}`
 
@@ -204,6 +207,16 @@ func TestAdminClientTellsTheAnswer(t *testing.T) {
 			[]string{"lockdown", "--list"},
 			exitOK, `every route but for a, b  2026-01-31T08:00:00Z  it is lifted  admin  "x\x1b[2J"`, "",
 		},
+		{
+			"blocks", 200, `{"blocks": [{"id": "B1", "kind": "block", "address": "203.0.113.7/32", "user": "0123456789abcdef0123456789abcdef", "detector": "auth_failures", "level": 2, "ends": "2026-01-31T12:00:00Z", "by": "guard", "reason": "x\u001b[2J", "at": "2026-01-31T08:00:00Z", "until": "2026-02-01T12:00:00Z"}], "trusted": ["10.0.0.0/8"]}`,
+			[]string{"blocks", "list"},
+			exitOK, `B1  logins on the username with the digest 0123456789abcdef0123456789abcdef from 203.0.113.7  2026-01-31T08:00:00Z  2026-01-31T12:00:00Z  guard  auth_failures  2      "x\x1b[2J"` + "\nnever blocked: 10.0.0.0/8\n", "",
+		},
+		{"no blocks", 200, `{"blocks": []}`, []string{"blocks", "list"}, exitOK, "none is in force\n", ""},
+		{"blocks that may not be all", 200, `{"blocks": [], "trouble": "redis: refused"}`, []string{"blocks", "list"}, exitWrong, "none", "redis: refused"},
+		{"blocked, not shared", 202, blockedAnswer, []string{"blocks", "add", "203.0.113.0/24", "--reason", "x"}, exitWrong, "blocked: from 203.0.113.0/24, until it is lifted\norder B1 lifts with: gatehouse blocks remove -c FILE B1\n", "goes on trying"},
+		{"unblocked, and not", 200, `{"lifted": [], "still": {"id": "B2", "kind": "block", "address": "203.0.113.0/24"}, "shared": true}`, []string{"blocks", "remove", "203.0.113.7"}, exitWrong, "", "still blocked, with 203.0.113.0/24, by order B2"},
+		{"unblocked, not shared", 202, `{"lifted": [{"id": "B2", "kind": "block", "issuer": "auth", "subject": "u", "action": "step_up"}], "shared": false}`, []string{"blocks", "remove", "--issuer", "auth", "--subject", "u"}, exitWrong, "lifted: subject u of the issuer auth but not when signed in anew\n", "goes on trying"},
 		{"an empty list", 200, `{"orders": []}`, []string{"lockdown", "--list"}, exitOK, "none is in force\n", ""},
 		{"a list that may lack some", 200, `{"orders": [], "trouble": "redis: refused"}`, []string{"revoke", "--list"}, exitWrong, "none", "redis: refused"},
 	} {

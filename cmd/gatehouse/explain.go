@@ -142,6 +142,10 @@ func printRequests(line func(origin, format string, args ...any), by reasons, d 
 		}
 		line(by.of(&policies.Decision{Headers: map[string]policies.Value{n: v}}), "header  %s: %s", n, text)
 	}
+	for _, n := range slices.Sorted(maps.Keys(d.RateLimits)) {
+		part := &policies.Decision{RateLimits: map[string]policies.Rate{n: d.RateLimits[n]}}
+		line(by.of(part), "rate    %s: %s", n, d.RateLimits[n])
+	}
 	if d.Region != "" {
 		line(by.of(&policies.Decision{Region: d.Region}), "region  %s", d.Region)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -61,13 +62,18 @@ func (v *giving) done(out admin.OrderAnswer, text string) int {
 		return printJSON(v.e, out, code)
 	}
 	fmt.Fprint(v.e.stdout, text)
-	if !out.Shared {
+	v.unfinished(out.Shared, out.Trouble)
+	return code
+}
+
+// unfinished tells where what was given or lifted is not yet kept.
+func (v *giving) unfinished(shared bool, trouble string) {
+	if !shared {
 		fmt.Fprintf(v.e.stderr, "gatehouse %s: this gateway holds it; the store of all replicas does not have it yet, and the gateway goes on trying\n", v.verb)
 	}
-	if out.Trouble != "" {
-		fmt.Fprintf(v.e.stderr, "gatehouse %s: this gateway holds it, and may forget it when it restarts: %s\n", v.verb, out.Trouble)
+	if trouble != "" {
+		fmt.Fprintf(v.e.stderr, "gatehouse %s: this gateway holds it, and may forget it when it restarts: %s\n", v.verb, trouble)
 	}
-	return code
 }
 
 func (v *giving) failed(err error) int {
@@ -102,7 +108,7 @@ func printOrders(w io.Writer, list []orders.Order) {
 	fmt.Fprintln(t, "ID\tWHAT\tSINCE\tUNTIL\tBY\tREASON")
 	for i := range list {
 		o := &list[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", o.ID, orderText(o), timeText(o.At), strings.TrimPrefix(lasting(o), "until "), printable(o.By), printable(o.Reason))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", o.ID, orderText(o), timeText(o.At), endText(o), printable(o.By), printable(o.Reason))
 	}
 	_ = t.Flush()
 }
@@ -118,6 +124,10 @@ func orderText(o *orders.Order) string {
 	if o.All {
 		parts = append(parts, "every route")
 	}
+	add("logins on the username with the digest %s", o.User)
+	if o.Address.IsValid() {
+		parts = append(parts, "from "+networkText(o.Address))
+	}
 	add("route %s", o.Route)
 	add("token %s", o.JTI)
 	add("session %s", o.SID)
@@ -127,6 +137,9 @@ func orderText(o *orders.Order) string {
 		parts = append(parts, "every token")
 	}
 	add("of the issuer %s", o.Issuer)
+	if o.Action == orders.ActionStepUp {
+		parts = append(parts, "but not when signed in anew")
+	}
 	if !o.IssuedBefore.IsZero() {
 		parts = append(parts, "issued until "+timeText(o.IssuedBefore))
 	}
@@ -136,11 +149,26 @@ func orderText(o *orders.Order) string {
 	return strings.Join(parts, " ")
 }
 
-func lasting(o *orders.Order) string {
-	if o.Until.IsZero() {
-		return "until it is lifted"
+// networkText writes an address as one.
+func networkText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
 	}
-	return "until " + timeText(o.Until)
+	return p.String()
+}
+
+func lasting(o *orders.Order) string { return "until " + endText(o) }
+
+// endText tells when an order holds no longer.
+func endText(o *orders.Order) string {
+	end := o.Until
+	if o.Kind == orders.Block {
+		end = o.Ends
+	}
+	if end.IsZero() {
+		return "it is lifted"
+	}
+	return timeText(end)
 }
 
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -206,7 +206,14 @@ func events(rw http.ResponseWriter, r *http.Request) {
 // what it says.
 func (r *replica) revoke(args ...string) (int, string) {
 	r.t.Helper()
-	args = append([]string{"revoke", "-c", filepath.Join(r.dir, "gatehouse.yaml"), "--admin", r.ops}, args...)
+	return r.tell(append([]string{"revoke"}, args...)...)
+}
+
+// tell runs a verb that speaks to this gateway, and gives how it ends and what it
+// prints.
+func (r *replica) tell(args ...string) (int, string) {
+	r.t.Helper()
+	args = append(args, "-c", filepath.Join(r.dir, "gatehouse.yaml"), "--admin", r.ops)
 	out, err := exec.Command("gatehouse", args...).CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -76,10 +76,8 @@ func wanted(f *flag.FlagSet, a *adminFlags, o *orders.Order, list bool, lift str
 	switch {
 	case f.NArg() > 0:
 		return fmt.Errorf("what is %q?", f.Arg(0))
-	case a.file == "":
-		return errors.New("-c is missing: the configuration of the gateway that is to be told")
-	case (a.cert == "") != (a.key == ""):
-		return errors.New("--cert and --key go together")
+	case a.wrong() != nil:
+		return a.wrong()
 	case list && lift != "":
 		return errors.New("--list or --lift, one at a time")
 	case list || lift != "":

@@ -35,7 +35,8 @@ func checks() map[string]check {
 		"notreceived": {2, func(_ *testscript.TestScript, w *world, args []string) error {
 			return w.received(args, false)
 		}},
-		"logged": {1, logged},
+		"alerted": {2, alerted},
+		"logged":  {1, logged},
 		"notlogged": {1, func(_ *testscript.TestScript, w *world, args []string) error {
 			return holds(w.gateway.out.String(), args[0], false)
 		}},

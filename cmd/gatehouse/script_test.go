@@ -27,6 +27,9 @@ import (
 //	unplug NAME                  the backend is gone; nobody listens there any more
 //	issuer                       an issuer of tokens at $ISSUER, its key set in jwks.json too
 //	redis, redis kill            a redis-server at $REDIS, until killed; condition [redis]
+//	receiver NAME [STATUS]       a receiver of alerts at $NAME over HTTPS, who verifies signatures by $WEBHOOK_SECRET and
+//	                             answers 204. Said again, it changes what it answers (script_alerts_test.go)
+//	syslog NAME                  a syslog server at $NAME over TLS
 //	port NAME                    a free port as $NAME
 //	aged DIR DAYS [HOST]…        what `gatehouse certs dev` would have made that long ago
 //	fill FILE SIZE               a file of so many bytes
@@ -79,6 +82,7 @@ import (
 //	saw NAME N                   how many requests reached the backend so far
 //	received NAME TEXT           the last request that reached it, head and body, holds TEXT
 //	notreceived NAME TEXT        or does not
+//	alerted NAME TEXT [N]        a receiver or syslog server has taken events, N of them, that hold TEXT
 //	logged TEXT [N], notlogged TEXT
 //	                             of the gateway's standard output: N lines hold TEXT
 //
@@ -112,6 +116,7 @@ type worldKey struct{}
 type world struct {
 	env      map[string]string
 	backends map[string]*recorder
+	sinks    map[string]*alertSink
 	issuer   *issuer
 	token    string
 	cookie   string // that carries the token, "" where the header does
@@ -140,7 +145,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 
 func scriptCommands() map[string]command {
 	cmds := map[string]command{
-		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "port": freePort, "fill": fill, "join": join, "form": form,
+		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "receiver": startReceiver, "syslog": startSyslog, "port": freePort, "fill": fill, "join": join, "form": form,
 		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "shutdown": stopGateway, "exits": exits,
 		"as": setToken, "token": rawToken, "carry": carry, "keep": keep, "certificate": setCertificate, "servername": setServerName, "aged": aged, "proxied": setProxied, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
 		"admin": askAdmin, "until": until, "order": keepOrder, "signedout": signedOut,

@@ -126,7 +126,12 @@ func TestWrongCallsAreToldHow(t *testing.T) {
 		"explain -c x.yaml GET / --claims nonsense", "revoke", "revoke --list", "revoke -c x.yaml", "revoke -c x.yaml extra", "revoke -c x.yaml --sid s1", "revoke -c x.yaml --issuer a --sid s1 --jti j1",
 		"revoke -c x.yaml --issuer a --subject u --issued-before yesterday", "revoke -c x.yaml --list --lift x", "revoke -c x.yaml --list --sid s1", "revoke -c x.yaml --list --cert x.pem",
 		"lockdown", "lockdown -c x.yaml --all", "lockdown -c x.yaml --reason drill", "lockdown -c x.yaml --all --tenant t1 --reason drill", "lockdown -c x.yaml --all --for -1h --reason drill",
-		"lockdown -c x.yaml --all --roles a,,b --reason drill", "lockdown -c x.yaml --lift x --all", "demo -x", "demo extra", "certs", "certs dev", "policy", "policy test", "policy cases",
+		"lockdown -c x.yaml --all --roles a,,b --reason drill", "lockdown -c x.yaml --lift x --all",
+		"blocks", "blocks lift", "blocks list", "blocks list -c x.yaml nobody", "blocks list -c x.yaml ::1 ::2", "blocks add -c x.yaml", "blocks add -c x.yaml 203.0.113.7", "blocks add 203.0.113.7 --reason x",
+		"blocks add -c x.yaml 203.0.113.7/4 --reason x", "blocks add -c x.yaml 0.0.0.0/0 --reason x", "blocks add -c x.yaml --subject u --reason x", "blocks add -c x.yaml ::1 --issuer a --subject u --reason x",
+		"blocks add -c x.yaml ::1 --step-up --reason x", "blocks add -c x.yaml --issuer a --subject u --username n --reason x", "blocks add -c x.yaml ::1 --for soon --reason x", "blocks add -c x.yaml ::1 ::2 --reason x",
+		"blocks remove", "blocks remove -c x.yaml", "blocks remove -c x.yaml --subject u", "blocks remove -c x.yaml ::1 --issuer a --subject u", "blocks remove -c x.yaml ::1 --cert x.pem",
+		"demo -x", "demo extra", "certs", "certs dev", "policy", "policy test", "policy cases",
 		"policy fmt", "policy fmt --check --write .", "policy fmt - .", "policy eval", "policy eval .", "policy eval --role hr", "policy matrix", "policy matrix .",
 		"policy matrix -c x.yaml --format pdf", "policy matrix -c x.yaml --format html --against .", "version extra",
 	} {

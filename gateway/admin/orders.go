@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,13 +12,17 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
-// orderRoutes are the paths by which operators call tokens and sessions back,
-// and lock routes and tenants down.
+// orderRoutes are the paths by which operators call tokens and sessions back, lock
+// routes and tenants down, and keep addresses and subjects out.
 func (a *Admin) orderRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /admin/orders", a.listOrders)
 	mux.HandleFunc("DELETE /admin/orders/{id}", a.liftOrder)
 	mux.HandleFunc("POST /admin/revocations", func(w http.ResponseWriter, r *http.Request) { a.giveOrder(w, r, orders.Revocation) })
 	mux.HandleFunc("POST /admin/lockdowns", func(w http.ResponseWriter, r *http.Request) { a.giveOrder(w, r, orders.Lockdown) })
+	mux.HandleFunc("GET /admin/blocks", a.listBlocks)
+	mux.HandleFunc("POST /admin/blocks", a.giveBlock)
+	mux.HandleFunc("DELETE /admin/blocks", a.liftBlocks)
+	mux.HandleFunc("DELETE /admin/blocks/{id}", a.liftOrder)
 }
 
 // OrderAnswer is what is answered to who gives or lifts an order, which is done
@@ -49,13 +54,13 @@ type OrderList struct {
 	Trouble string         `json:"trouble,omitempty"`
 }
 
-// listOrders answers GET /admin/orders, or ?kind=revocation, or ?kind=lockdown.
+// listOrders answers GET /admin/orders, or ?kind= with one of the kinds.
 func (a *Admin) listOrders(w http.ResponseWriter, r *http.Request) {
-	kinds := []orders.Kind{orders.Revocation, orders.Lockdown}
+	kinds := []orders.Kind{orders.Revocation, orders.Lockdown, orders.Block}
 	if r.URL.Query().Has("kind") {
 		kind := orders.Kind(r.URL.Query().Get("kind"))
 		if !slices.Contains(kinds, kind) {
-			fail(w, &wrong{http.StatusBadRequest, "kind is revocation or lockdown"})
+			fail(w, &wrong{http.StatusBadRequest, "kind is revocation, lockdown or block"})
 			return
 		}
 		kinds = []orders.Kind{kind}
@@ -81,6 +86,11 @@ func (a *Admin) giveOrder(w http.ResponseWriter, r *http.Request, kind orders.Ki
 		return
 	}
 	o.Kind, o.By = kind, a.who(r)
+	a.give(w, r, o)
+}
+
+// give gives an order that means something here.
+func (a *Admin) give(w http.ResponseWriter, r *http.Request, o orders.Order) {
 	if err := known(a.g.Plan().Config(), &o); err != nil {
 		fail(w, err)
 		return
@@ -102,7 +112,8 @@ func asked(kind orders.Kind) []string {
 }
 
 // known refuses an order that would hold nothing, for it is about a name that the
-// configuration does not have, and a lockdown that nobody could explain later.
+// configuration does not have or an address that it trusts, and one that nobody
+// could explain later.
 func known(c *config.Config, o *orders.Order) error {
 	if err := o.Check(); err != nil {
 		return &wrong{http.StatusUnprocessableEntity, err.Error()}
@@ -119,13 +130,18 @@ func known(c *config.Config, o *orders.Order) error {
 			return &wrong{http.StatusUnprocessableEntity, "unknown " + n.what + " " + strconv.Quote(n.name) + config.Instead(n.name, n.known)}
 		}
 	}
-	if o.Kind == orders.Lockdown && o.Reason == "" {
-		return &wrong{http.StatusUnprocessableEntity, "a lockdown needs a reason: somebody will ask"}
+	if o.Kind != orders.Revocation && o.Reason == "" {
+		return &wrong{http.StatusUnprocessableEntity, "a " + string(o.Kind) + " needs a reason: somebody will ask"}
+	}
+	for _, t := range c.Guard.Trusted {
+		if o.Address.IsValid() && t.Bits() <= o.Address.Bits() && t.Contains(o.Address.Addr()) {
+			return &wrong{http.StatusUnprocessableEntity, fmt.Sprintf("%s is in %s, which guard.trusted spares: it would not be blocked", o.Address, t)}
+		}
 	}
 	return nil
 }
 
-// liftOrder answers DELETE /admin/orders/{id}, or ?reason=….
+// liftOrder answers DELETE /admin/orders/{id} and /admin/blocks/{id}, or ?reason=….
 func (a *Admin) liftOrder(w http.ResponseWriter, r *http.Request) {
 	lifted, shared, err := a.g.LiftOrder(r.Context(), r.PathValue("id"), a.who(r), r.URL.Query().Get("reason"))
 	switch {

@@ -89,18 +89,18 @@ func TestOrders(t *testing.T) {
 		"/admin/orders?kind=lockdown":   {locked.Order},
 	} {
 		res, body := w.order("GET", target, "")
-		if diff := cmp.Diff(OrderList{Orders: want}, decode[OrderList](t, body)); diff != "" || res.StatusCode != 200 {
+		if diff := cmp.Diff(OrderList{Orders: want}, decode[OrderList](t, body), prefixes); diff != "" || res.StatusCode != 200 {
 			t.Errorf("%s: %s %s", target, res.Status, diff)
 		}
 	}
 	res, body = w.order("DELETE", "/admin/orders/"+o.ID+"?reason=found", "")
-	if diff := cmp.Diff(session, decode[OrderAnswer](t, body)); diff != "" || res.StatusCode != 200 {
+	if diff := cmp.Diff(session, decode[OrderAnswer](t, body), prefixes); diff != "" || res.StatusCode != 200 {
 		t.Errorf("%s %s", res.Status, diff)
 	}
 	if res, _ := w.order("DELETE", "/admin/orders/"+o.ID, ""); res.StatusCode != 404 {
 		t.Errorf("lifted twice: %s", res.Status)
 	}
-	if _, body := w.order("GET", "/admin/orders?kind=revocation", ""); !cmp.Equal(decode[OrderList](t, body), OrderList{Orders: []orders.Order{}}) {
+	if _, body := w.order("GET", "/admin/orders?kind=revocation", ""); !cmp.Equal(decode[OrderList](t, body), OrderList{Orders: []orders.Order{}}, prefixes) {
 		t.Errorf("after it was lifted: %s", body)
 	}
 
@@ -186,7 +186,14 @@ func TestWrongOrders(t *testing.T) {
 func TestOrdersAreForOperators(t *testing.T) {
 	w := start(t, withToken, fine, keys)
 	for _, tt := range []struct{ method, path string }{
-		{"GET", "/admin/orders"}, {"POST", "/admin/revocations"}, {"POST", "/admin/lockdowns"}, {"DELETE", "/admin/orders/x"},
+		{"GET", "/admin/orders"},
+		{"POST", "/admin/revocations"},
+		{"POST", "/admin/lockdowns"},
+		{"DELETE", "/admin/orders/x"},
+		{"GET", "/admin/blocks"},
+		{"POST", "/admin/blocks"},
+		{"DELETE", "/admin/blocks?address=::1"},
+		{"DELETE", "/admin/blocks/x"},
 	} {
 		if res, _ := w.order(tt.method, tt.path, `{"all": true, "reason": "x"}`, "Authorization", "Bearer wrong"); res.StatusCode != 401 {
 			t.Errorf("%s %s without the token: %s", tt.method, tt.path, res.Status)
@@ -195,7 +202,7 @@ func TestOrdersAreForOperators(t *testing.T) {
 			t.Errorf("%s %s from another site: %s", tt.method, tt.path, res.Status)
 		}
 	}
-	for _, path := range []string{"/admin/revocations", "/admin/lockdowns", "/admin/orders/x"} {
+	for _, path := range []string{"/admin/revocations", "/admin/lockdowns", "/admin/orders/x", "/admin/blocks/x"} {
 		if res, _ := w.order("GET", path, ""); res.StatusCode != 405 {
 			t.Errorf("GET %s: %s", path, res.Status)
 		}

@@ -42,6 +42,10 @@ type Head struct {
 	// Authority is Host as it is sent: with the port that the client named, and
 	// with brackets around an IPv6 address.
 	Authority string
+	// Claims says that the client sent a header by which upstreams are told who
+	// asks: one of the identity headers, or one that policies set. It is gone, and
+	// no client has a reason to send it.
+	Claims bool
 	Target
 }
 
@@ -74,18 +78,19 @@ func (d *Door) Removes(name string) bool { return d.strip.removes(name) }
 // could be read nevertheless; the headers are clean all the same.
 func (d *Door) Read(r *http.Request) (Head, error) {
 	hosts := r.Header["Host"]
-	repeated, blanks := d.strip.clean(r.Header)
+	f := d.strip.clean(r.Header)
 	var err error
-	if repeated || len(hosts) > 1 { // hardly ever
+	if f.repeated || len(hosts) > 1 { // hardly ever
 		err = checkOnce(r.Header, hosts, d.once)
 	}
-	if err == nil && blanks {
+	if err == nil && f.blanks {
 		err = errPadded
 	}
 	if err == nil {
 		err = checkShown(r.Header, d.shown)
 	}
 	h, wrong := read(r, hosts)
+	h.Claims = f.claims
 	if wrong != nil {
 		err = wrong // what the request is about goes first
 	}

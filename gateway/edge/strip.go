@@ -10,11 +10,16 @@ import (
 // every route, public ones too, before any stage sees the request: whatever
 // reaches an upstream under these names was put there by the gateway.
 type strip struct {
-	// By their first byte: for most names that clients send nothing is left to
-	// be compared. Lists are short, and what is in them differs in length.
-	exact, prefixes [256][]string
-	judged          map[string]bool // names that pass, but not in a second spelling
+	// For most names that clients send nothing is left to be compared. Lists are
+	// short, and what is in them differs in length.
+	names
+	proxies names           // those of them that proxies and CDNs in front of the gateway send
+	claims  names           // those by which upstreams are told who asks
+	judged  map[string]bool // names that pass, but not in a second spelling
 }
+
+// names are whole ones and beginnings, by their first byte.
+type names struct{ exact, prefixes [256][]string }
 
 // forwarding are the headers by which proxies tell of clients, their users and
 // certificates (RFC 9440), paths, methods and protocols; an upstream behind the
@@ -36,15 +41,14 @@ func forwarding() []string {
 // is given. What decides something, or is shown to policies, is judged.
 func newStrip(identity, policy, shown []string) *strip {
 	s := &strip{judged: map[string]bool{}}
-	for _, list := range [][]string{forwarding(), identity, policy} {
+	for _, name := range forwarding() {
+		s.add(name)
+		s.proxies.add(name)
+	}
+	for _, list := range [][]string{identity, policy} {
 		for _, name := range list {
-			name = textproto.CanonicalMIMEHeaderKey(name)
-			if stem, ok := strings.CutSuffix(name, "*"); ok {
-				file(&s.prefixes, stem)
-				// Whoever does not want X-User-Anything means X-User too.
-				name = strings.TrimSuffix(stem, "-")
-			}
-			file(&s.exact, name)
+			s.add(name)
+			s.claims.add(name)
 		}
 	}
 	for _, list := range [][]string{once(), shown, {"Content-Length", "Transfer-Encoding"}} {
@@ -53,6 +57,17 @@ func newStrip(identity, policy, shown []string) *strip {
 		}
 	}
 	return s
+}
+
+// add files a name of a list, in any case; NAME-* is a beginning, and NAME too.
+func (n *names) add(name string) {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	if stem, ok := strings.CutSuffix(name, "*"); ok {
+		file(&n.prefixes, stem)
+		// Whoever does not want X-User-Anything means X-User too.
+		name = strings.TrimSuffix(stem, "-")
+	}
+	file(&n.exact, name)
 }
 
 // file puts a name among those with its first byte.
@@ -70,12 +85,12 @@ func file(lists *[256][]string, name string) {
 // twins with a hyphen. Some do so with any character that is neither letter nor
 // digit, so X.User-Id goes where X-User-Id does.
 //
-// It reports whether anything that is left stands more than once, and whether a
-// value has blanks around it.
-func (s *strip) clean(h http.Header) (repeated, blanks bool) {
+// It reports what it found.
+func (s *strip) clean(h http.Header) (f found) {
 	for _, list := range h["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
 			if name = textproto.TrimString(name); name != "" {
+				f.claims = f.claims || len(h.Values(name)) > 0 && s.claimed(name)
 				h.Del(name)
 			}
 		}
@@ -83,15 +98,30 @@ func (s *strip) clean(h http.Header) (repeated, blanks bool) {
 	delete(h, "Connection")
 	for name, values := range h {
 		if s.removes(name) {
+			f.claims = f.claims || s.claimed(name)
 			delete(h, name)
 			continue
 		}
-		repeated = repeated || len(values) > 1
+		f.repeated = f.repeated || len(values) > 1
 		for _, v := range values {
-			blanks = blanks || padded(v)
+			f.blanks = f.blanks || padded(v)
 		}
 	}
-	return repeated, blanks
+	return f
+}
+
+// found is what a head has that is told apart.
+type found struct {
+	repeated bool // something that is left stands more than once
+	blanks   bool // a value that is left has blanks around it
+	claims   bool // the client said who it is, as only the gateway may
+}
+
+// claimed reports whether a name that is removed is one by which upstreams are told
+// who asks and that no proxy sends, in any spelling that they might take for it.
+func (s *strip) claimed(name string) bool {
+	name = hyphens(name)
+	return s.claims.known(name) && !s.proxies.known(name)
 }
 
 func (s *strip) removes(name string) bool {
@@ -108,17 +138,17 @@ func (s *strip) removes(name string) bool {
 	return strings.Contains(name, "_") || s.known(twin) || s.judged[twin]
 }
 
-// known reports whether a canonical name is one of those that are removed.
-func (s *strip) known(name string) bool {
+// known reports whether a canonical name is one of the names.
+func (n *names) known(name string) bool {
 	if name == "" {
 		return false
 	}
-	for _, n := range s.exact[name[0]] {
-		if n == name {
+	for _, other := range n.exact[name[0]] {
+		if other == name {
 			return true
 		}
 	}
-	for _, p := range s.prefixes[name[0]] {
+	for _, p := range n.prefixes[name[0]] {
 		if strings.HasPrefix(name, p) {
 			return true
 		}

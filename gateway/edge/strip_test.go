@@ -48,3 +48,35 @@ func TestOrdinary(t *testing.T) {
 		}
 	}
 }
+
+// Whoever says who they are is told from the proxies in front, and from those who
+// only write names with an underscore.
+func TestClaims(t *testing.T) {
+	d := NewDoor([]string{"X-User-*", "x-role", "X-Real-Ip", "X-Forwarded-User"}, []string{"X-Clearance"}, []string{"X-Purpose"})
+	for name, want := range map[string]bool{
+		"X-User-Id": true, "X-User": true, "x-user-id": true, "X-Role": true, "X-ROLE": true, "X-Clearance": true,
+		"X_User_Id": true, "X.Role": true, "X-User_Id": true, "x_clearance": true,
+		"X-Forwarded-For": false, "X-Forwarded-User": false, "X-Real-Ip": false, "X-Real-IP": false, "Forwarded": false, "Cf-Connecting-Ip": false,
+		"CF-Connecting-IP": false, "X-Request-Id": false, "Remote-User": false, "X_Forwarded_For": false,
+		"Session_Id": false, "_": false, "X_Users": false, "X-Users": false, "X-Purpose": false, "X.Purpose": false, "Authorization": false, "Accept": false,
+	} {
+		for form, h := range map[string]http.Header{
+			"alone":         {name: {"x"}},
+			"empty":         {name: {""}},
+			"in Connection": {textproto.CanonicalMIMEHeaderKey(name): {"x"}, "Connection": {"close, " + name}},
+		} {
+			head, err := d.Read(&http.Request{Method: "GET", RequestURI: "/", Host: "h", ProtoMajor: 1, Header: h})
+			if head.Claims != want || err != nil {
+				t.Errorf("%s, %s: %v, want %v (%v)", name, form, head.Claims, want, err)
+			}
+		}
+	}
+	head, _ := d.Read(&http.Request{Method: "GET", RequestURI: "/", Host: "h", ProtoMajor: 1, Header: http.Header{"Connection": {"X-Role"}}})
+	if head.Claims {
+		t.Error("a header that was not sent")
+	}
+	head, err := d.Read(&http.Request{Method: "get", RequestURI: "/", Host: "h", ProtoMajor: 1, Header: http.Header{"X-Role": {"admin"}}})
+	if !head.Claims || err == nil {
+		t.Errorf("a request that is refused: %v %v", head.Claims, err)
+	}
+}

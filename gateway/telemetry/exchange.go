@@ -65,10 +65,6 @@ func (m *Metrics) note(route string, n middleware.Note) {
 		if reason, ok := n.Value.(string); ok {
 			m.ended.WithLabelValues(route, reason).Inc()
 		}
-	case "ratelimit_shadow":
-		if limit, ok := n.Value.(string); ok {
-			m.limitShadow.WithLabelValues(limit).Inc()
-		}
 	case "ratelimit_store":
 		if text, ok := n.Value.(string); ok {
 			limit, _, _ := strings.Cut(text, ":")

@@ -42,7 +42,6 @@ type Metrics struct {
 	rowsDropped     *prometheus.CounterVec
 	unclassified    *prometheus.CounterVec
 	cut             *prometheus.CounterVec
-	limitShadow     *prometheus.CounterVec
 	limitStore      *prometheus.CounterVec
 	recordsLost     *prometheus.CounterVec
 	shadow          *prometheus.CounterVec
@@ -52,6 +51,8 @@ type Metrics struct {
 	panics          prometheus.Counter
 	ended           *prometheus.CounterVec
 	orders          *prometheus.CounterVec
+	guard           *prometheus.CounterVec
+	alerts          *prometheus.CounterVec
 
 	connections connections
 	classes     classes
@@ -85,12 +86,13 @@ func New() *Metrics {
 		"Values of answers that look like personal data and that the policy does not know, by what they look like.", "route", "class")
 	m.cut = m.counters("answers_cut_total", "Answers that were cut off because what came last could not be masked.", "route")
 	m.rowsDropped = m.counters("rows_dropped_total", "Records taken out of answers by row filters.", "route")
-	m.limitShadow = m.counters("ratelimit_shadow_total", "Requests that a rate limit in shadow mode would have refused.", "limit")
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
 	m.recordsLost = m.counters("decision_records_dropped_total", "Decisions that were to go on record and did not, by what had no room for them.", "reason")
 	m.shadow = m.counters("shadow_decisions_total", "Decisions handed to the policies in the shadow, by what came of it.", "route", "result")
 	m.ended = m.counters("answers_ended_total", "Answers that were ended while they were open, by why their caller is not served any more.", "route", "reason")
-	m.orders = m.counters("orders_total", "Revocations and lockdowns that this replica was given, by whom.", "kind", "by")
+	m.orders = m.counters("orders_total", "Revocations, lockdowns and blocks that this replica was given, by whom.", "kind", "by")
+	m.guard = m.counters("guard_findings_total", "Findings of the guard's detectors, by what the configuration says about them.", "detector", "mode", "action")
+	m.alerts = m.counters("alerts_total", "Events for alert sinks, by what became of them.", "sink", "outcome")
 	m.connections = m.newConnections()
 	m.reloads = m.counters("config_reloads_total", "Attempts to load the configuration, the first included.", "result")
 	m.reloadOK = m.gauge("config_last_reload_success", "Whether the last attempt to load the configuration succeeded: 1 or 0.")
@@ -148,6 +150,16 @@ func (m *Metrics) Reload(ok bool, at time.Time) {
 // OrderGiven counts a revocation or lockdown, and who gave it: "admin" or
 // "issuer".
 func (m *Metrics) OrderGiven(kind, by string) { m.orders.WithLabelValues(kind, by).Inc() }
+
+// GuardFinding counts a finding of one of the guard's detectors.
+func (m *Metrics) GuardFinding(detector, mode, action string) {
+	m.guard.WithLabelValues(detector, mode, action).Inc()
+}
+
+// Alert counts what became of an event: delivered, failed (there will be another
+// attempt), dropped or damaged, by sink, and held (one event tells of many later) or
+// dropped where no sink was asked yet, by none.
+func (m *Metrics) Alert(sink, outcome string) { m.alerts.WithLabelValues(sink, outcome).Inc() }
 
 // Panic counts a panic that was turned into an answer.
 func (m *Metrics) Panic() { m.panics.Inc() }
@@ -247,22 +259,23 @@ func (c *issuers) Collect(out chan<- prometheus.Metric) {
 
 // WatchOrders adds how many orders are in force, which count tells whenever the
 // metrics are read. It is called at most once.
-func (m *Metrics) WatchOrders(count func() (revocations, lockdowns int)) {
+func (m *Metrics) WatchOrders(count func() (revocations, lockdowns, blocks int)) {
 	m.registry.MustRegister(&ordersInForce{count, prometheus.NewDesc(namespace+"_orders_in_force",
-		"Revocations and lockdowns in force.", []string{"kind"}, nil)})
+		"Revocations, lockdowns and blocks in force.", []string{"kind"}, nil)})
 }
 
 type ordersInForce struct {
-	count func() (revocations, lockdowns int)
+	count func() (revocations, lockdowns, blocks int)
 	desc  *prometheus.Desc
 }
 
 func (c *ordersInForce) Describe(out chan<- *prometheus.Desc) { out <- c.desc }
 
 func (c *ordersInForce) Collect(out chan<- prometheus.Metric) {
-	revocations, lockdowns := c.count()
+	revocations, lockdowns, blocks := c.count()
 	out <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(revocations), "revocation")
 	out <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(lockdowns), "lockdown")
+	out <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(blocks), "block")
 }
 
 // Memo is what has been counted about remembered decisions.

@@ -63,7 +63,6 @@ func used(t *testing.T) *Metrics {
 	x.Note("answer_cut", "byte 7: not valid JSON")
 	x.Note("ended", "session_revoked")
 	x.Note("rows_dropped", 4)
-	x.Note("ratelimit_shadow", "per-user")
 	x.Note("ratelimit_store", "per-address: local")
 	x.Note("sanitize_strip", []string{"/a", "/b"})
 	x.Note("sanitize_sql_injection", []string{"query:q"})
@@ -79,6 +78,7 @@ func used(t *testing.T) *Metrics {
 	m.Reload(true, time.Unix(1_700_000_000, 0))
 	m.Reload(false, time.Unix(1_800_000_000, 0))
 	m.Panic()
+	m.GuardFinding("auth_failures", "enforce", "block_address")
 	m.WatchEndpoints(func(yield func(string, string, bool)) {
 		yield("hr", "http://127.0.0.1:1", true)
 		yield("hr", "http://127.0.0.1:2", false)
@@ -94,7 +94,8 @@ func used(t *testing.T) *Metrics {
 		yield("auth", 2, time.Now().Add(-time.Hour))
 		yield("local", 1, time.Time{})
 	})
-	m.WatchOrders(func() (int, int) { return 3, 1 })
+	m.WatchOrders(func() (int, int, int) { return 3, 1, 2 })
+	m.WatchLimits(func(yield func(string, string, uint64)) { yield("per-user", "shadow", 7) })
 	m.WatchMemo(func() Memo { return Memo{Hits: 9, Misses: 2, Bypassed: 1, Evictions: 3, Audits: 4} })
 	stage := m.Stage(sleeper{name: "authn"})
 	upstream := m.Upstream("hr", middlewaretest.NewUpstream(t, 200, "", "").Handle)
@@ -114,6 +115,7 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_requests_in_flight 1`,
 		`gatehouse_orders_in_force{kind="revocation"} 3`,
 		`gatehouse_orders_in_force{kind="lockdown"} 1`,
+		`gatehouse_orders_in_force{kind="block"} 2`,
 		`gatehouse_refusals_total{code="forbidden",route="test",stage="authz"} 1`,
 		`gatehouse_findings_total{kind="sanitize_strip",route="test"} 2`,
 		`gatehouse_findings_total{kind="sanitize_sql_injection",route="test"} 1`,
@@ -124,7 +126,7 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_answers_cut_total{route="test"} 1`,
 		`gatehouse_answers_ended_total{reason="session_revoked",route="test"} 1`,
 		`gatehouse_rows_dropped_total{route="test"} 4`,
-		`gatehouse_ratelimit_shadow_total{limit="per-user"} 1`,
+		`gatehouse_ratelimit_decisions_total{decision="shadow",limit="per-user"} 7`,
 		`gatehouse_ratelimit_store_errors_total{limit="per-address"} 1`,
 		`gatehouse_config_reloads_total{result="success"} 1`,
 		`gatehouse_config_reloads_total{result="failure"} 1`,
@@ -134,6 +136,7 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_connections_refused_total{listener="public",reason="per_address"} 1`,
 		`gatehouse_connections_refused_total{listener="public",reason="total"} 0`,
 		`gatehouse_panics_total 1`,
+		`gatehouse_guard_findings_total{action="block_address",detector="auth_failures",mode="enforce"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:1",upstream="hr"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:2",upstream="hr"} 0`,
 		`gatehouse_issuer_keys{issuer="auth"} 2`,

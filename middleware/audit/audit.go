@@ -9,6 +9,7 @@ package audit
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -93,7 +94,7 @@ func (s *Stage) record(x *middleware.Exchange, method string, res *http.Response
 	r := &Record{
 		ID: x.ID, Start: x.Start, Duration: time.Since(x.Start), Listener: x.Listener, TLS: x.TLS, Client: x.Client,
 		Method: method, Host: x.Host, Path: x.Path, Upstream: x.Upstream, Bytes: n, Aborted: aborted,
-		Level: s.level, Notes: x.Notes(),
+		Level: s.level, Notes: notes(x),
 	}
 	if x.Route != nil {
 		r.Route = x.Route.Name
@@ -120,6 +121,19 @@ func (s *Stage) record(x *middleware.Exchange, method string, res *http.Response
 		}
 	}
 	return r
+}
+
+// notes are what the stages have noted, and what is suspicious about the exchange.
+func notes(x *middleware.Exchange) []middleware.Note {
+	list := x.Notes()
+	if found := x.Suspicions(); len(found) > 0 {
+		words := make([]string, len(found))
+		for i, f := range found {
+			words[i] = string(f)
+		}
+		list = append(slices.Clip(list), middleware.Note{Key: "suspicion", Value: words})
+	}
+	return list
 }
 
 // raise gives the higher of two levels: a policy can only add to the record.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	mt "github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 	"github.com/gatehouse-dev/gatehouse/policies"
@@ -62,6 +64,25 @@ func TestRecord(t *testing.T) {
 				t.Errorf("got %+v", *r)
 			}
 		})
+	}
+}
+
+// What is suspicious is on record whatever the level, once, beside the notes.
+func TestSuspicionIsOnRecord(t *testing.T) {
+	for _, level := range []string{"none", "metadata", "detail"} {
+		var got []middleware.Note
+		s := New(level, func(_ *middleware.Exchange, r *Record) { got = r.Notes })
+		_, _, _ = mt.Run(t, s, mt.Exchange(t, "GET", "https://h/", nil), func(x *middleware.Exchange) (*http.Response, error) {
+			x.Suspect(middleware.IdentityHeader)
+			x.Note("dropped", 1)
+			x.Suspect(middleware.BadSignature)
+			x.Suspect(middleware.IdentityHeader)
+			return mt.NewUpstream(t, 401, "", "").Handle(x)
+		})
+		want := []middleware.Note{{Key: "dropped", Value: 1}, {Key: "suspicion", Value: []string{"identity_header", "bad_signature"}}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", level, diff)
+		}
 	}
 }
 

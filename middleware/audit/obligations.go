@@ -37,6 +37,9 @@ func obligations(d *policies.Decision) []string {
 	for _, name := range slices.Sorted(maps.Keys(d.Headers)) {
 		add("header", name, named(d.Headers[name].Input))
 	}
+	for _, name := range slices.Sorted(maps.Keys(d.RateLimits)) {
+		add("rate_limit", name, d.RateLimits[name].String())
+	}
 	if d.Region != "" {
 		add("region", d.Region)
 	}

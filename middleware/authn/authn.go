@@ -107,13 +107,15 @@ func (s *Stage) Describe() string {
 }
 
 // Handle refuses the request unless it carries one good token. The answer
-// never says which check failed; the record does.
+// never says which check failed; the record does, and what is suspicious about it
+// is told to the exchange (suspicion.go).
 func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
 	c, err := s.token(x)
 	if err != nil {
 		return nil, refusal(err)
 	}
 	if err := s.identify(x, c); err != nil {
+		blame(x, err)
 		return nil, refusal(err)
 	}
 	if !s.forward {
@@ -159,7 +161,7 @@ func (s *Stage) verify(ctx context.Context, raw string, now time.Time) (*verifie
 	}
 	t, err := parse(raw)
 	if err != nil {
-		return nil, err
+		return nil, s.fair(raw, err)
 	}
 	i, err := s.issuer(t)
 	if err != nil {

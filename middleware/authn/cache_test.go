@@ -60,7 +60,7 @@ func countedIssuer(t testing.TB, name string, changes ...func(*config.Issuer)) (
 	for _, f := range changes {
 		f(c)
 	}
-	return &Issuer{name: name, config: c, keys: keys}, keys
+	return &Issuer{name: name, config: c, keys: keys, former: &former{}}, keys
 }
 
 func asked(t testing.TB, keys *counted, want int64) {

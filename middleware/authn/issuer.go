@@ -20,6 +20,7 @@ type Issuer struct {
 	config *config.Issuer
 	keys   source
 	cache  cache // of verified tokens
+	former *former
 	// introspects asks the issuer about opaque tokens; nil where they are refused.
 	introspects *introspector
 }
@@ -61,7 +62,7 @@ func open(ctx context.Context, name string, c *config.Issuer, folder string, dia
 	if err := check(c); err != nil {
 		return nil, err
 	}
-	i := &Issuer{name: name, config: c}
+	i := &Issuer{name: name, config: c, former: &former{}}
 	if c.Introspection != nil {
 		var err error
 		if i.introspects, err = newIntrospector(ctx, c, dial, i.judge); err != nil {
@@ -84,7 +85,7 @@ func open(ctx context.Context, name string, c *config.Issuer, folder string, dia
 		if err != nil {
 			return nil, err
 		}
-		i.keys = startRemote(ctx, f.fetch, openDisk(folder, name, f))
+		i.keys = startRemote(ctx, f.fetch, openDisk(folder, name, f), i.former.add)
 	}
 	return i, nil
 }
@@ -259,7 +260,12 @@ func (i *Issuer) describe() string {
 	return fmt.Sprintf("%s (%s) for %s", i.name, strings.Join(ways, ", "), strings.Join(i.config.Audiences, ", "))
 }
 
-var errUnknownKey = errors.New("the token was signed with a key that is not known")
+var (
+	errUnknownKey = errors.New("the token was signed with a key that is not known")
+	// errUnsure is an unknown key of which the issuer has not said that it is none
+	// of its own.
+	errUnsure = fmt.Errorf("%w, and the issuer was asked for its keys before", errUnknownKey)
+)
 
 // secret is the one key of an issuer that shares it. A token's kid is a hint
 // which of several keys to take (RFC 7515, section 4.1.4): with one there is

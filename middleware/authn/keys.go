@@ -26,6 +26,7 @@ const (
 type keySet struct {
 	keys   []key
 	unused []string // why keys that were published are not among them
+	others []string // the names of those that are for signatures
 
 	// unnamed keys came without names and bear their thumbprints.
 	unnamed bool
@@ -92,6 +93,9 @@ func parseKeySet(data []byte, algs []string) (*keySet, error) {
 		k, err := parseKey(raw, algs)
 		if err != nil {
 			s.unused = append(s.unused, fmt.Sprintf("key %d %v", i+1, err))
+			if k.id != "" {
+				s.others = append(s.others, k.id)
+			}
 			continue
 		}
 		s.keys = append(s.keys, k)
@@ -122,6 +126,8 @@ func (s *keySet) reasons() string {
 	return strings.Join(s.unused, "; ")
 }
 
+// parseKey reads a key. One that is for signatures and cannot be used is given with
+// its name beside the error.
 func parseKey(data []byte, algs []string) (key, error) {
 	about, err := readAbout(data)
 	if err != nil {
@@ -129,7 +135,7 @@ func parseKey(data []byte, algs []string) (key, error) {
 	}
 	raw, err := publicKey(data)
 	if err != nil {
-		return key{}, err
+		return key{id: about.id}, err
 	}
 	k := key{id: about.id, alg: about.alg, raw: raw}
 	for _, a := range algs {
@@ -138,7 +144,7 @@ func parseKey(data []byte, algs []string) (key, error) {
 		}
 	}
 	if len(k.algs) == 0 {
-		return key{}, fmt.Errorf("is for none of %s", strings.Join(algs, ", "))
+		return key{id: about.id}, fmt.Errorf("is for none of %s", strings.Join(algs, ", "))
 	}
 	return k, nil
 }

@@ -91,14 +91,17 @@ func (i *Issuer) logout(ctx context.Context, raw string, audiences []string, now
 // has not.
 func (i *Issuer) signed(ctx context.Context, t *token) (map[string]any, error) {
 	if !slices.Contains(i.config.Algorithms, t.alg) {
-		return nil, errors.New("the token's algorithm is not one of the issuer's")
+		return nil, i.otherAlgorithm(t)
 	}
 	k, err := i.keys.find(ctx, t.kid, t.alg)
+	if errors.Is(err, errUnknownKey) {
+		return nil, i.noKey(t, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if err := verifySignature(t.alg, k.raw, t.signed, t.signature); err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
+		return nil, i.badSignature(t, k, fmt.Errorf("signature: %w", err))
 	}
 	return claimsOf(t.payload)
 }

@@ -55,7 +55,7 @@ type proof struct {
 func readProof(raw string) (*proof, error) {
 	j, err := readJWS(raw, func(header map[string]any) error {
 		if typ, _ := header["typ"].(string); typ != "dpop+jwt" {
-			return errors.New("its typ is not dpop+jwt")
+			return forged("its typ is not dpop+jwt")
 		}
 		return plainHeader(header)
 	})
@@ -64,7 +64,11 @@ func readProof(raw string) (*proof, error) {
 	}
 	alg, _ := j.header["alg"].(string)
 	if !slices.Contains(proofAlgorithms(), alg) {
-		return nil, errors.New("its algorithm is not known")
+		err := errors.New("its algorithm is not known")
+		if family(alg) == "secret" || unsigned(alg) { // whoever checks it would have to know the secret
+			err = suspect(middleware.AlgorithmGame, err)
+		}
+		return nil, err
 	}
 	jwk, ok := j.header["jwk"].(map[string]any)
 	if !ok {
@@ -79,10 +83,10 @@ func readProof(raw string) (*proof, error) {
 		return nil, fmt.Errorf("its key %w", err)
 	}
 	if !fits(alg, key) {
-		return nil, errors.New("its key is not for its algorithm")
+		return nil, suspect(middleware.AlgorithmGame, errors.New("its key is not for its algorithm"))
 	}
 	if err := verifySignature(alg, key, j.signed, j.signature); err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
+		return nil, suspect(middleware.BadSignature, fmt.Errorf("signature: %w", err))
 	}
 	claims, err := claimsOf(j.payload)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,9 @@ const (
 	askEvery = 30 * time.Second
 	// maxStale is how long keys are used while the issuer cannot be reached.
 	maxStale = 24 * time.Hour
+	// maxAbsent is how many names of keys are remembered that the issuer does not
+	// have.
+	maxAbsent = 64
 )
 
 // remote keeps the keys of an issuer on the network. One goroutine does all
@@ -34,7 +38,8 @@ const (
 // share.
 type remote struct {
 	fetch   fetch
-	disk    *disk // nil where keys are not kept
+	disk    *disk         // nil where keys are not kept
+	retire  func(*keySet) // takes what is not used any more
 	current atomic.Pointer[held]
 	stop    context.CancelFunc
 	done    chan struct{} // closed when the goroutine has ended
@@ -45,6 +50,10 @@ type remote struct {
 	asked  time.Time     // when a request last caused a fetch
 	failed error         // why the last fetch failed
 	unkept error         // why what is on disk is not what we have
+
+	// absent are names of keys that the issuer was asked for and did not have,
+	// oldest first.
+	absent []string
 }
 
 // held is a set of keys as the issuer last confirmed it. It never changes.
@@ -60,10 +69,10 @@ type held struct {
 // is confirmed, the answer holds the same set.
 type fetch func(ctx context.Context, have *held) (*held, error)
 
-func startRemote(ctx context.Context, fetch fetch, d *disk) *remote {
+func startRemote(ctx context.Context, fetch fetch, d *disk, retire func(*keySet)) *remote {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &remote{
-		fetch: fetch, disk: d, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
+		fetch: fetch, disk: d, retire: retire, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
 		flight: make(chan struct{}), // so that the first request waits for the first fetch
 	}
 	if d != nil {
@@ -113,6 +122,7 @@ func (r *remote) run(ctx context.Context) {
 func (r *remote) refresh(ctx context.Context, asked bool) error {
 	flight := r.take()
 	have := r.current.Load()
+	before := have
 	if asked && have != nil {
 		again := *have
 		again.etag = ""
@@ -123,6 +133,9 @@ func (r *remote) refresh(ctx context.Context, asked bool) error {
 	h, err := r.fetch(ctx, have)
 	if err == nil {
 		h.fetched = time.Now()
+		if before != nil && before.set != h.set {
+			r.retire(before.set)
+		}
 		r.current.Store(h)
 	}
 	r.mu.Lock()
@@ -174,6 +187,7 @@ func (r *remote) find(ctx context.Context, kid, alg string) (*key, error) {
 	if kid == "" {
 		return nil, errUnknownKey
 	}
+	since := time.Now()
 	r.await(ctx, r.ask())
 	if set = r.keys(); set == nil {
 		return nil, errUnavailable
@@ -181,7 +195,28 @@ func (r *remote) find(ctx context.Context, kid, alg string) (*key, error) {
 	if k := set.find(kid, alg); k != nil {
 		return k, nil
 	}
-	return nil, errUnknownKey
+	return nil, r.missing(kid, since)
+}
+
+// missing says how sure it is that the issuer has no key of this name: sure, if it
+// said so after somebody asked for it.
+func (r *remote) missing(kid string, since time.Time) error {
+	if len(kid) > maxKeyID { // none has such a name
+		return errUnknownKey
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if slices.Contains(r.absent, kid) {
+		return errUnknownKey
+	}
+	if r.confirmed().Before(since) {
+		return errUnsure
+	}
+	if len(r.absent) == maxAbsent {
+		r.absent = slices.Delete(r.absent, 0, 1)
+	}
+	r.absent = append(r.absent, strings.Clone(kid))
+	return errUnknownKey
 }
 
 // keys gives the keys that may be used now, or nil.

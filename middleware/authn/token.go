@@ -5,13 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // maxToken is the largest token that is read, in bytes. It bounds what an
 // unknown caller can make us decode.
 const maxToken = 8 << 10
 
-var errLong = fmt.Errorf("the token is longer than %d bytes", maxToken)
+var (
+	errLong    = fmt.Errorf("the token is longer than %d bytes", maxToken)
+	errSegment = errors.New("the token has an empty segment")
+)
 
 // token is a compact JWS that was read and not yet believed.
 type token struct {
@@ -50,15 +55,29 @@ func readJWS(raw string, judge func(header map[string]any) error) (j compact, er
 	}
 	var parts [3][]byte
 	for i, s := range segments {
+		if i == 2 && s == "" {
+			break // the header may say why
+		}
 		if parts[i], err = segment(s); err != nil {
 			return j, err
 		}
 	}
 	if j.header, err = read(string(parts[0]), maxHeader); err != nil {
-		return j, fmt.Errorf("header: %w", err)
+		err = fmt.Errorf("header: %w", err)
+		if errors.Is(err, errTwice) {
+			err = suspect(middleware.ForgedHeader, err)
+		}
+		return j, err
 	}
 	if err := judge(j.header); err != nil {
 		return j, err
+	}
+	if segments[2] == "" {
+		what := middleware.BadSignature
+		if alg, _ := j.header["alg"].(string); unsigned(alg) {
+			what = middleware.AlgorithmGame
+		}
+		return j, suspect(what, errSegment)
 	}
 	j.payload, j.signature = string(parts[1]), parts[2]
 	j.signed = []byte(raw[:len(raw)-len(segments[2])-1])
@@ -94,7 +113,7 @@ func parseAs(raw, kind string) (*token, error) {
 // spare; they must be zero (RFC 4648, section 3.5).
 func segment(s string) ([]byte, error) {
 	if s == "" {
-		return nil, errors.New("the token has an empty segment")
+		return nil, errSegment
 	}
 	if strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0 {
 		return nil, errors.New("the token has a line break")
@@ -126,37 +145,40 @@ func (t *token) header(h map[string]any, kind string) error {
 		return err
 	}
 	if _, there := h["jwk"]; there {
-		return errors.New("the token's header has jwk")
+		return forged("the token's header has jwk")
 	}
 	var ok bool
 	if t.alg, ok = h["alg"].(string); !ok {
-		return errors.New("the token names no algorithm")
+		return forged("the token names no algorithm")
 	}
 	if kid, there := h["kid"]; there {
 		if t.kid, ok = kid.(string); !ok || t.kid == "" {
-			return errors.New("the token's kid is not a text")
+			return forged("the token's kid is not a text")
 		}
 	}
 	if typ, there := h["typ"]; there {
 		if t.typ = mediaType(typ); t.typ != "jwt" && t.typ != kind {
-			return errors.New("the token's typ is neither JWT nor " + kind)
+			return forged("the token's typ is neither JWT nor " + kind)
 		}
 	}
 	if cty, there := h["cty"]; there {
 		switch s := mediaType(cty); {
 		case s == "", s == "jwt", strings.HasSuffix(s, "+jwt"):
-			return errors.New("the token holds another token")
+			return forged("the token holds another token")
 		}
 	}
 	return nil
 }
+
+// forged is what is wrong with a header that no issuer of ours writes.
+func forged(text string) error { return suspect(middleware.ForgedHeader, errors.New(text)) }
 
 // plainHeader refuses what would change how a JWS is to be read, or point to a
 // key. A key in the header itself is for the caller to judge.
 func plainHeader(h map[string]any) error {
 	for _, n := range [...]string{"crit", "b64", "jku", "x5u", "x5c", "enc", "zip"} {
 		if _, there := h[n]; there {
-			return fmt.Errorf("the token's header has %s", n)
+			return forged("the token's header has " + n)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package authz
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
@@ -89,23 +88,25 @@ func (s *Stage) protect(x *middleware.Exchange, d *policies.Decision) error {
 	if c == unread || !clear {
 		return unreadable()
 	}
+	var err error
 	switch c {
 	case formFields:
-		return p.pairs(x)
+		err = p.pairs(x)
 	case formParts:
-		return p.parts(x)
+		err = p.parts(x)
+	default:
+		err = p.json(x, c)
 	}
-	return p.json(x, c)
+	var w *writes
+	if errors.As(err, &w) {
+		w.suspect(x)
+		return w.refusal()
+	}
+	return err
 }
 
 func unreadable() error {
 	return middleware.Refuse(stageName, middleware.MediaTypeUnsupported, "this route needs a JSON body or a form, in UTF-8 and not encoded, so that the policy can read it")
-}
-
-// written refuses a request that writes what is protected. The places are names
-// of the body, or paths of the policy, and never values.
-func written(places ...string) error {
-	return middleware.Refuse(stageName, middleware.Forbidden, "the request writes a field that the caller may not write: "+strings.Join(places, ", "))
 }
 
 // json judges a body that is one JSON text.
@@ -142,9 +143,10 @@ func (p *protection) json(x *middleware.Exchange, c carrier) error {
 	}
 	rest, dropped, err := p.text(data, "")
 	if err != nil {
-		return err
+		return in(v, err)
 	}
 	if len(dropped) > 0 {
+		taken(x, dropped, v)
 		x.SetBody(rest)
 		x.Note("protected", dropped)
 	}

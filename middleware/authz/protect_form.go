@@ -20,7 +20,7 @@ func (p *protection) pairs(x *middleware.Exchange) error {
 		for _, name := range append(f.others, f.name) {
 			hit, err := p.named(name)
 			if err != nil {
-				return err
+				return in(f.value, err)
 			}
 			drop = drop || hit
 		}
@@ -30,9 +30,11 @@ func (p *protection) pairs(x *middleware.Exchange) error {
 		}
 		switch {
 		case drop:
+			taken(x, []string{fieldPointer(f.name)}, f.value)
 			dropped = append(dropped, fieldPointer(f.name))
 			continue
 		case len(within) > 0:
+			taken(x, within, nil)
 			dropped = append(dropped, within...)
 			f.setValue(string(rest))
 		}
@@ -60,12 +62,16 @@ func (p *protection) parts(x *middleware.Exchange) error {
 			return err
 		}
 		if gone[part] = drop; drop {
+			taken(x, []string{fieldPointer(part.Name)}, string(part.Text))
 			dropped = append(dropped, fieldPointer(part.Name))
 			continue
 		}
 		within, err := p.content(part)
 		if err != nil {
 			return err
+		}
+		if len(within) > 0 {
+			taken(x, within, nil)
 		}
 		dropped = append(dropped, within...)
 	}

@@ -1,84 +1,111 @@
-// Package guard notices abuse in what passes and blocks who causes it.
-//
-// There is one detector. It counts failed logins: 401 answers of the upstream
-// on routes that say `login: true`. Refusals of the gateway's own stages are
-// errors, not answers, so a browser tab that polls with an expired token never
-// blocks anybody.
-//
-// # Who is blocked
-//
-// By default failures are counted by address and username together, and the
-// block is for login attempts on that username from that address: one person's
-// mistakes do not lock an office out. With per_address they are counted by
-// address whatever the usernames, and the block is for every route. An address
-// is an IPv4 address or the /64 of an IPv6 one.
-//
-// # Which username
-//
-// The username is what a JSON object or a form in the request body calls
-// username, email or login (login.go). Which of them the upstream goes by is
-// not known, so failures count for each; a name that is made up beside the real
-// one hides nothing. Attempts whose body names nobody, or cannot be read, count
-// together for their address, as if they were one name that never succeeds.
-// Names are kept as a keyed digest with a key made at start, and appear in no
-// record.
-//
-// Attempts on one username from one address at the same time are let in only as
-// many as could fail without exceeding the threshold; the others are refused
-// with 429 rate_limited.
-//
-// # What is forgotten
-//
-// A login that succeeds (2xx) takes away the failures of the same username, and
-// no others: one who guesses the passwords of others gains nothing by logging
-// in to an account of their own in between.
-//
-// Counts and blocks are of this process, in memory, for [maxKeys] callers at
-// most; the oldest go first. Replicas do not share them.
 package guard
 
 import (
-	"crypto/rand"
+	"context"
+	"net/netip"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware/alert"
+	"github.com/gatehouse-dev/gatehouse/middleware/guard/detect"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
-// The defaults of auth_failures.
-const (
-	defaultThreshold = 5
-	defaultWindow    = 15 * time.Minute
-	defaultBlock     = time.Hour
-)
+// Deps is what a guard works with.
+type Deps struct {
+	// Book has the blocks.
+	Book *orders.Book
+	// Give puts a block in force, as [orders.Book.Give] does.
+	Give func(context.Context, orders.Order) (given orders.Order, shared bool, err error)
+	// Keep is how long a step-up is asked for: longer than a session can be
+	// refreshed.
+	Keep time.Duration
+	// Raiser is told of findings and logins; nil where nobody is.
+	Raiser alert.Raiser
+	// Found counts a finding, by what the configuration says about it; nil where
+	// nobody counts.
+	Found func(detector, mode, action string)
+	// Key stands between usernames and what is kept of them.
+	Key *Key
+	// Memory of what is under way.
+	Memory *Memory
+	// Detector gives the detector that is kept under the name and settings, made by
+	// open if there is none yet.
+	Detector func(name string, settings any, open func() detect.Detector) (detect.Detector, error)
+}
 
-// Guard is the memory of the detectors, shared by all routes. It is safe for
-// concurrent use.
+// Local keeps detectors for as long as a guard: it is a Deps.Detector for who has no
+// reloads.
+func Local(_ string, _ any, open func() detect.Detector) (detect.Detector, error) { return open(), nil }
+
+// Guard is the detectors and what follows from what they find, shared by all
+// routes. It is safe for concurrent use.
 type Guard struct {
-	settings config.AuthFailures // with defaults
-	secret   [32]byte            // keys the digests of usernames
-	failures *failures
+	Deps
+	watches []*watch // by exchange, when the head of its answer is known
+	volume  *watch   // by what was served, when the answer is over; nil where it is off
+	logins  string   // which are told: off, failed or all
+	trusted []netip.Prefix
+	guesses guesses // nil where none are too many
+	ids     bool    // somebody looks at what requests ask for
+
+	promotions bool // or at updates of oneself
 }
 
-// Open makes a guard with empty memory, nil where no detector is configured.
-func Open(c config.Guard) *Guard {
-	if c.AuthFailures == nil {
-		return nil
-	}
-	g := &Guard{settings: withDefaults(*c.AuthFailures)}
-	rand.Read(g.secret[:]) // never fails: the runtime would end the process
-	g.failures = newFailures(g.settings)
-	return g
+// watch is one detector at work.
+type watch struct {
+	kind
+	response config.Response
+	detector detect.Detector
 }
 
-func withDefaults(c config.AuthFailures) config.AuthFailures {
-	if c.Threshold <= 0 {
-		c.Threshold = defaultThreshold
+// guesses lets logins in while they and those under way could not exceed what is
+// left until there is a block. Whoever entered must leave.
+type guesses interface {
+	Enter(s *detect.Signal) bool
+	Leave(s *detect.Signal)
+}
+
+// Open makes the guard of a plan. What its detectors remember is from before
+// where Deps.Detector keeps it.
+func Open(c *config.Guard, d Deps) (*Guard, error) {
+	g := &Guard{Deps: d, logins: c.Logins, trusted: c.Trusted}
+	responses := c.Responses()
+	for _, k := range kinds(c) {
+		opened, err := g.Detector(k.name, k.settings, k.open)
+		if err != nil {
+			return nil, err
+		}
+		w := &watch{k, responses[k.name], opened}
+		if k.name == "data_volume" {
+			g.volume = w
+			continue
+		}
+		if counter, ok := opened.(guesses); ok && w.imposes() {
+			g.guesses = counter
+		}
+		g.ids = g.ids || k.name == "enumeration"
+		g.promotions = g.promotions || k.name == "privilege_escalation"
+		g.watches = append(g.watches, w)
 	}
-	if c.Window <= 0 {
-		c.Window = config.Duration(defaultWindow)
+	return g, nil
+}
+
+// imposes reports whether something is done about what the detector finds.
+func (w *watch) imposes() bool { return w.response.Mode == "enforce" && w.response.Action != "alert" }
+
+// trusts reports whether an address, or all of a network, is never blocked.
+func (g *Guard) trusts(p netip.Prefix) bool {
+	for _, t := range g.trusted {
+		if t.Bits() <= p.Bits() && t.Contains(p.Addr()) {
+			return true
+		}
 	}
-	if c.Block <= 0 {
-		c.Block = config.Duration(defaultBlock)
-	}
-	return c
+	return false
+}
+
+// single gives a client's own address as a network.
+func single(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	return netip.PrefixFrom(a, a.BitLen())
 }

@@ -1,10 +1,13 @@
 package guard
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,36 +16,92 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/alert"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
+	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 )
 
-func settings(perAddress bool) config.Guard {
-	return config.Guard{AuthFailures: &config.AuthFailures{
-		Threshold: 3, Window: config.Duration(10 * time.Minute), Block: config.Duration(time.Hour), PerAddress: perAddress,
-	}}
+// authFailures are three failed logins in ten minutes, and no address is found for
+// trying several names unless it is asked for.
+func authFailures(change func(*config.AuthFailures)) *config.Guard {
+	d := &config.AuthFailures{
+		Threshold: 3, Window: config.Duration(10 * time.Minute), Distinct: 100,
+		Mode: "enforce", Severity: "medium", Action: "block_address", Escalation: steps(time.Hour, 4*time.Hour, 24*time.Hour),
+	}
+	if change != nil {
+		change(d)
+	}
+	return &config.Guard{AuthFailures: d}
+}
+
+func perAddress(d *config.AuthFailures) { d.PerAddress = true }
+
+func steps(list ...time.Duration) (out []config.Duration) {
+	for _, d := range list {
+		out = append(out, config.Duration(d))
+	}
+	return out
+}
+
+// events are what a guard has raised.
+type events struct {
+	mu   sync.Mutex
+	list []alert.Event
+}
+
+func (e *events) Raise(event alert.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list = append(e.list, event)
+}
+
+// opened is a guard with a Book of its own, in memory.
+type opened struct {
+	*Guard
+	events *events
+	given  atomic.Int64
+}
+
+func openGuard(t *testing.T, c *config.Guard) *opened {
+	t.Helper()
+	book, err := orders.Rehearse(orders.Settings{Keep: 30 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &opened{events: &events{}}
+	give := func(ctx context.Context, order orders.Order) (orders.Order, bool, error) {
+		o.given.Add(1)
+		return book.Give(ctx, order)
+	}
+	o.Guard, err = Open(c, Deps{
+		Book: book, Give: give, Keep: 30 * 24 * time.Hour, Raiser: o.events, Key: NewKey(""), Memory: NewMemory(), Detector: Local,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 // gate is a guard with a login route and another one.
 type gate struct {
 	t            *testing.T
+	guard        *opened
 	login, other middleware.Stage
 	status       int // of the upstream
 	reached      int // the upstream
 }
 
-func newGate(t *testing.T, g *Guard) *gate {
+func newGate(t *testing.T, c *config.Guard) *gate {
+	g := openGuard(t, c)
 	return &gate{
-		t: t, status: 401,
-		login: New(&config.Route{Name: "login", Login: true}, g), other: New(&config.Route{Name: "other"}, g),
+		t: t, guard: g, status: 401,
+		login: New(ByAddress, &config.Route{Name: "login", Login: true}, g.Guard), other: New(ByAddress, &config.Route{Name: "other"}, g.Guard),
 	}
 }
 
 func (g *gate) run(s middleware.Stage, x *middleware.Exchange) (code, retry string, alert bool) {
 	g.t.Helper()
 	up := middlewaretest.NewUpstream(g.t, g.status, "", "")
-	if s == nil {
-		return "", "", false
-	}
 	_, _, err := middlewaretest.Run(g.t, s, x, up.Handle)
 	var r *middleware.Refusal
 	if errors.As(err, &r) {
@@ -180,7 +239,7 @@ func TestBlock(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				if d := cmp.Diff(tt.want, tt.steps(newGate(t, Open(settings(tt.perAddress))))); d != "" {
+				if d := cmp.Diff(tt.want, tt.steps(newGate(t, authFailures(func(d *config.AuthFailures) { d.PerAddress = tt.perAddress })))); d != "" {
 					t.Error(d)
 				}
 			})
@@ -191,7 +250,7 @@ func TestBlock(t *testing.T) {
 // The block says how long it lasts, and nothing reaches the upstream.
 func TestRefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(t, Open(settings(false)))
+		g := newGate(t, authFailures(nil))
 		for range 3 {
 			g.try("192.0.2.1", "ann")
 		}
@@ -206,7 +265,7 @@ func TestRefusal(t *testing.T) {
 // Only the upstream's 401 counts: no other status, no refusal of a stage, no
 // failure to reach the upstream, no other route.
 func TestWhatCounts(t *testing.T) {
-	g := newGate(t, Open(settings(true)))
+	g := newGate(t, authFailures(perAddress))
 	for _, status := range []int{400, 403, 404, 429, 500} {
 		g.status = status
 		for range 5 {
@@ -229,27 +288,25 @@ func TestWhatCounts(t *testing.T) {
 	}
 }
 
-// A route that no block can concern has no stage.
-func TestNew(t *testing.T) {
-	login, other := &config.Route{Login: true}, &config.Route{}
-	byUser, byAddress := Open(settings(false)), Open(settings(true))
+// What a route's stage says of itself in `explain`.
+func TestDescribe(t *testing.T) {
+	login, other := &config.Route{Name: "login", Login: true}, &config.Route{Name: "other"}
+	byUser, byAddress := openGuard(t, authFailures(nil)), openGuard(t, authFailures(perAddress))
 	for i, tt := range []struct {
 		route *config.Route
-		guard *Guard
+		guard *opened
 		want  string
 	}{
-		{login, Open(config.Guard{}), ""},
-		{other, byUser, ""},
-		{login, byUser, "auth_failures by address and username: blocked for 1h0m0s after 3 in 10m0s; watches this route"},
-		{other, byAddress, "auth_failures by address: blocked for 1h0m0s after 3 in 10m0s"},
+		{login, openGuard(t, &config.Guard{}), "keeps out blocked addresses and logins"},
+		{other, byUser, "keeps out blocked addresses"},
+		{login, byUser, "keeps out blocked addresses and logins; auth_failures (3 in 10m0s by address and username): enforce, block_address"},
+		{login, byAddress, "keeps out blocked addresses and logins; auth_failures (3 in 10m0s by address): enforce, block_address"},
 	} {
-		s := New(tt.route, tt.guard)
-		got := ""
-		if s != nil {
-			got = s.(middleware.Describer).Describe()
-		}
-		if got != tt.want {
+		if got := New(ByAddress, tt.route, tt.guard.Guard).(middleware.Describer).Describe(); got != tt.want {
 			t.Errorf("%d: %q, want %q", i, got, tt.want)
 		}
+	}
+	if New(ByAddress, other, nil) != nil || New(BySubject, other, byUser.Guard) != nil {
+		t.Error("a stage that has nothing to do")
 	}
 }

@@ -2,8 +2,7 @@ package guard
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"mime"
@@ -11,8 +10,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/guard/detect"
 )
 
 // maxBody is the largest body that is searched for a username, and maxNames how
@@ -22,46 +23,22 @@ const (
 	maxNames = 8
 )
 
-// attempt is one request on a login route.
-type attempt struct {
-	who   []caller // who it counts for
-	user  digest   // whose success it would be
-	clear bool     // a success says for certain who logged in
-}
-
-// attempt reads who tries to log in. The error is a refusal: the body is too
-// large or broke off.
-func (g *Guard) attempt(x *middleware.Exchange) (attempt, error) {
-	names, err := usernames(x)
+// signIn reads who tries to log in. The error is a refusal: the body is too large
+// or broke off.
+func (s *Stage) signIn(x *middleware.Exchange) (*detect.Signal, error) {
+	names, err := usernames(x, s.field)
 	if err != nil {
-		return attempt{}, err
+		return nil, err
 	}
-	net := network(x.Client)
-	a := attempt{clear: len(names) == 1}
-	if len(names) > 0 {
-		a.user = g.digest(names...)
-	}
-	if g.settings.PerAddress || len(names) == 0 {
-		a.who = []caller{{net: net}}
-		return a, nil
-	}
+	signal := &detect.Signal{Time: time.Now(), Address: network(x.Client), Clear: len(names) == 1}
 	for _, n := range names {
-		a.who = append(a.who, caller{net, g.digest(n)})
+		signal.Users = append(signal.Users, s.guard.Key.Digest(n))
 	}
-	return a, nil
+	return signal, nil
 }
 
-// digest keys names so that memory holds none in clear. Lengths are not needed
-// between them: a zero byte ends each and none holds one.
-func (g *Guard) digest(names ...string) (d digest) {
-	h := hmac.New(sha256.New, g.secret[:])
-	for _, n := range names {
-		h.Write([]byte(n))
-		h.Write([]byte{0})
-	}
-	copy(d[:], h.Sum(nil))
-	return d
-}
+// userText is how events and blocks write a digest.
+func userText(d detect.Digest) string { return hex.EncodeToString(d[:]) }
 
 // network is an IPv4 address, or the /64 of an IPv6 one: a single subscriber
 // has all of it.
@@ -76,8 +53,9 @@ func network(a netip.Addr) netip.Prefix {
 }
 
 // usernames are the names in the body, folded and sorted; none where it names
-// nobody or cannot be read for sure.
-func usernames(x *middleware.Exchange) ([]string, error) {
+// nobody or cannot be read for sure. The field is where they stand, nil for the
+// usual ones.
+func usernames(x *middleware.Exchange, field []string) ([]string, error) {
 	r := x.Request
 	if r.ContentLength > maxBody || r.Header.Get("Content-Encoding") != "" {
 		return nil, nil
@@ -86,7 +64,7 @@ func usernames(x *middleware.Exchange) ([]string, error) {
 	if err != nil {
 		return nil, nil
 	}
-	var read func([]byte) ([]string, bool)
+	var read func([]byte, []string) ([]string, bool)
 	switch {
 	case mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"):
 		read = jsonNames
@@ -95,28 +73,52 @@ func usernames(x *middleware.Exchange) ([]string, error) {
 	default:
 		return nil, nil
 	}
-	body, err := x.Body(stageName)
-	if err != nil {
+	body, err := small(x)
+	if err != nil || body == nil {
 		return nil, err
 	}
-	if len(body) > maxBody {
-		return nil, nil
-	}
-	names, ok := read(body)
+	names, ok := read(body, field)
 	if !ok || len(names) > maxNames {
 		return nil, nil
 	}
 	for i, n := range names {
-		names[i] = strings.ToLower(strings.TrimSpace(n))
+		names[i] = fold(n)
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "" || strings.ContainsRune(n, 0) })
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }
 
+// small gives the body where it is one of a login, nil where it is larger. One
+// that does not say how large it is is not held beyond that: nothing bounds yet
+// what strangers may send.
+func small(x *middleware.Exchange) ([]byte, error) {
+	r := x.Request
+	if r.ContentLength < 0 {
+		head, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+		if err != nil {
+			return nil, middleware.BodyRefusal(stageName, err)
+		}
+		r.Body = &joined{io.MultiReader(bytes.NewReader(head), r.Body), r.Body}
+		if len(head) > maxBody {
+			return nil, nil
+		}
+	}
+	return x.Body(stageName)
+}
+
+// joined is a body of which the beginning was read.
+type joined struct {
+	io.Reader
+	io.Closer
+}
+
 // isName reports whether a member or field is one that names the user. Upstreams
 // differ in whether they mind the case.
-func isName(s string) bool {
+func isName(s string, field []string) bool {
+	if len(field) > 0 {
+		return strings.EqualFold(s, field[0])
+	}
 	switch strings.ToLower(s) {
 	case "username", "email", "login":
 		return true
@@ -124,12 +126,11 @@ func isName(s string) bool {
 	return false
 }
 
-// jsonNames gives what the top of an object calls a name, all of them where one
-// stands there twice: which one the upstream takes is not known. A number is
-// read as its digits; a name that is a list or an object is not to be read.
-func jsonNames(body []byte) (names []string, ok bool) {
+// jsonNames gives what an object calls a name, all of them where one stands there
+// twice: which one the upstream takes is not known. A number is read as its
+// digits; a name that is a list or an object is not to be read.
+func jsonNames(body []byte, field []string) (names []string, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, false
 	}
@@ -138,21 +139,18 @@ func jsonNames(body []byte) (names []string, ok bool) {
 		if err != nil {
 			return nil, false
 		}
-		var value any
+		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
 			return nil, false
 		}
-		if !isName(key.(string)) {
+		if !isName(key.(string), field) {
 			continue
 		}
-		switch v := value.(type) {
-		case string:
-			names = append(names, v)
-		case json.Number:
-			names = append(names, v.String())
-		default:
+		found, ok := jsonName(value, field)
+		if !ok {
 			return nil, false
 		}
+		names = append(names, found...)
 	}
 	if _, err := d.Token(); err != nil {
 		return nil, false
@@ -163,15 +161,52 @@ func jsonNames(body []byte) (names []string, ok bool) {
 	return names, true
 }
 
-func formNames(body []byte) (names []string, ok bool) {
+// jsonName reads a member that is a name, or leads to it.
+func jsonName(value []byte, field []string) ([]string, bool) {
+	if len(field) > 1 {
+		return jsonNames(value, field[1:])
+	}
+	if value[0] == '"' {
+		var text string
+		err := json.Unmarshal(value, &text)
+		return []string{text}, err == nil
+	}
+	var number json.Number
+	if err := json.Unmarshal(value, &number); err != nil || number == "" {
+		return nil, false
+	}
+	return []string{number.String()}, true
+}
+
+func formNames(body []byte, field []string) (names []string, ok bool) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, false
 	}
+	if len(field) > 1 {
+		return nil, true // a form has no member of a member
+	}
 	for k, v := range form {
-		if isName(k) {
+		if isName(k, field) {
 			names = append(names, v...)
 		}
 	}
 	return names, true
+}
+
+// fieldOf reads where a route's logins name their user (RFC 6901, section 4), nil
+// for the usual places.
+func fieldOf(name string) []string {
+	if name == "" {
+		return nil
+	}
+	pointer, ok := strings.CutPrefix(name, "/")
+	if !ok {
+		return []string{name}
+	}
+	field := strings.Split(pointer, "/")
+	for i, s := range field {
+		field[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(s)
+	}
+	return field
 }

@@ -2,13 +2,13 @@ package guard
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -57,7 +57,7 @@ func TestUsernames(t *testing.T) {
 			if !length {
 				x.Request.ContentLength = -1
 			}
-			got, err := usernames(x)
+			got, err := usernames(x, nil)
 			if err != nil || !slices.Equal(got, tt.want) {
 				t.Errorf("%s %.80s: %q %v, want %q", tt.mediaType, tt.body, got, err, tt.want)
 			}
@@ -65,7 +65,7 @@ func TestUsernames(t *testing.T) {
 	}
 	x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(`{"username":"ann"}`),
 		middlewaretest.Header("Content-Type", j), middlewaretest.Header("Content-Encoding", "gzip"))
-	if got, err := usernames(x); err != nil || got != nil {
+	if got, err := usernames(x, nil); err != nil || got != nil {
 		t.Errorf("an encoded body: %q %v", got, err)
 	}
 }
@@ -88,7 +88,7 @@ func TestDecoys(t *testing.T) {
 		{"not readable", "text/plain", "victim decoy#"},
 		{"nested", "application/json", `{"data":{"username":"victim#"}}`},
 	} {
-		s := New(&config.Route{Login: true}, Open(settings(false)))
+		s := New(ByAddress, &config.Route{Login: true}, openGuard(t, authFailures(nil)).Guard)
 		var got []string
 		for i := range 4 {
 			got = append(got, post(s, 401, tt.mediaType, strings.ReplaceAll(tt.body, "#", strconv.Itoa(i))))
@@ -109,7 +109,7 @@ func TestDecoys(t *testing.T) {
 func TestBrokenBody(t *testing.T) {
 	x := middlewaretest.Exchange(t, "POST", "/", broken{}, middlewaretest.Header("Content-Type", "application/json"))
 	x.Request.ContentLength = 100
-	s := New(&config.Route{Login: true}, Open(settings(false)))
+	s := New(ByAddress, &config.Route{Login: true}, openGuard(t, authFailures(nil)).Guard)
 	_, err := s.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
 		t.Error("it was sent on")
 		return nil, errors.New("unreachable")
@@ -123,50 +123,11 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("broke off") }
 
-// Nothing that is kept holds a name, and two guards keep different digests.
-func TestDigest(t *testing.T) {
-	a, b := Open(settings(false)), Open(settings(false))
-	ann := a.digest("ann")
-	if a.digest("ann") != ann || a.digest("bob") == ann || a.digest("a", "b") == a.digest("ab") {
-		t.Error("digests do not tell names apart")
-	}
-	if b.digest("ann") == ann || ann == (digest{}) {
-		t.Error("digests are not keyed")
-	}
-}
-
-// However many callers there are, memory is bounded, and the latest count.
-func TestBounds(t *testing.T) {
-	c := withDefaults(config.AuthFailures{Threshold: 2})
-	f := newFailures(c)
-	f.counts.max, f.blocks.max = 100, 50
-	now := time.Now()
-	who := func(i int) caller { return caller{user: digest{byte(i), byte(i >> 8)}} }
-	for i := range 1000 {
-		f.fail(now, digest{}, who(i))
-		f.fail(now, digest{}, who(i))
-		f.fail(now, digest{}, who(i+5000))
-	}
-	if n, m := len(f.counts.index), len(f.blocks.index); n != 100 || m != 50 || f.counts.order.Len() != n || f.blocks.order.Len() != m {
-		t.Errorf("%d counted, %d blocked", n, m)
-	}
-	if f.blocked(now, who(999)) != c.Block.D() || f.blocked(now, who(900)) != 0 {
-		t.Error("it is not the oldest that went")
-	}
-	if !f.fail(now, digest{}, who(5999)) {
-		t.Error("the latest was forgotten")
-	}
-	f.blocked(now.Add(2*time.Hour), who(0))
-	if len(f.counts.index)+len(f.blocks.index) != 0 || f.any.Load() {
-		t.Error("what is over is still there")
-	}
-}
-
 // Guesses sent in parallel reach the upstream no more often than one after the
 // other; other names are not held up, and nothing is left of it afterwards.
 func TestParallelGuesses(t *testing.T) {
-	g := Open(settings(false))
-	s := New(&config.Route{Login: true}, g)
+	g := openGuard(t, authFailures(nil))
+	s := New(ByAddress, &config.Route{Login: true}, g.Guard)
 	const guesses = 20
 	reached, answer := make(chan bool, guesses), make(chan bool)
 	hold := func(x *middleware.Exchange) (*http.Response, error) {
@@ -196,37 +157,12 @@ func TestParallelGuesses(t *testing.T) {
 	}
 	close(answer)
 	wg.Wait()
-	if len(reached) != 3 || len(g.failures.active) != 0 {
-		t.Errorf("%d reached the upstream, %d are still under way", len(reached), len(g.failures.active))
+	if len(reached) != 3 || g.given.Load() != 1 {
+		t.Errorf("%d reached the upstream, %d blocks were given", len(reached), g.given.Load())
 	}
 	_, _, err := middlewaretest.Run(t, s, attemptBy(t, "192.0.2.1", "ann"), hold)
 	if got := middlewaretest.Code(err); got != "address_blocked" {
 		t.Errorf("afterwards: %q", got)
-	}
-}
-
-func TestConcurrent(t *testing.T) {
-	f := newFailures(withDefaults(config.AuthFailures{Threshold: 100}))
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	started := 0
-	for range 8 {
-		wg.Go(func() {
-			for i := range 100 {
-				if f.fail(time.Now(), digest{1}, caller{}) {
-					mu.Lock()
-					started++
-					mu.Unlock()
-				}
-				f.fail(time.Now(), digest{2}, caller{user: digest{byte(i)}})
-				f.forgive(caller{user: digest{byte(i)}}, digest{2})
-				f.blocked(time.Now(), caller{})
-			}
-		})
-	}
-	wg.Wait()
-	if started != 1 {
-		t.Errorf("%d blocks started", started)
 	}
 }
 
@@ -236,11 +172,70 @@ func FuzzNames(f *testing.F) {
 	f.Add([]byte(`{"login":"\ud800"}`))
 	f.Add([]byte(`{"login":"ann"`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if names, ok := jsonNames(body); !ok && names != nil {
+		if names, ok := jsonNames(body, nil); !ok && names != nil {
 			t.Error("names of what cannot be read")
 		}
-		if names, ok := formNames(body); !ok && names != nil {
+		if names, ok := formNames(body, nil); !ok && names != nil {
 			t.Error("names of what cannot be read")
 		}
 	})
+}
+
+// A route says where its logins name their user.
+func TestLoginUsername(t *testing.T) {
+	const j, f = "application/json", "application/x-www-form-urlencoded"
+	for _, tt := range []struct {
+		field, mediaType, body string
+		want                   []string
+	}{
+		{"/user/name", j, `{"user":{"name":"Ann","id":7},"password":"p"}`, []string{"ann"}},
+		{"/user/name", j, `{"user":{"name":4711}}`, []string{"4711"}},
+		{"/user/name", j, `{"USER":{"Name":"ann"}}`, []string{"ann"}},
+		{"/user/name", j, `{"user":{"name":"a"},"user":{"name":"b","name":"c"}}`, []string{"a", "b", "c"}},
+		{"/user/name", j, `{"user":"ann"}`, nil},
+		{"/user/name", j, `{"user":{"name":["ann"]}}`, nil},
+		{"/user/name", j, `{"user":[{"name":"ann"}]}`, nil},
+		{"/user/name", j, `{"username":"decoy"}`, nil},
+		{"/user/name", f, "name=ann&user=ann", nil},
+		{"/a~1b/c~0d", j, `{"a/b":{"c~d":"ann"}}`, []string{"ann"}},
+		{"/pin", j, `{"pin":"x","username":"decoy"}`, []string{"x"}},
+		{"staff_no", f, "staff_no=7&username=decoy", []string{"7"}},
+		{"staff_no", f, "STAFF_NO=7&staff_no=8", []string{"7", "8"}},
+		{"staff_no", j, `{"staff_no":7}`, []string{"7"}},
+		{"", f, "username=ann", []string{"ann"}},
+	} {
+		x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(tt.body), middlewaretest.Header("Content-Type", tt.mediaType))
+		if got, err := usernames(x, fieldOf(tt.field)); err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%s in %s: %q %v, want %q", tt.field, tt.body, got, err, tt.want)
+		}
+	}
+}
+
+// counted counts what is read of a body.
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
+}
+
+// Of a body that does not say how large it is no more is held than a login has, and
+// all of it goes on.
+func TestLargeBodyIsNotHeld(t *testing.T) {
+	body := `{"username":"ann","padding":"` + strings.Repeat("x", 10*maxBody) + `"}`
+	r := &counted{Reader: strings.NewReader(body)}
+	x := middlewaretest.Exchange(t, "POST", "/", r, middlewaretest.Header("Content-Type", "application/json"))
+	x.Request.ContentLength = -1
+	got, err := usernames(x, nil)
+	if err != nil || got != nil || r.n > maxBody+1 {
+		t.Errorf("%d bytes were read: %q %v", r.n, got, err)
+	}
+	all, err := io.ReadAll(x.Request.Body)
+	if err != nil || string(all) != body {
+		t.Errorf("%d bytes go on, of %d: %v", len(all), len(body), err)
+	}
 }

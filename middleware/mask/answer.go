@@ -108,7 +108,10 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 	if err := a.reserve(f); err != nil {
 		return nil, err
 	}
-	body := &stream{masker: m, a: a}
+	body := &stream{masker: m, a: a, format: f}
+	if a.counting != nil {
+		body.list.Levels = a.counting.levels
+	}
 	out := a.response(body)
 	switch {
 	case f == events:

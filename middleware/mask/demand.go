@@ -49,6 +49,9 @@ func (s *Stage) demand(x *middleware.Exchange) (*demand, error) {
 	if s.detector != nil {
 		spec.Known = x.Decision.Classified
 	}
+	if s.counting != nil {
+		spec.Sensitive = s.counting.sensitive
+	}
 	d := &demand{Stage: s, rules: spec.Rules}
 	if s.graphql != nil {
 		query, err := s.query(x)

@@ -25,7 +25,7 @@ func appendKey(b []byte, s *redact.Spec, tenant string) []byte {
 	for i := range s.Rows {
 		b = appendConds(appendText(b, s.Rows[i].Path), s.Rows[i].Where)
 	}
-	return appendTexts(appendTexts(b, s.Expose), s.Known)
+	return appendTexts(appendTexts(appendTexts(b, s.Expose), s.Known), s.Sensitive)
 }
 
 func appendConds(b []byte, list []redact.Cond) []byte {

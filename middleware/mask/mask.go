@@ -63,6 +63,7 @@ type Stage struct {
 	detector    *detect.Detector  // nil where nothing is looked for
 	redactFound bool
 	plans       *lru.Cache[string, *compiled]
+	counting    *counting // nil where nobody asks how much answers hold
 }
 
 // New makes the stage of a route. It is nil where the route does not ask a
@@ -143,6 +144,9 @@ func (s *Stage) Describe() string {
 	if s.detector != nil {
 		out += ", looks for personal data"
 	}
+	if s.counting != nil {
+		out += ", counts what is served"
+	}
 	if len(s.ids) > 0 {
 		out += ", keys " + strings.Join(s.ids, " ")
 	}
@@ -158,7 +162,11 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 			With(errors.New("mask stands on a route without authz"))
 	}
 	if len(d.Mask) == 0 && len(d.Rows) == 0 && len(d.Expose) == 0 {
-		return next(x)
+		res, err := next(x)
+		if err == nil && s.counting != nil {
+			s.count(x, res)
+		}
+		return res, err
 	}
 	want, err := s.demand(x)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/coding"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/eventstream"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/redact"
+	"github.com/gatehouse-dev/gatehouse/middleware/mask/tally"
 )
 
 // stream is the body of a masked answer. An error of Read that is not io.EOF
@@ -19,18 +20,23 @@ import (
 type stream struct {
 	masker
 	a      *answer
+	format format
 	held   *bytes.Reader // the whole answer, where it has been read
+	list   tally.Records // of what was given
 	closed bool
 	broken bool // the masker has panicked, and is not used again
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	if s.held != nil {
-		return s.held.Read(p)
+		n, err := s.held.Read(p)
+		s.count(p[:n])
+		return n, err
 	}
 	s.broken = true // unless it comes back
 	n, err := s.masker.Read(p)
 	s.broken = false
+	s.count(p[:n])
 	// A client that has gone is not one whose answer was cut, and what the gateway
 	// has ended is on record as that.
 	if err != nil && err != io.EOF && !s.closed && s.a.x.Request.Context().Err() == nil && !errors.Is(err, middleware.ErrEnded) {
@@ -51,7 +57,17 @@ func (s *stream) Close() error {
 	}
 	err := s.masker.Close()
 	s.a.note(s.Report())
+	if a := s.a; a.tells(a.x.Request, a.res.StatusCode) {
+		tell(a.x, served(s.format, len(a.spec.Rows) > 0, s.masker, &s.list))
+	}
 	return err
+}
+
+// count counts the records of what is given, where rows do not tell.
+func (s *stream) count(p []byte) {
+	if s.a.counting != nil && s.format == jsonText && len(s.a.spec.Rows) == 0 {
+		s.list.Write(p)
+	}
 }
 
 // memory is what an answer has taken of the budget for bodies.

@@ -9,7 +9,13 @@ import (
 )
 
 // List gives the orders in force, oldest first.
-func (b *Book) List() []Order {
+func (b *Book) List() []Order { return b.list(false) }
+
+// Ended gives the blocks that hold no longer and are kept for their level, oldest
+// first. They can be lifted, so that the next one begins anew.
+func (b *Book) Ended() []Order { return b.list(true) }
+
+func (b *Book) list(ended bool) []Order {
 	if b == nil {
 		return nil
 	}
@@ -17,7 +23,7 @@ func (b *Book) List() []Order {
 	var out []Order
 	b.mu.Lock()
 	for _, e := range b.entries {
-		if e.order != nil && e.lift == nil && !e.order.expired(now) {
+		if e.order != nil && e.lift == nil && !e.order.expired(now) && e.order.ended(now) == ended {
 			out = append(out, *e.order)
 		}
 	}
@@ -29,20 +35,40 @@ func (b *Book) List() []Order {
 	return out
 }
 
-// Count gives how many orders are in force, to the minute.
-func (b *Book) Count() (revocations, lockdowns int) {
+// Find gives the order with an id, where it can be lifted: it is in force, or a
+// block that is kept for its level.
+func (b *Book) Find(id string) (o Order, ok bool) {
 	if b == nil {
-		return 0, 0
+		return Order{}, false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[id]
+	if e == nil || e.order == nil || e.lift != nil || e.order.expired(time.Now()) {
+		return Order{}, false
+	}
+	o = *e.order
+	o.Roles = slices.Clone(o.Roles)
+	return o, true
+}
+
+// Count gives how many orders are in force, to the minute.
+func (b *Book) Count() (revocations, lockdowns, blocks int) {
+	if b == nil {
+		return 0, 0, 0
 	}
 	v := b.view.Load()
 	for k, n := range v.count {
-		if by(k) == byPlace {
+		switch by(k) {
+		case byPlace:
 			lockdowns += n
-		} else {
+		case byBlocked, byNetwork, byUser:
+			blocks += n
+		default:
 			revocations += n
 		}
 	}
-	return revocations, lockdowns
+	return revocations, lockdowns, max(blocks-int(b.ended.Load()), 0)
 }
 
 // Revoked gives an order that calls a token back, nil where there is none.

@@ -125,3 +125,96 @@ func BenchmarkGive(b *testing.B) {
 		}
 	}
 }
+
+// crowd is a Book with n blocks, of addresses, networks and subjects.
+func crowd(t testing.TB, n int) *Book {
+	t.Helper()
+	b := open(t, Settings{})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.view.Load().edit()
+	for i := range n {
+		o, _ := nth(i)
+		o.settle(fmt.Sprint("ID", i), 0, time.Now())
+		if _, err := b.take(record{Order: &o}, "", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.publish(e)
+	return b
+}
+
+// Nobody pays for blocks but those who are blocked, and they only for the clock.
+func TestBlocksNoAllocations(t *testing.T) {
+	for _, n := range []int{0, 1000} {
+		b := crowd(t, n)
+		blocked, user := addr("10.0.0.1"), blockOf(t, "203.0.113.7", time.Hour)
+		if user.User = alice; n > 0 {
+			give(t, b, user)
+		}
+		mapped, six := addr("::ffff:198.51.100.1"), addr("2001:db8:ffff::1")
+		if got := testing.AllocsPerRun(100, func() {
+			if b.BlockedAddress(mapped) != nil || b.BlockedAddress(six) != nil || (b.BlockedAddress(blocked) != nil) != (n > 0) {
+				t.Error("wrong")
+			}
+			if (b.BlockedUser(user.Address, alice) != nil) != (n > 0) || (b.BlockedSubject("a", "3", time.Time{}) != nil) != (n > 0) {
+				t.Error("wrong")
+			}
+			if level, _ := b.LastBlock(&user); level != 0 {
+				t.Error("wrong")
+			}
+		}); got != 0 {
+			t.Errorf("%d blocks: %v allocations", n, got)
+		}
+	}
+}
+
+func BenchmarkBlockedAddress(b *testing.B) {
+	for _, n := range []int{0, 100_000} {
+		book := crowd(b, n)
+		for _, tt := range []struct{ name, address string }{
+			{"none", "198.51.100.1"}, {"none6", "2001:db8:ffff::1"}, {"one", "10.0.0.1"},
+		} {
+			a := addr(tt.address)
+			b.Run(fmt.Sprintf("blocks=%d/%s", n, tt.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if (book.BlockedAddress(a) != nil) != (n > 0 && tt.name == "one") {
+						b.Fatal("wrong")
+					}
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkBlockedSubject(b *testing.B) {
+	for _, n := range []int{0, 100_000} {
+		book := crowd(b, n)
+		b.Run(fmt.Sprintf("blocks=%d/none", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if book.BlockedSubject("a", "u", time.Time{}) != nil {
+					b.Fatal("blocked")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkGiveBlock is what one more costs, in memory.
+func BenchmarkGiveBlock(b *testing.B) {
+	for _, n := range []int{0, 100_000} {
+		book := crowd(b, n)
+		b.Run(fmt.Sprintf("blocks=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			i := n
+			for b.Loop() {
+				o, _ := nth(i)
+				o.By = "admin" // who may give more than half
+				i++
+				give(b, book, o)
+			}
+		})
+	}
+}

@@ -18,7 +18,9 @@ import (
 
 // maxOrders bounds what a Book holds, lifts and what has expired lately included.
 // An issuer, which may be broken, leaves the last tenth for operators: a lockdown
-// must have room when everything else goes wrong.
+// must have room when everything else goes wrong. So does the guard, and half of
+// it all is the most that blocks may be: an attacker with many addresses brings
+// them about, and must not keep people from signing out.
 const maxOrders = 1_000_000
 
 // Reasons that callers may want to tell apart.
@@ -53,6 +55,7 @@ type Book struct {
 	began   time.Time
 	known   atomic.Int64 // nanoseconds from began to when Redis was last asked and told everything; never: -1
 	strict  atomic.Bool  // Stale matters
+	ended   atomic.Int64 // blocks that the view has for their level alone, as of the last sweep
 	scripts scripts
 	most    int      // orders
 	journal *journal // nil where nothing is kept on disk
@@ -288,7 +291,7 @@ func (b *Book) Give(ctx context.Context, o Order) (given Order, shared bool, err
 	own := o
 	b.mu.Unlock()
 	taken, shared, err := b.tell(ctx, record{Order: &own}, func() error {
-		if strings.HasPrefix(own.By, "issuer ") && len(b.entries) >= b.most-b.most/10 {
+		if !b.roomFor(own.By) {
 			return errFull
 		}
 		return nil
@@ -298,6 +301,19 @@ func (b *Book) Give(ctx context.Context, o Order) (given Order, shared bool, err
 	}
 	o.Roles = slices.Clone(o.Roles)
 	return o, shared, err
+}
+
+// roomFor reports whether whoever gives an order may give one more. The lock is
+// held.
+func (b *Book) roomFor(by string) bool {
+	who, _, _ := strings.Cut(by, " ")
+	switch who {
+	case "issuer":
+		return len(b.entries) < b.most-b.most/10
+	case "guard":
+		return len(b.entries) < b.most-b.most/10 && b.view.Load().blocks() < b.most/2
+	}
+	return true
 }
 
 // Lift ends an order before its time, for good. The error is ErrUnknown where it

@@ -2,14 +2,19 @@ package orders
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 const day = 24 * time.Hour
+
+// prefixes makes cmp compare them as Go does.
+var prefixes = cmpopts.EquateComparable(netip.Prefix{})
 
 func open(t testing.TB, s Settings) *Book {
 	t.Helper()
@@ -206,7 +211,7 @@ func TestGive(t *testing.T) {
 		changed := b.Changed()
 		got, shared, err := b.Give(t.Context(), Order{ID: "mine", Kind: Revocation, Tenant: "t", By: "admin"})
 		want := Order{ID: got.ID, Kind: Revocation, Tenant: "t", By: "admin", At: now, IssuedBefore: now, Until: now.Add(day)}
-		if diff := cmp.Diff(want, got); diff != "" || err != nil || !shared || got.ID == "mine" || got.ID == "" {
+		if diff := cmp.Diff(want, got, prefixes); diff != "" || err != nil || !shared || got.ID == "mine" || got.ID == "" {
 			t.Error(got.ID, shared, err, diff)
 		}
 		select {
@@ -233,7 +238,7 @@ func TestLift(t *testing.T) {
 		first := give(t, b, Order{Kind: Lockdown, Route: "r"})
 		time.Sleep(time.Second)
 		second := give(t, b, Order{Kind: Lockdown, Route: "q"})
-		if diff := cmp.Diff([]Order{first, second}, b.List()); diff != "" {
+		if diff := cmp.Diff([]Order{first, second}, b.List(), prefixes); diff != "" {
 			t.Error(diff)
 		}
 		changed := b.Changed()
@@ -241,7 +246,7 @@ func TestLift(t *testing.T) {
 			t.Error(shared, err)
 		}
 		<-changed
-		if diff := cmp.Diff([]Order{second}, b.List()); diff != "" || b.Locked("r", "", nil) != nil || b.Locked("q", "", nil) == nil {
+		if diff := cmp.Diff([]Order{second}, b.List(), prefixes); diff != "" || b.Locked("r", "", nil) != nil || b.Locked("q", "", nil) == nil {
 			t.Error(diff)
 		}
 		for _, id := range []string{first.ID, "other", ""} {

@@ -1,6 +1,7 @@
-// Package orders keeps what operators and issuers want to hold from now on, the
-// same on every replica: revocations, which call tokens back, and lockdowns,
-// which close routes and tenants. Who judges requests by them asks a [Book].
+// Package orders keeps what operators, issuers and the guard want to hold from now
+// on, the same on every replica: revocations, which call tokens back, lockdowns,
+// which close routes and tenants, and blocks, which keep an address, a username or
+// a subject out. Who judges requests by them asks a [Book].
 //
 // # Here
 //
@@ -8,6 +9,22 @@
 // an immutable view behind an atomic pointer: no lock, no allocation, no waiting
 // for anything, and nothing at all where nothing is in force. A change copies the
 // part of the view that it touches.
+//
+// # Blocks
+//
+// An address is looked up in each length of mask that there is a block of: its
+// network is the key of a map, so a hundred thousand blocks cost what one does.
+// Of several the one that ends last is told.
+//
+// A block has two ends. From Ends on it keeps nobody out; until Until it is known
+// that there was one, so that the next block of the same target is longer
+// ([Book.LastBlock]), on every replica and over a restart. Who lifts a block, before
+// or after it has ended, lifts its level as well.
+//
+// No block is wider than a /8, or a /32 of IPv6. Apart from that nothing is spared
+// here, loopback and proxies included: who asks the Book knows whom it trusts. The
+// admin listener does not ask, so what an operator has blocked by mistake can be
+// lifted from there.
 //
 // # On every replica
 //
@@ -37,7 +54,9 @@
 // While Redis is away orders are given and lifted as ever, and shared when it is
 // back. [Book.Stale] tells when others may have been told what is not known here.
 // Who can write to Redis can give and lift orders; what is no order is left out
-// and told ([Book.Trouble]).
+// and told ([Book.Trouble]). To a replica of a version that knows no blocks a block
+// is no order: it goes on with the others. Its file it would refuse at start, so
+// take the blocks out of the file before you go back to such a version.
 //
 // # Over a restart
 //

@@ -182,8 +182,12 @@ func (b *Book) sweep(ctx context.Context) {
 	r, newest := b.redis, b.newest
 	next := b.view.Load().edit()
 	var gone, stored []string
+	ended := int64(0)
 	for id, e := range b.entries {
 		if !e.over(now) {
+			if e.lift == nil && e.order.ended(now) {
+				ended++
+			}
 			continue
 		}
 		if e.order != nil {
@@ -195,6 +199,7 @@ func (b *Book) sweep(ctx context.Context) {
 		}
 	}
 	b.publish(next)
+	b.ended.Store(ended)
 	b.mu.Unlock()
 	var err error // then it is tried again with the next sweep
 	for ids := range slices.Chunk(stored, pageLength) {

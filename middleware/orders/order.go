@@ -3,6 +3,7 @@ package orders
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ type Kind string
 const (
 	Revocation Kind = "revocation" // calls tokens back
 	Lockdown   Kind = "lockdown"   // closes routes or tenants
+	Block      Kind = "block"      // keeps an address, a username or a subject out
 )
 
 // Bounds of an order. They keep what Redis and the file hold small; no value of
@@ -36,7 +38,8 @@ const ahead = 5 * time.Minute
 //
 // A revocation names one of jti, sid, subject and tenant, or issued_before
 // alone. A lockdown names a route, a tenant, both (that tenant on that route),
-// or all.
+// or all. A block names an address, with or without a username, or a subject of
+// an issuer.
 type Order struct {
 	ID   string `json:"id,omitempty"` // given by the Book
 	Kind Kind   `json:"kind,omitempty"`
@@ -48,7 +51,8 @@ type Order struct {
 	// SID calls back one session, refreshed tokens included, until somebody signs
 	// in anew: auth_time later than At.
 	SID string `json:"sid,omitempty"`
-	// Subject calls back all tokens of a subject issued until IssuedBefore.
+	// Subject calls back all tokens of a subject issued until IssuedBefore. A
+	// block keeps this one out, wherever from and whatever the token.
 	Subject string `json:"subject,omitempty"`
 	// Tenant calls back all tokens of a tenant issued until IssuedBefore. A
 	// lockdown is for this tenant only.
@@ -61,14 +65,30 @@ type Order struct {
 	// All routes, for everyone.
 	All bool `json:"all,omitempty"`
 	// Roles are served during a lockdown: one of them is enough.
-	Roles  []string `json:"roles,omitempty"`
-	Reason string   `json:"reason,omitempty"` // for operators and records, never for clients
-	By     string   `json:"by,omitempty"`     // "admin", "issuer NAME"
+	Roles []string `json:"roles,omitempty"`
+	// Address is the address or the network that a block is about: canonical, so
+	// masked and without an IPv4 address in the clothes of an IPv6 one. [Network]
+	// makes it of what somebody wrote.
+	Address netip.Prefix `json:"address,omitzero"`
+	// User narrows a block of an address to logins on this username: the guard's
+	// digest of it, in hex.
+	User string `json:"user,omitempty"`
+	// Action of a block: [ActionBlock], or [ActionStepUp]. Default: block.
+	Action string `json:"action,omitempty"`
+	// Detector is whose finding led to a block; "" where an operator ordered it.
+	Detector string `json:"detector,omitempty"`
+	// Level of a detector's block: the how many-th of its target in a row, from 1.
+	Level int `json:"level,omitempty"`
+	// Ends is when a block does not hold any more. Default: when it is lifted.
+	Ends   time.Time `json:"ends,omitzero"`
+	Reason string    `json:"reason,omitempty"` // for operators and records, never for clients
+	By     string    `json:"by,omitempty"`     // "admin", "issuer NAME", "guard"
 	// At is when it was given. Default: now.
 	At time.Time `json:"at,omitzero"`
 	// Until is when it is forgotten. Of a revocation the Book says so: when
 	// everything it calls back has expired. Default, for a lockdown: when it is
-	// lifted.
+	// lifted; for a block: a day after Ends, so that the next one of its target
+	// knows the level.
 	Until time.Time `json:"until,omitzero"`
 }
 
@@ -89,6 +109,8 @@ func (o Order) Check() error {
 		return fmt.Errorf("issued_before is more than %s ahead; to keep somebody out use a lockdown", ahead)
 	case !o.Until.IsZero() && !o.Until.After(now):
 		return errors.New("until has passed")
+	case !o.Ends.IsZero() && o.Ends.Sub(now) < shortest:
+		return fmt.Errorf("ends is less than %s ahead", shortest)
 	}
 	return nil
 }
@@ -107,23 +129,29 @@ func (o Order) wellFormed() error {
 		{"route", o.Route, maxName},
 		{"reason", o.Reason, maxValue},
 		{"by", o.By, maxName},
+		{"detector", o.Detector, maxName},
 	} {
 		if err := checkText(f.name, f.text, f.longest); err != nil {
 			return err
 		}
 	}
-	if !sane(o.At) || !sane(o.Until) || !sane(o.IssuedBefore) {
+	if !sane(o.At) || !sane(o.Until) || !sane(o.IssuedBefore) || !sane(o.Ends) {
 		return errors.New("a time lies outside of the years 1 to 9999")
+	}
+	if o.Kind != Block && o.blockish() {
+		return errors.New("address, user, action, detector, level and ends are for blocks")
 	}
 	switch o.Kind {
 	case Revocation:
 		return o.checkRevocation()
 	case Lockdown:
 		return o.checkLockdown()
+	case Block:
+		return o.checkBlock()
 	case "":
-		return errors.New("kind is missing: revocation or lockdown")
+		return errors.New("kind is missing: revocation, lockdown or block")
 	}
-	return fmt.Errorf("kind %q is neither revocation nor lockdown", o.Kind)
+	return fmt.Errorf("kind %q is neither revocation nor lockdown nor block", o.Kind)
 }
 
 // sane reports whether a time can be written in JSON.
@@ -196,7 +224,11 @@ func (o *Order) settle(id string, keep time.Duration, now time.Time) {
 	}
 	o.At = o.At.UTC().Truncate(time.Millisecond) // and without the monotonic clock, which is worth nothing elsewhere
 	o.Roles = slices.Clone(o.Roles)
-	if o.Kind != Revocation {
+	switch o.Kind {
+	case Block:
+		o.settleBlock()
+		return
+	case Lockdown:
 		return
 	}
 	if o.IssuedBefore.IsZero() && (o.Subject != "" || o.Tenant != "") {

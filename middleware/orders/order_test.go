@@ -82,8 +82,8 @@ func TestJSON(t *testing.T) {
 			t.Error(err, diff)
 		}
 		var back Order
-		if err := json.Unmarshal(got, &back); err != nil || !cmp.Equal(back, o) {
-			t.Error(err, cmp.Diff(o, back))
+		if err := json.Unmarshal(got, &back); err != nil || !cmp.Equal(back, o, prefixes) {
+			t.Error(err, cmp.Diff(o, back, prefixes))
 		}
 	}
 }

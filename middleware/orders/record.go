@@ -92,8 +92,12 @@ func checkKept(o *Order) error {
 		return errors.New("at is missing")
 	case o.Kind == Revocation && o.Until.IsZero():
 		return errors.New("a revocation must have an end")
-	case o.IssuedBefore.IsZero() && (o.Subject != "" || o.Kind == Revocation && o.Tenant != ""):
+	case o.Kind == Revocation && o.IssuedBefore.IsZero() && (o.Subject != "" || o.Tenant != ""):
 		return errors.New("issued_before is missing")
+	case !o.Ends.IsZero() && o.Until.IsZero():
+		return errors.New("a block that ends must be forgotten one day")
+	case o.Level > maxLevel:
+		return fmt.Errorf("level is more than %d", maxLevel)
 	}
 	return o.wellFormed()
 }

@@ -17,7 +17,10 @@ const (
 	bySubject
 	byTenant // revocations
 	byIssued
-	byPlace // lockdowns
+	byPlace   // lockdowns
+	byBlocked // blocks of subjects
+	byNetwork // blocks of addresses, which have an index of their own
+	byUser    // and those of a username
 	kinds
 )
 
@@ -32,6 +35,8 @@ func keyOf(o *Order) key {
 	switch {
 	case o.Kind == Lockdown:
 		return key{byPlace, o.Route, o.Tenant}
+	case o.Kind == Block:
+		return key{byBlocked, o.Issuer, o.Subject}
 	case o.JTI != "":
 		return key{byJTI, o.Issuer, o.JTI}
 	case o.SID != "":
@@ -44,17 +49,22 @@ func keyOf(o *Order) key {
 	return key{byIssued, o.Issuer, ""}
 }
 
-// buckets of the index. A change copies those it touches: a few hundred orders
+// buckets of an index. A change copies those it touches: a few hundred orders
 // of a hundred thousand.
 const buckets = 256
+
+// index has the orders of each key, the strictest first.
+type index[K comparable] [buckets]map[K][]*Order
 
 // view is all orders that requests are judged by. It is immutable: readers take
 // no lock, and a change makes another one.
 type view struct {
-	seed    maphash.Seed
-	count   [kinds]int // orders by what they name; lookups skip what is not there
-	buckets [buckets]map[key][]*Order
-	changed chan struct{} // closed when another view has taken its place
+	seed     maphash.Seed
+	count    [kinds]int // orders by what they name; lookups skip what is not there
+	orders   index[key]
+	networks index[netKey]
+	lengths  [families][]length // of the masks of networks
+	changed  chan struct{}      // closed when another view has taken its place
 }
 
 func newView() *view { return &view{seed: maphash.MakeSeed(), changed: make(chan struct{})} }
@@ -62,19 +72,23 @@ func newView() *view { return &view{seed: maphash.MakeSeed(), changed: make(chan
 func (v *view) bucket(k key) int { return int(maphash.String(v.seed, k.value) % buckets) }
 
 // get gives the orders of a key, the strictest first.
-func (v *view) get(k key) []*Order { return v.buckets[v.bucket(k)][k] }
+func (v *view) get(k key) []*Order { return v.orders[v.bucket(k)][k] }
 
 // strictness puts the orders of a key in their sequence: where one does not
-// apply to a token, none behind it does.
+// apply to a token, none behind it does. Of blocks what ends last comes first,
+// and a step-up behind all that no signing in helps against.
 func strictness(a, b *Order) int {
-	return cmp.Or(b.IssuedBefore.Compare(a.IssuedBefore), b.At.Compare(a.At), len(a.Roles)-len(b.Roles), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(
+		cmp.Compare(rank(a), rank(b)), compareEnds(b.Ends, a.Ends),
+		b.IssuedBefore.Compare(a.IssuedBefore), b.At.Compare(a.At), len(a.Roles)-len(b.Roles), cmp.Compare(a.ID, b.ID),
+	)
 }
 
 // edit makes another view of one.
 type edit struct {
 	*view
-	own     [buckets]bool // not shared with the view before
-	touched bool
+	ownOrders, ownNetworks [buckets]bool // not shared with the view before
+	touched                bool
 }
 
 func (v *view) edit() *edit {
@@ -83,43 +97,71 @@ func (v *view) edit() *edit {
 	return &edit{view: &next}
 }
 
-func (e *edit) bucketOf(k key) map[key][]*Order {
-	i := e.bucket(k)
-	if !e.own[i] {
-		e.own[i], e.buckets[i] = true, maps.Clone(e.buckets[i])
-	}
-	if e.buckets[i] == nil {
-		e.buckets[i] = map[key][]*Order{}
-	}
-	e.touched = true
-	return e.buckets[i]
-}
-
 func (e *edit) add(o *Order) {
-	k := keyOf(o)
-	m := e.bucketOf(k)
-	list := m[k]
-	i, found := slices.BinarySearchFunc(list, o, strictness)
-	if found {
+	if k, ok := netKeyOf(o); ok {
+		if insert(e.networks.own(&e.ownNetworks, e.netBucket(&k)), k, o) {
+			e.counted(k.by(), 1)
+			e.measure(&k, 1)
+		}
 		return
 	}
-	m[k] = slices.Insert(slices.Clip(slices.Clone(list)), i, o)
-	e.count[k.by]++
+	k := keyOf(o)
+	if insert(e.orders.own(&e.ownOrders, e.bucket(k)), k, o) {
+		e.counted(k.by, 1)
+	}
 }
 
 func (e *edit) remove(o *Order) {
+	if k, ok := netKeyOf(o); ok {
+		if drop(e.networks.own(&e.ownNetworks, e.netBucket(&k)), k, o) {
+			e.counted(k.by(), -1)
+			e.measure(&k, -1)
+		}
+		return
+	}
 	k := keyOf(o)
-	m := e.bucketOf(k)
-	i, found := slices.BinarySearchFunc(m[k], o, strictness)
+	if drop(e.orders.own(&e.ownOrders, e.bucket(k)), k, o) {
+		e.counted(k.by, -1)
+	}
+}
+
+func (e *edit) counted(b by, n int) {
+	e.count[b] += n
+	e.touched = true
+}
+
+// own gives a bucket that may be changed.
+func (x *index[K]) own(own *[buckets]bool, i int) map[K][]*Order {
+	if !own[i] {
+		own[i], x[i] = true, maps.Clone(x[i])
+	}
+	if x[i] == nil {
+		x[i] = map[K][]*Order{}
+	}
+	return x[i]
+}
+
+// insert reports whether the order was not there.
+func insert[K comparable](m map[K][]*Order, k K, o *Order) bool {
+	list := m[k]
+	i, found := slices.BinarySearchFunc(list, o, strictness)
 	if !found {
-		return
+		m[k] = slices.Insert(slices.Clip(slices.Clone(list)), i, o)
 	}
-	e.count[k.by]--
-	if len(m[k]) == 1 {
+	return !found
+}
+
+// drop reports whether the order was there.
+func drop[K comparable](m map[K][]*Order, k K, o *Order) bool {
+	i, found := slices.BinarySearchFunc(m[k], o, strictness)
+	switch {
+	case !found:
+	case len(m[k]) == 1:
 		delete(m, k)
-		return
+	default:
+		m[k] = slices.Delete(slices.Clone(m[k]), i, i+1)
 	}
-	m[k] = slices.Delete(slices.Clone(m[k]), i, i+1)
+	return found
 }
 
 // Token is what a lookup needs to know of a token.

@@ -1,8 +1,8 @@
 package ratelimit
 
 import (
-	"context"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/ulule/limiter/v3"
@@ -15,7 +15,8 @@ import (
 // not lift that instant further than depth from now.
 type bucket struct {
 	emission int64 // nanoseconds one request takes to leak; never 0
-	depth    int64 // nanoseconds of requests the bucket holds: burst × emission
+	depth    int64 // nanoseconds of requests the bucket holds: size × emission
+	size     int64 // requests the bucket holds
 }
 
 // newBucket rounds the emission up, so that the rate is never exceeded, and
@@ -25,17 +26,17 @@ func newBucket(rate limiter.Rate, burst int64) bucket {
 	emission := (period-1)/limit + 1
 	// A quarter of the range leaves room for the sums below.
 	burst = min(max(burst, 1), max(math.MaxInt64/4/emission, 1))
-	return bucket{emission: emission, depth: burst * emission}
+	return bucket{emission: emission, depth: burst * emission, size: burst}
 }
 
 // pour takes n requests at an instant and gives the new arrival time. All
 // times are nanoseconds of one clock.
-func (b bucket) pour(tat, now, n int64) (int64, Result) {
+func (b *bucket) pour(tat, now, n int64) (int64, Result) {
 	// The upper bound is for clocks that step back: no one waits longer than
 	// the bucket is deep.
 	tat = min(max(tat, now), now+b.depth)
-	cost := min(n, b.depth/b.emission+1) * b.emission
-	r := Result{Context: limiter.Context{Limit: b.depth / b.emission}}
+	cost := min(n, b.size+1) * b.emission
+	r := Result{Context: limiter.Context{Limit: b.size}}
 	if over := tat + max(cost, b.emission) - now - b.depth; over > 0 {
 		r.Reached = true
 		r.RetryAfter = time.Duration(over)
@@ -48,39 +49,39 @@ func (b bucket) pour(tat, now, n int64) (int64, Result) {
 }
 
 // memoryGCRA keeps the buckets of one rule in this process.
-type memoryGCRA struct {
-	burst int64
-	table *table[arrival]
+type memoryGCRA struct{ *table[arrival] }
+
+type arrival struct {
+	tat     int64
+	refused bool // since the bucket was empty last
 }
 
-type arrival struct{ tat int64 }
-
-func newMemoryGCRA(burst int64, keys int) *memoryGCRA {
-	return &memoryGCRA{burst, newTable(keys, func(a *arrival, now int64) int64 { return a.tat - now })}
+func newMemoryGCRA(ranks *atomic.Uint64, keys int) memoryGCRA {
+	g := memoryGCRA{newTable(ranks, keys, func(a *arrival, now int64) int64 { return a.tat - now })}
+	g.stays = func(a *arrival) bool { return a.refused }
+	return g
 }
 
-func (g *memoryGCRA) count(_ context.Context, key string, n int64, rate limiter.Rate) (Result, error) {
-	b, now := newBucket(rate, g.burst), g.table.now()
-	s := g.table.lock(key)
-	a := g.table.entry(s, key, now)
-	var r Result
-	a.tat, r = b.pour(a.tat, now, n)
-	s.Unlock()
-	r.Limit = rate.Limit
-	return r.finish(), nil
-}
-
-func (g *memoryGCRA) undo(_ context.Context, key string, n int64, rate limiter.Rate, _ Result) error {
-	b, now := newBucket(rate, g.burst), g.table.now()
-	s := g.table.lock(key)
-	defer s.Unlock()
-	if a := s.m[key]; a != nil {
-		a.tat = max(a.tat-n*b.emission, now)
+func (g memoryGCRA) count(p place, now, n int64, t *terms, counts bool) Result {
+	a := g.look(p, now)
+	var was arrival
+	if a != nil && a.tat > now {
+		was = *a
 	}
-	return nil
+	tat, r := t.bucket.pour(was.tat, now, n)
+	r.Limit = t.rate.Limit
+	switch {
+	case r.Reached:
+		if a != nil && n > 0 {
+			a.refused = was.tat > now
+		}
+	case counts && n > 0:
+		if a == nil {
+			a = g.make(p, now)
+		}
+		*a = arrival{tat, was.refused}
+	}
+	return r
 }
 
-func (g *memoryGCRA) forget(_ context.Context, key string) error {
-	g.table.remove(key)
-	return nil
-}
+func (g memoryGCRA) reset(p place) { g.remove(p) }

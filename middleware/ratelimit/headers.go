@@ -14,23 +14,61 @@ const (
 	limitField  = "Ratelimit"
 )
 
+// The fields that were in use before. No two services agree on what Reset says;
+// here it is seconds since 1970, as with GitHub and the services that followed
+// it, which is what clients that read these fields mostly expect.
+const (
+	oldLimit     = "X-Ratelimit-Limit"
+	oldRemaining = "X-Ratelimit-Remaining"
+	oldReset     = "X-Ratelimit-Reset"
+)
+
+// headers are the fields that tell clients of their limits.
+type headers struct{ ietf, old bool }
+
+// clear takes out what the upstream says of limits of its own under our names: a
+// client could not tell which of them it has met.
+func (f headers) clear(h http.Header) {
+	if f.ietf {
+		delete(h, policyField)
+		delete(h, limitField)
+	}
+	if f.old {
+		delete(h, oldLimit)
+		delete(h, oldRemaining)
+		delete(h, oldReset)
+	}
+}
+
 // announce adds the take's quota to the fields of an answer:
 //
 //	RateLimit-Policy: "per-user";q=600;w=60
 //	RateLimit: "per-user";r=3;t=12
 //
 // t is when the quota is whole again or, where nothing is left, when there is
-// some: it never lies beyond Retry-After, as the draft asks. The outer and the
-// inner stage each add theirs, and the two are one list.
-func (t *take) announce(h http.Header) {
+// some: it never lies beyond Retry-After, as the draft asks. The stages of a
+// route each add theirs, inner ones first, and all are one list. The old fields
+// have room for one quota, which is the one that leaves least.
+func (f headers) announce(t *take, h http.Header) {
 	rate := t.quota.spec.rate
-	name := quote(t.rule.name)
 	left := t.ResetAfter
 	if t.Reached {
 		left = t.RetryAfter
 	}
-	h.Add(policyField, name+";q="+strconv.FormatInt(rate.Limit, 10)+";w="+strconv.FormatInt(seconds(rate.Period), 10))
-	h.Add(limitField, name+";r="+strconv.FormatInt(t.Remaining, 10)+";t="+strconv.FormatInt(seconds(left), 10))
+	if f.ietf {
+		name := quote(t.rule.name)
+		h.Add(policyField, name+";q="+strconv.FormatInt(rate.Limit, 10)+";w="+strconv.FormatInt(seconds(rate.Period), 10))
+		h.Add(limitField, name+";r="+strconv.FormatInt(t.Remaining, 10)+";t="+strconv.FormatInt(seconds(left), 10))
+	}
+	if f.old {
+		inner, err := strconv.ParseInt(h.Get(oldRemaining), 10, 64)
+		if err == nil && inner <= t.Remaining {
+			return
+		}
+		h[oldLimit] = []string{strconv.FormatInt(rate.Limit, 10)}
+		h[oldRemaining] = []string{strconv.FormatInt(t.Remaining, 10)}
+		h[oldReset] = []string{strconv.FormatInt(time.Now().Add(left+time.Second-1).Unix(), 10)}
+	}
 }
 
 // tighter reports whether t leaves less to the caller than other.

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"net/textproto"
 	"slices"
@@ -16,47 +15,59 @@ import (
 // and claims can be long, and keys are kept.
 const longKey = 128
 
-// keyPart writes one part of the key of an exchange behind b and reports
-// whether there is a value.
-type keyPart func(b []byte, x *middleware.Exchange) ([]byte, bool)
+// keyPart is one part of a rule's key.
+type keyPart struct {
+	name    string // as configured
+	subject bool   // it needs to know who asks
+	hidden  bool   // its values may be secrets: they are shown as digests
+	// write appends the value to b and reports whether there is one.
+	write func(b []byte, x *middleware.Exchange) ([]byte, bool)
+}
 
-// parsePart reads a part of `key`. subject tells whether it needs to know who
-// asks.
-func parsePart(name string) (part keyPart, subject bool, err error) {
+// parsePart reads a part of `key`.
+func parsePart(name string) (keyPart, error) {
 	kind, arg, named := strings.Cut(name, ":")
 	switch {
 	case name == "client.address":
-		return appendAddress, false, nil
+		return keyPart{name: name, write: appendAddress}, nil
 	case name == "route":
-		return func(b []byte, x *middleware.Exchange) ([]byte, bool) {
-			if x.Route == nil {
-				return b, false
-			}
-			return append(b, x.Route.Name...), true
-		}, false, nil
+		return keyPart{name: name, write: appendRoute}, nil
 	case name == "subject.id":
-		return appendID, true, nil
+		return keyPart{name: name, subject: true, write: appendID}, nil
 	case name == "subject.tenant":
-		return func(b []byte, x *middleware.Exchange) ([]byte, bool) {
-			if x.Subject == nil {
-				return b, false
-			}
-			return append(b, x.Subject.Tenant...), x.Subject.Tenant != ""
-		}, true, nil
+		return keyPart{name: name, subject: true, write: appendTenant}, nil
 	case name == "subject.role":
-		return func(b []byte, x *middleware.Exchange) ([]byte, bool) {
-			if x.Subject == nil {
-				return b, false
-			}
-			return append(b, x.Subject.Role...), x.Subject.Role != ""
-		}, true, nil
+		return keyPart{name: name, subject: true, write: appendRole}, nil
 	case named && kind == "claim" && arg != "":
-		return claimPart(arg), true, nil
+		return keyPart{name: name, subject: true, hidden: true, write: claimPart(arg)}, nil
 	case named && kind == "header" && arg != "":
-		return headerPart(textproto.CanonicalMIMEHeaderKey(arg)), false, nil
+		return keyPart{name: name, hidden: true, write: headerPart(textproto.CanonicalMIMEHeaderKey(arg))}, nil
 	}
-	return nil, false, fmt.Errorf("%q is not something to count by; there are client.address, subject.id, subject.tenant, "+
+	return keyPart{}, fmt.Errorf("%q is not something to count by; there are client.address, subject.id, subject.tenant, "+
 		"subject.role, route, claim:NAME and header:NAME", name)
+}
+
+func appendRoute(b []byte, x *middleware.Exchange) ([]byte, bool) {
+	if x.Route == nil {
+		return b, false
+	}
+	return append(b, x.Route.Name...), true
+}
+
+func appendTenant(b []byte, x *middleware.Exchange) ([]byte, bool) {
+	if x.Subject == nil {
+		return b, false
+	}
+	return append(b, x.Subject.Tenant...), x.Subject.Tenant != ""
+}
+
+// appendRole writes the first role: one that a caller has besides opens no
+// count of its own.
+func appendRole(b []byte, x *middleware.Exchange) ([]byte, bool) {
+	if x.Subject == nil {
+		return b, false
+	}
+	return append(b, x.Subject.Role...), x.Subject.Role != ""
 }
 
 // appendAddress writes the client's network: an IPv4 address, or the /64 of an
@@ -86,31 +97,30 @@ func appendID(b []byte, x *middleware.Exchange) ([]byte, bool) {
 }
 
 // claimPart writes a claim that is one value; a list or an object is none.
-func claimPart(name string) keyPart {
+func claimPart(name string) func([]byte, *middleware.Exchange) ([]byte, bool) {
 	return func(b []byte, x *middleware.Exchange) ([]byte, bool) {
 		if x.Subject == nil {
 			return b, false
 		}
-		switch v := x.Subject.Claims[name].(type) {
-		case string:
-			return append(b, v...), v != ""
-		case json.Number:
-			return append(b, v...), v != ""
-		case bool:
-			return strconv.AppendBool(b, v), true
-		}
-		return b, false
+		text, ok := claimText(x.Subject.Claims[name])
+		return append(b, text...), ok
 	}
 }
 
-func headerPart(name string) keyPart {
+// headerPart writes a digest of a header, since headers carry secrets (the key
+// of an API) and keys are kept, in Redis for others to see. All fields of the
+// name count, each for itself, so what is sent twice is neither of the two.
+// Fields with nothing in them are none.
+func headerPart(name string) func([]byte, *middleware.Exchange) ([]byte, bool) {
 	return func(b []byte, x *middleware.Exchange) ([]byte, bool) {
-		v := x.Request.Header[name]
-		for _, s := range v {
+		start, some := len(b), false
+		for _, s := range x.Request.Header[name] {
 			b = strconv.AppendInt(b, int64(len(s)), 10)
 			b = append(append(b, ':'), s...)
+			some = some || s != ""
 		}
-		return b, len(v) > 0
+		sum := sha256.Sum256(b[start:])
+		return append(b[:start], sum[:16]...), some
 	}
 }
 
@@ -124,7 +134,7 @@ func (r *Rule) key(x *middleware.Exchange) string {
 	for _, part := range r.parts {
 		start, mark := len(b), byte(':')
 		var ok bool
-		if b, ok = part(b, x); !ok {
+		if b, ok = part.write(b, x); !ok {
 			b, _ = appendAddress(b[:start], x)
 			mark = '@'
 		}

@@ -2,8 +2,9 @@ package ratelimit
 
 import (
 	"context"
-	_ "embed" // the scripts
-	"strconv"
+	_ "embed" // the script
+	"fmt"
+	"math"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -12,88 +13,103 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 )
 
-//go:embed gcra.lua
-var gcraScript string
+//go:embed decide.lua
+var decideScript string
 
-//go:embed slidinglog.lua
-var logScript string
-
-// shared is the Redis of all replicas with the scripts of the algorithms.
+// shared is the Redis of all replicas with the script that decides.
 type shared struct {
 	*store.Redis
-	gcra *goredis.Script
-	log  *goredis.Script
+	script  *goredis.Script
+	watched bool // somebody else finds out when a Redis that failed is back
 }
 
 func newShared(r *store.Redis) *shared {
-	return &shared{Redis: r, gcra: goredis.NewScript(gcraScript), log: goredis.NewScript(logScript)}
+	return &shared{Redis: r, script: goredis.NewScript(decideScript)}
 }
 
-func (s *shared) del(ctx context.Context, key string) error {
-	return s.Do(ctx, func(ctx context.Context, client store.Client) error {
-		return client.Del(ctx, key).Err()
+// The script takes so many arguments and gives so many answers for each key.
+const (
+	perKey     = 5
+	perVerdict = 4
+)
+
+// decide puts all takes that have no answer yet to the script, in one round trip.
+func (s *shared) decide(ctx context.Context, takes []take) error {
+	keys := make([]string, 0, len(takes))
+	args := make([]any, 0, perKey*len(takes))
+	for i := range takes {
+		if t := &takes[i]; !t.shared {
+			keys = append(keys, t.quota.prefix+t.key)
+			args = t.quota.spec.arguments(args, &t.quota.whole, t.cost, t.rule.shadow)
+		}
+	}
+	out, err := s.run(ctx, keys, args)
+	if err != nil {
+		return err
+	}
+	for i := range takes {
+		if t := &takes[i]; !t.shared {
+			t.Result, t.counted, t.shared = t.quota.spec.verdict(out, &t.quota.whole), true, true
+			out = out[perVerdict:]
+		}
+	}
+	return nil
+}
+
+func (s *shared) run(ctx context.Context, keys []string, args []any) (out []int64, err error) {
+	err = s.Briefly(ctx, !s.watched, func(ctx context.Context, client store.Client) error {
+		out, err = s.script.Run(ctx, client, keys, args...).Int64Slice()
+		if err == nil && len(out) != perVerdict*len(keys) {
+			err = fmt.Errorf("the script of limits answered with %d values for %d keys", len(out), len(keys))
+		}
+		return err
 	})
+	return out, err
+}
+
+// arguments says in the script's words what n requests ask of a key.
+func (d spec) arguments(args []any, t *terms, n int64, shadow bool) []any {
+	kind, enforced := d.algorithm, 1
+	if shadow {
+		enforced = 0
+	}
+	most, time := t.rate.Limit, t.rate.Period.Microseconds()
+	if kind != slidingLog && kind != fixedWindow {
+		kind = gcra
+		most, time = t.bucket.micros() // emission and depth
+	}
+	return append(args, kind, enforced, min(n, math.MaxInt32), most, time)
+}
+
+// verdict reads what the script says of one key.
+func (d spec) verdict(out []int64, t *terms) Result {
+	r := Result{RetryAfter: micros(out[2]), ResetAfter: micros(out[3])}
+	r.Limit, r.Reached = t.rate.Limit, out[0] == 1
+	r.Remaining = max(out[1], 0)
+	return r
 }
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
-// redisGCRA keeps the buckets of one rule in Redis.
-type redisGCRA struct {
+// inRedis counts for one definition in Redis, one key at a time: for the
+// library's interface.
+type inRedis struct {
 	redis  *shared
-	prefix string
-	burst  int64
-}
-
-// pour runs the script. The emission is rounded up to a microsecond.
-func (g *redisGCRA) pour(ctx context.Context, key string, n int64, rate limiter.Rate) (Result, error) {
-	emission := (newBucket(rate, 1).emission + 999) / 1000
-	depth := emission * min(g.burst, (1<<52)/emission)
-	out, err := g.redis.Run(ctx, g.redis.gcra, 3, g.prefix+":"+key, emission, depth, n)
-	if err != nil {
-		return Result{}, err
-	}
-	r := Result{RetryAfter: micros(out[2]), ResetAfter: micros(out[1])}
-	r.Context = limiter.Context{Limit: rate.Limit, Remaining: (depth - out[1]) / emission, Reached: out[0] == 1}
-	return r.finish(), nil
-}
-
-func (g *redisGCRA) count(ctx context.Context, key string, n int64, rate limiter.Rate) (Result, error) {
-	return g.pour(ctx, key, n, rate)
-}
-
-func (g *redisGCRA) undo(ctx context.Context, key string, n int64, rate limiter.Rate, _ Result) error {
-	_, err := g.pour(ctx, key, -n, rate)
-	return err
-}
-
-func (g *redisGCRA) forget(ctx context.Context, key string) error {
-	return g.redis.del(ctx, g.prefix+":"+key)
-}
-
-// redisLog keeps the admitted requests of one rule in Redis.
-type redisLog struct {
-	redis  *shared
+	spec   spec
 	prefix string
 }
 
-func (l *redisLog) count(ctx context.Context, key string, n int64, rate limiter.Rate) (Result, error) {
-	out, err := l.redis.Run(ctx, l.redis.log, 5, l.prefix+":"+key, rate.Limit, rate.Period.Microseconds(), n)
+func (m *inRedis) take(ctx context.Context, key string, n int64, rate limiter.Rate) (Result, error) {
+	t := newTerms(rate, m.spec.burst, m.spec.strict)
+	out, err := m.redis.run(ctx, []string{m.prefix + key}, m.spec.arguments(nil, &t, n, false))
 	if err != nil {
 		return Result{}, err
 	}
-	r := Result{RetryAfter: micros(out[2]), ResetAfter: micros(out[3]), stamp: out[4]}
-	r.Context = limiter.Context{Limit: rate.Limit, Remaining: rate.Limit - out[1], Reached: out[0] == 1}
-	return r.finish(), nil
+	return m.spec.verdict(out, &t), nil
 }
 
-func (l *redisLog) undo(ctx context.Context, key string, n int64, _ limiter.Rate, r Result) error {
-	return l.redis.Do(ctx, func(ctx context.Context, client store.Client) error {
-		// The stamps of one request follow each other.
-		first, last := strconv.FormatInt(r.stamp-n+1, 10), strconv.FormatInt(r.stamp, 10)
-		return client.ZRemRangeByScore(ctx, l.prefix+":"+key, first, last).Err()
+func (m *inRedis) forget(ctx context.Context, key string) error {
+	return m.redis.Briefly(ctx, !m.redis.watched, func(ctx context.Context, client store.Client) error {
+		return client.Del(ctx, m.prefix+key).Err()
 	})
-}
-
-func (l *redisLog) forget(ctx context.Context, key string) error {
-	return l.redis.del(ctx, l.prefix+":"+key)
 }

@@ -37,7 +37,7 @@ func TestRedisShared(t *testing.T) {
 								admitted++
 								mu.Unlock()
 							}
-							r.take(t.Context(), strconv.Itoa(i)).undo(t.Context())
+							r.take(t.Context(), strconv.Itoa(i))
 						}
 					})
 				}
@@ -76,7 +76,7 @@ func TestRedisWait(t *testing.T) {
 	for _, algorithm := range algorithms() {
 		t.Run(algorithm, func(t *testing.T) {
 			r := open(t, config.RateLimit{Rate: rate(3, 300*time.Millisecond), Algorithm: algorithm}, NewStore(s.Patient(false)))
-			r.quota.known.max = 0 // ask Redis every time
+			r.quota.known = nil // ask Redis every time
 			var a take
 			for range 1000 {
 				if a = r.take(t.Context(), "k"); a.Reached {
@@ -91,25 +91,6 @@ func TestRedisWait(t *testing.T) {
 				t.Errorf("refused after the wait: %+v %v", a.Result, a.err)
 			}
 		})
-	}
-}
-
-// What is taken back is free again, also for other replicas.
-func TestRedisUndo(t *testing.T) {
-	s := storetest.Start(t)
-	for _, algorithm := range algorithms() {
-		c := config.RateLimit{Rate: rate(2, time.Hour), Algorithm: algorithm}
-		one, two := open(t, c, NewStore(s.Patient(false))), open(t, c, NewStore(s.Patient(false)))
-		ctx := t.Context()
-		first := one.take(ctx, "k")
-		one.take(ctx, "k")
-		first.undo(ctx)
-		if a := two.take(ctx, "k"); a.err != nil || a.Reached {
-			t.Errorf("%s: the place given back is not free: %+v %v", algorithm, a.Result, a.err)
-		}
-		if a := two.take(ctx, "k"); a.err != nil || !a.Reached {
-			t.Errorf("%s: more was given back than taken: %+v %v", algorithm, a.Result, a.err)
-		}
 	}
 }
 
@@ -145,8 +126,8 @@ func TestRedisFlood(t *testing.T) {
 	}
 }
 
-// Every script touches one key, so a cluster runs them too. Several addresses
-// are a cluster, here one node named twice.
+// All keys of limits are in one slot, so a cluster runs the script for all rules
+// of a request too. Several addresses are a cluster, here one node named twice.
 func TestRedisCluster(t *testing.T) {
 	s := storetest.Start(t)
 	s.Kill()
@@ -161,12 +142,13 @@ func TestRedisCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool { return strings.Contains(node.ClusterInfo(t.Context()).Val(), "cluster_state:ok") })
+	together(t, 1, "k", several(t, NewStore(s.Patient(true)), eachAlgorithm(), "bucket", "log", "window")...)
 	for _, algorithm := range algorithms() {
 		store := NewStore(s.Patient(true))
 		r := open(t, config.RateLimit{Rate: rate(5, time.Hour), Algorithm: algorithm, OnStoreError: "closed"}, store)
 		admitted := 0
 		for i := range 20 {
-			a := r.take(t.Context(), strconv.Itoa(i%2)) // two slots
+			a := r.take(t.Context(), strconv.Itoa(i%2))
 			if a.err != nil {
 				t.Fatalf("%s: %v", algorithm, a.err)
 			}

@@ -81,6 +81,10 @@ func TestQuote(t *testing.T) {
 }
 
 // take asks the rule alone.
-func (r *Rule) take(ctx context.Context, key string) take {
-	return ask{rule: r, quota: r.quota, key: key, cost: 1}.take(ctx)
+func (r *Rule) take(ctx context.Context, key string) take { return r.spend(ctx, key, 1) }
+
+func (r *Rule) spend(ctx context.Context, key string, cost int64) take {
+	var array [1]take
+	takes, _ := r.store.decide(ctx, []ask{{rule: r, quota: r.quota, key: key, cost: cost}}, array[:0])
+	return takes[0]
 }

@@ -1,8 +1,7 @@
 package ratelimit
 
 import (
-	"context"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ulule/limiter/v3"
@@ -12,97 +11,106 @@ import (
 // each admitted request of each key.
 const maxLog = 10_000
 
+// maxStamps is how many requests the keys of one sliding_log rule may come to,
+// about; where the limit is high, fewer keys are kept.
+const maxStamps = 4 << 20
+
 // memoryLog keeps the admitted requests of one rule in this process.
-type memoryLog struct {
-	period int64
-	table  *table[log]
-}
+type memoryLog struct{ *table[log] }
 
-// log is when a key's requests were admitted, oldest first, in nanoseconds.
-// No two are equal, so that one can be taken back.
+// log is when a key's requests were admitted, in nanoseconds, in a ring.
 type log struct {
-	at   []int64
-	head int // what is before it is over
+	at      []int64
+	head    int // where the oldest is
+	used    int
+	newest  int64
+	period  int64
+	refused bool // since nothing was in it last
 }
 
-// newMemoryLog bounds the table by keys and by the stamps they may come to.
-func newMemoryLog(rate limiter.Rate, keys int) *memoryLog {
-	const stamps = 4 << 20
-	m := &memoryLog{period: int64(rate.Period)}
-	keys = min(keys, max(shards, int(stamps/max(rate.Limit, 1))))
+func newMemoryLog(ranks *atomic.Uint64, limit int64, keys int) memoryLog {
+	keys = min(keys, max(shards, int(maxStamps/max(limit, 1))))
 	// A caller at the limit weighs more than one whose last request is as
 	// recent: both the age of the newest and how many there are count.
-	m.table = newTable(keys, func(l *log, now int64) int64 {
-		live := l.live()
-		if len(live) == 0 {
+	m := memoryLog{newTable(ranks, keys, func(l *log, now int64) int64 {
+		left := l.newest + l.period - now
+		if l.used == 0 || left <= 0 {
 			return 0
 		}
-		left := live[len(live)-1] + m.period - now
-		return left/rate.Limit*int64(len(live)) + min(left, 1)
-	})
+		return left/max(limit, 1)*min(int64(l.used), limit) + 1
+	})}
+	m.stays = func(l *log) bool { return l.refused }
 	return m
 }
 
-func (l *log) live() []int64 { return l.at[l.head:] }
-
-// expire drops what was admitted a period ago, and makes room when half of the
-// slice is over.
-func (l *log) expire(now, period int64) {
-	for l.head < len(l.at) && l.at[l.head] <= now-period {
-		l.head++
+// stamp is the i-th oldest.
+func (l *log) stamp(i int) int64 {
+	if i += l.head; i >= len(l.at) {
+		i -= len(l.at)
 	}
-	if l.head > len(l.at)/2 {
-		l.at = l.at[:copy(l.at, l.live())]
-		l.head = 0
+	return l.at[i]
+}
+
+// expire drops what was admitted a period ago.
+func (l *log) expire(now, period int64) {
+	l.period = period
+	for l.used > 0 && l.stamp(0) <= now-period {
+		l.head, l.used = (l.head+1)%len(l.at), l.used-1
+	}
+	if l.used == 0 {
+		l.refused = false
 	}
 }
 
-func (m *memoryLog) count(_ context.Context, key string, n int64, rate limiter.Rate) (Result, error) {
-	now := m.table.now()
-	s := m.table.lock(key)
-	defer s.Unlock()
-	l := m.table.entry(s, key, now)
-	l.expire(now, m.period)
-	used := int64(len(l.live()))
-	r := Result{Context: limiter.Context{Limit: rate.Limit}}
-	if over := used + max(n, 1) - rate.Limit; over > 0 {
+// add notes n requests, of limit at most. The stamps never go back, whatever the
+// caller's clock read before it got the lock.
+func (l *log) add(now, n, limit int64) {
+	if need := l.used + int(n); need > len(l.at) {
+		at := make([]int64, max(need, min(2*len(l.at), int(limit)), min(4, int(limit))))
+		for i := range l.used {
+			at[i] = l.stamp(i)
+		}
+		l.at, l.head = at, 0
+	}
+	if l.used > 0 {
+		now = max(now, l.newest)
+	}
+	for range n {
+		l.at[(l.head+l.used)%len(l.at)] = now
+		l.used++
+	}
+	l.newest = now
+}
+
+func (m memoryLog) count(p place, now, n int64, t *terms, counts bool) Result {
+	l := m.look(p, now)
+	var none log
+	if l == nil {
+		l = &none
+		if counts && n > 0 && n <= t.rate.Limit {
+			l = m.make(p, now)
+		}
+	}
+	period := int64(t.rate.Period)
+	l.expire(now, period)
+	r := Result{Context: limiter.Context{Limit: t.rate.Limit}}
+	used := int64(l.used)
+	if over := used + max(n, 1) - t.rate.Limit; over > 0 {
 		r.Reached = true
+		l.refused = l.refused || n > 0 && used > 0
 		// The request fits when as many of the oldest are over; where it can
 		// never fit, when all are.
 		if i := min(over, used) - 1; i >= 0 {
-			r.RetryAfter = time.Duration(l.live()[i] + m.period - now)
+			r.RetryAfter = time.Duration(l.stamp(int(i)) + period - now)
 		}
-	} else {
-		for range n {
-			r.stamp = now
-			if used > 0 {
-				r.stamp = max(now, l.at[len(l.at)-1]+1)
-			}
-			l.at = append(l.at, r.stamp)
-			used++
-		}
+	} else if counts {
+		l.add(now, n, t.rate.Limit)
 	}
-	r.Remaining = rate.Limit - used
-	if used > 0 {
-		r.ResetAfter = time.Duration(l.at[len(l.at)-1] + m.period - now)
+	r.Remaining = t.rate.Limit - int64(l.used)
+	if l.used > 0 {
+		r.ResetAfter = time.Duration(l.newest + period - now)
 	}
-	return r.finish(), nil
+	return r
 }
 
-func (m *memoryLog) undo(_ context.Context, key string, n int64, _ limiter.Rate, r Result) error {
-	s := m.table.lock(key)
-	defer s.Unlock()
-	l := s.m[key]
-	if l == nil {
-		return nil
-	}
-	if i, ok := slices.BinarySearch(l.live(), r.stamp); ok {
-		l.at = slices.Delete(l.at, l.head+max(i-int(n)+1, 0), l.head+i+1) // stamps of one request follow each other
-	}
-	return nil
-}
-
-func (m *memoryLog) forget(_ context.Context, key string) error {
-	m.table.remove(key)
-	return nil
-}
+func (m memoryLog) reset(p place) { m.remove(p) }

@@ -78,7 +78,7 @@ func TestPlaces(t *testing.T) {
 		describe(ByAddress, &config.Route{Public: true}, rs), describe(BySubject, &config.Route{Public: true}, rs),
 		describe(BySubject, authn(), rs[:1]), describe(ByAddress, authn(), rs[1:2]), describe(ByAddress, authn(), nil),
 	}
-	const byAddress = "address 100/1m by client.address+route burst 20"
+	const byAddress = "address 100/1m burst 20 by client.address+route"
 	const bySubject = "user 600/1m by subject.id (shadow), both 5/1s by client.address+subject.role fixed_window"
 	const device, claim = "device 1/1h by header:X-Device", "claim 1/1h by claim:plan"
 	want := []string{
@@ -122,7 +122,7 @@ func TestHeaders(t *testing.T) {
 		want := []answer{
 			{Policy: policy, Limit: `"narrow";r=1;t=2`},
 			{Policy: policy, Limit: `"narrow";r=0;t=2`, Shadow: "watched"},
-			{Code: "rate_limited", Policy: policy, Limit: `"narrow";r=0;t=2`, RetryAfter: "2", Refused: "narrow"},
+			{Code: "rate_limited", Policy: policy, Limit: `"narrow";r=0;t=2`, RetryAfter: "2", Refused: "narrow", Shadow: "watched"},
 			{Policy: policy, Limit: `"narrow";r=1;t=2`, Shadow: "watched"},
 		}
 		if d := cmp.Diff(want, got); d != "" {

@@ -3,8 +3,9 @@ package ratelimit
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 	"weak"
 
 	"github.com/ulule/limiter/v3"
@@ -27,33 +28,30 @@ const maxKeys = 100_000
 type Store struct {
 	redis *shared // nil: in memory
 	keys  int     // the cap of one rule in memory
+	clock *clock
+	ranks atomic.Uint64 // of locks, see decideHere
+	peers *peers        // nil: not announced
 
 	mu    sync.Mutex
 	local map[string]weak.Pointer[Counter] // by definition
+
+	beside standing
 }
+
+// clock is the monotonic clock: steps of the wall clock do not count.
+type clock struct{ start time.Time }
+
+// now is the time in nanoseconds since the store was made.
+func (c *clock) now() int64 { return int64(time.Since(c.start)) }
 
 // NewStore makes the store; r is the Redis of all replicas, nil where there is
 // none.
 func NewStore(r *store.Redis) *Store {
-	s := &Store{keys: maxKeys, local: map[string]weak.Pointer[Counter]{}}
+	s := &Store{keys: maxKeys, clock: &clock{time.Now()}, local: map[string]weak.Pointer[Counter]{}}
 	if r != nil {
 		s.redis = newShared(r)
 	}
 	return s
-}
-
-// spec is what the counters of a rule depend on.
-type spec struct {
-	name      string
-	key       []string
-	algorithm string
-	rate      limiter.Rate
-	burst     int64
-}
-
-// definition tells two specs apart.
-func (d spec) definition() string {
-	return fmt.Sprintf("%q %q %s %d/%s %d", d.name, d.key, d.algorithm, d.rate.Limit, d.rate.Period, d.burst)
 }
 
 // memory gives the counter of this process, the standing one where there is.
@@ -69,32 +67,77 @@ func (s *Store) memory(d spec) *Counter {
 	if c := s.local[name].Value(); c != nil {
 		return c
 	}
-	c := &Counter{}
+	m := &inMemory{spec: d, clock: s.clock}
 	switch d.algorithm {
 	case slidingLog:
-		c.engine = newMemoryLog(d.rate, s.keys)
+		m.engine = newMemoryLog(&s.ranks, d.rate.Limit, s.keys)
 	case fixedWindow:
-		c.engine = newMemoryWindow(d.rate, s.keys)
+		m.engine = newMemoryWindow(&s.ranks, d.rate.Limit, s.keys)
 	default:
-		c.engine = newMemoryGCRA(d.burst, s.keys)
+		m.engine = newMemoryGCRA(&s.ranks, s.keys)
 	}
+	c := &Counter{m}
 	s.local[name] = weak.Make(c)
 	return c
 }
 
-// shared gives the counter in Redis, nil where there is none. Its keys begin
-// with the rule's name, for people, and a digest of its definition.
+// shared gives the counter in Redis, nil where there is none.
 func (s *Store) shared(d spec) *Counter {
 	if s.redis == nil {
 		return nil
 	}
+	return &Counter{&inRedis{s.redis, d, prefix(d)}}
+}
+
+// prefix begins the keys of a rule in Redis: its name, for people, and a digest of
+// its definition. What stands in braces decides where a cluster keeps a key (see
+// doc.go): all keys of limits are in one place.
+func prefix(d spec) string {
 	digest := sha256.Sum256([]byte(d.definition()))
-	prefix := "gatehouse:limit:" + d.name + ":" + hex.EncodeToString(digest[:8])
-	switch d.algorithm {
-	case slidingLog:
-		return &Counter{&redisLog{s.redis, prefix}}
-	case fixedWindow:
-		return &Counter{&redisWindow{redis: s.redis, prefix: prefix}}
+	return "gatehouse:{limits}:" + d.name + ":" + hex.EncodeToString(digest[:8]) + ":"
+}
+
+// quota is a rate with what was counted against it.
+type quota struct {
+	spec   spec
+	local  *limiter.Limiter // in this process
+	shared *limiter.Limiter // in Redis; nil: there is none
+
+	here   *inMemory // what counts for local
+	whole  terms
+	shares atomic.Pointer[replicaShare]
+	prefix string // of the keys in Redis
+	// known remembers for a moment whom Redis refused: nothing changes until
+	// the time it said, so a flood is answered without asking again.
+	known *table[refused]
+}
+
+// replicaShare is the terms of one of so many replicas.
+type replicaShare struct {
+	replicas int64
+	terms    terms
+}
+
+// quota makes the quota of a definition, on what was counted against it before.
+func (s *Store) quota(d spec) *quota {
+	c := s.memory(d)
+	q := &quota{spec: d, local: limiter.New(c, d.rate), here: c.counting.(*inMemory), whole: d.terms()}
+	if c := s.shared(d); c != nil {
+		q.shared, q.prefix = limiter.New(c, d.rate), prefix(d)
+		q.known = newTable(&s.ranks, s.keys, func(v *refused, now int64) int64 { return v.until - now })
 	}
-	return &Counter{&redisGCRA{s.redis, prefix, d.burst}}
+	return q
+}
+
+// share gives the terms of one of n replicas.
+func (q *quota) share(n int64) *terms {
+	if n <= 1 {
+		return &q.whole
+	}
+	if s := q.shares.Load(); s != nil && s.replicas == n {
+		return &s.terms
+	}
+	s := &replicaShare{n, q.spec.share(n)}
+	q.shares.Store(s)
+	return &s.terms
 }

@@ -23,13 +23,14 @@ const small = 32 << 10
 // Why an answer is ended, for the record.
 const (
 	endedRevoked      = "session_revoked"
+	endedBlocked      = "subject_blocked"
 	endedTokenExpired = "token_expired"
 	endedIdle         = "session_idle"
 	endedExpired      = "session_expired"
 )
 
 // live is the body of an answer that is still open. It is ended when its token is
-// called back and, where it is a stream, which would else go on for as long as
+// called back or its subject blocked and, where it is a stream, which would else go on for as long as
 // its client likes, when the token or the session is over.
 //
 // Its reader is one goroutine, and so is the watcher, which ends what the reader
@@ -157,7 +158,7 @@ type watcher struct {
 
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
-	heard   map[*orders.Book]<-chan struct{} // closed where revocations have changed
+	heard   map[*orders.Book]<-chan struct{} // closed where orders have changed
 	all     []*live                          // of one round
 
 	patience time.Duration // how long a round may take over sessions
@@ -203,8 +204,7 @@ func (w *watcher) run(ctx context.Context, s *Store) {
 	}
 }
 
-// look ends what is over. Revocations go first, for nothing of that waits for
-// Redis; what is left of the sessions when a round is over is what the next one
+// look ends what is over. Orders go first, for nothing of that waits for Redis; what is left of the sessions when a round is over is what the next one
 // begins with.
 // An answer that is seen first is looked at without news as well: they may have
 // come between its own look and the round that it missed.
@@ -212,9 +212,12 @@ func (w *watcher) look(ctx context.Context, s *Store, now time.Time) {
 	w.gather()
 	news := w.news()
 	for _, l := range w.all {
+		told := news[l.stage.book] || !l.seen
 		switch {
-		case (news[l.stage.book] || !l.seen) && l.stage.book.Revoked(&l.id) != nil:
+		case told && l.stage.book.Revoked(&l.id) != nil:
 			l.end(endedRevoked)
+		case told && l.stage.book.BlockedSubject(l.id.Issuer, l.id.Subject, l.id.Authenticated) != nil:
+			l.end(endedBlocked)
 		case l.stream && !l.expires.IsZero() && !now.Before(l.expires):
 			l.end(endedTokenExpired)
 		}

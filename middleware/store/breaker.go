@@ -29,15 +29,16 @@ type breaker struct {
 	until time.Time     // when the next probe may go
 }
 
-// allow reports whether the store may be asked, and whether that is a probe.
-func (b *breaker) allow() (probe bool, err error) {
+// allow reports whether the store may be asked, and whether that is a probe, which
+// not everybody may send.
+func (b *breaker) allow(mayProbe bool) (probe bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err == nil {
 		return false, nil
 	}
 	now := time.Now()
-	if now.Before(b.until) {
+	if !mayProbe || now.Before(b.until) {
 		return false, fmt.Errorf("%w: %w", errPaused, b.err)
 	}
 	b.until = now.Add(b.pause) // the next probe, should this one never report
@@ -57,6 +58,13 @@ func (b *breaker) report(probe bool, err error) {
 	case err == nil && probe:
 		b.err, b.pause = nil, 0
 	}
+}
+
+// revive closes it: somebody knows that the store is well.
+func (b *breaker) revive() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err, b.pause = nil, 0
 }
 
 // wait is how long until the store is asked again.

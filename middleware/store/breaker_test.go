@@ -15,7 +15,7 @@ func TestBreaker(t *testing.T) {
 		dead := errors.New("dead")
 		asked := 0
 		for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
-			if probe, err := b.allow(); err == nil {
+			if probe, err := b.allow(true); err == nil {
 				asked++
 				b.report(probe, dead)
 			} else if !errors.Is(err, errPaused) || !errors.Is(err, dead) {
@@ -27,16 +27,16 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("asked %d times in a minute", asked)
 		}
 		time.Sleep(b.wait())
-		probe, err := b.allow()
+		probe, err := b.allow(true)
 		if !probe || err != nil {
 			t.Fatalf("no probe after the pause: %v", err)
 		}
-		if _, err := b.allow(); err == nil {
+		if _, err := b.allow(true); err == nil {
 			t.Error("two probes at once")
 		}
 		b.report(probe, nil)
 		for range 3 {
-			if probe, err := b.allow(); probe || err != nil {
+			if probe, err := b.allow(true); probe || err != nil {
 				t.Errorf("after a success: %v %v", probe, err)
 			}
 		}
@@ -52,7 +52,7 @@ func TestBreakerStragglers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b breaker
 		for range 3 {
-			if _, err := b.allow(); err != nil {
+			if _, err := b.allow(true); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -62,15 +62,15 @@ func TestBreakerStragglers(t *testing.T) {
 			t.Errorf("a straggler's failure made the pause %s", got)
 		}
 		b.report(false, nil)
-		if _, err := b.allow(); err == nil {
+		if _, err := b.allow(true); err == nil {
 			t.Error("a straggler's success closed it")
 		}
 		time.Sleep(firstPause)
-		if probe, _ := b.allow(); !probe {
+		if probe, _ := b.allow(true); !probe {
 			t.Fatal("no probe")
 		}
 		time.Sleep(firstPause)
-		if probe, _ := b.allow(); !probe {
+		if probe, _ := b.allow(true); !probe {
 			t.Error("no probe after one that was lost")
 		}
 	})

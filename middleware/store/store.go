@@ -28,6 +28,9 @@ import (
 // or a new one, and the answer.
 const Timeout = 100 * time.Millisecond
 
+// Brief bounds what every request waits for, see [Redis.Briefly].
+const Brief = 50 * time.Millisecond
+
 // asideConnections bounds the connections of who asks aside.
 const asideConnections = 4
 
@@ -39,6 +42,7 @@ type Client = goredis.UniversalClient
 type Redis struct {
 	client  Client
 	timeout time.Duration // of one exchange
+	brief   time.Duration // of one that every request waits for
 	aside   *Redis        // with connections of its own; nil in tests
 	breaker breaker
 	asked   atomic.Int64 // exchanges begun
@@ -59,6 +63,7 @@ func Open(c *config.Redis) (*Redis, error) {
 		return nil, err
 	}
 	r := With(goredis.NewUniversalClient(options(c, secure)), Timeout)
+	r.brief = Brief
 	o := options(c, secure)
 	o.ReadTimeout, o.WriteTimeout, o.PoolSize = Timeout, Timeout, asideConnections
 	r.aside = With(goredis.NewUniversalClient(o), Timeout)
@@ -69,7 +74,7 @@ func Open(c *config.Redis) (*Redis, error) {
 // With makes a Redis of a client with timeouts of its own, which tests on slow
 // machines want.
 func With(client Client, timeout time.Duration) *Redis {
-	return &Redis{client: client, timeout: timeout}
+	return &Redis{client: client, timeout: timeout, brief: timeout}
 }
 
 // options have the timeouts of a neighbour, and no second tries: as the client
@@ -116,11 +121,15 @@ func tlsConfig(c *config.Redis) (*tls.Config, error) {
 // impatient clients make the store look dead. An f that gives [goredis.Nil] for
 // "not there" must turn it into nil: any error counts against the store.
 func (r *Redis) Do(ctx context.Context, f func(context.Context, Client) error) error {
-	probe, err := r.breaker.allow()
+	return r.do(ctx, true, r.timeout, f)
+}
+
+func (r *Redis) do(ctx context.Context, probes bool, most time.Duration, f func(context.Context, Client) error) error {
+	probe, err := r.breaker.allow(probes)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
 	defer cancel()
 	r.asked.Add(1)
 	err = f(ctx, r.client)
@@ -128,17 +137,15 @@ func (r *Redis) Do(ctx context.Context, f func(context.Context, Client) error) e
 	return err
 }
 
-// Run runs a script of one key that answers with n integers.
-func (r *Redis) Run(ctx context.Context, script *goredis.Script, n int, key string, args ...any) (out []int64, err error) {
-	err = r.Do(ctx, func(ctx context.Context, client Client) error {
-		out, err = script.Run(ctx, client, []string{key}, args...).Int64Slice()
-		if err == nil && len(out) != n {
-			err = fmt.Errorf("a script answered with %d values instead of %d", len(out), n)
-		}
-		return err
-	})
-	return out, err
+// Briefly is Do for what every request waits for: it takes [Brief] at most. Without
+// probe no request is the one that finds out whether a Redis that failed is back:
+// somebody else does, and calls [Redis.Revive].
+func (r *Redis) Briefly(ctx context.Context, probe bool, f func(context.Context, Client) error) error {
+	return r.do(ctx, probe, r.brief, f)
 }
+
+// Revive lets a Redis that failed be asked again at once.
+func (r *Redis) Revive() { r.breaker.revive() }
 
 // Wait is how long until a Redis that failed is asked again; 0 where it did not.
 func (r *Redis) Wait() time.Duration { return r.breaker.wait() }

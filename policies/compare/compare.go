@@ -41,6 +41,7 @@ const (
 	WeakerAuth     Kind = "weaker_auth"       // less is asked of the authentication
 	HeadersChanged Kind = "headers_changed"   // the upstream is told something else
 	RegionChanged  Kind = "region_changed"    // served elsewhere
+	RateChanged    Kind = "rate_changed"      // more requests are admitted, or as many as the limit itself says
 	AuditLowered   Kind = "audit_lowered"     // less goes on record
 	Unclassified   Kind = "newly_classified"  // values here are not looked at any more
 	NewlyRefused   Kind = "newly_refused"     // passed before
@@ -49,6 +50,7 @@ const (
 	RowsTightened  Kind = "rows_tightened"    // the opposite of RowsLoosened
 	NewlyProtected Kind = "newly_protected"   // the opposite of NewlyWritable
 	StrongerAuth   Kind = "stronger_auth"     // the opposite of WeakerAuth
+	RateLowered    Kind = "rate_lowered"      // fewer requests are admitted
 	AuditRaised    Kind = "audit_raised"      // the opposite of AuditLowered
 	Declassified   Kind = "declassified"      // the opposite of Unclassified
 	RefusedOther   Kind = "refused_otherwise" // refused before and after, with another code
@@ -57,8 +59,8 @@ const (
 // Kinds lists every kind, most dangerous first.
 func Kinds() []Kind {
 	return []Kind{
-		NewlyAllowed, NewlyVisible, RowsLoosened, NewlyWritable, WeakerAuth, HeadersChanged, RegionChanged, AuditLowered, Unclassified,
-		NewlyRefused, NewlyFailing, NewlyHidden, RowsTightened, NewlyProtected, StrongerAuth, AuditRaised, Declassified, RefusedOther,
+		NewlyAllowed, NewlyVisible, RowsLoosened, NewlyWritable, WeakerAuth, HeadersChanged, RegionChanged, RateChanged, AuditLowered, Unclassified,
+		NewlyRefused, NewlyFailing, NewlyHidden, RowsTightened, NewlyProtected, StrongerAuth, RateLowered, AuditRaised, Declassified, RefusedOther,
 	}
 }
 
@@ -177,6 +179,7 @@ func decisions(a, b *policies.Decision) []Difference {
 	if a.Region != b.Region {
 		l.add(RegionChanged, "", a.Region, b.Region)
 	}
+	l.rates(a.RateLimits, b.RateLimits)
 	levels := []string{"none", "", "metadata", "detail"} // "" leaves the route's own
 	l.either(slices.Index(levels, a.Audit)-slices.Index(levels, b.Audit), AuditLowered, AuditRaised, "", a.Audit, b.Audit)
 	slices.SortStableFunc(l, func(x, y Difference) int {

@@ -3,6 +3,7 @@ package compare
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -55,6 +56,12 @@ func required(list ...policies.Require) Answer {
 
 func told(name string, v policies.Value) Answer {
 	return pass(func(d *policies.Decision) { d.Headers = map[string]policies.Value{name: v} })
+}
+
+func rated(limit string, perMinute int64) Answer {
+	return pass(func(d *policies.Decision) {
+		d.RateLimits = map[string]policies.Rate{limit: {Count: perMinute, Per: time.Minute}}
+	})
 }
 
 // TestAnswers goes through the kinds. There is what is told of a change, and
@@ -192,6 +199,17 @@ func TestAnswers(t *testing.T) {
 			[]string{"headers changed X-Role: … -> nothing"},
 			[]string{"headers changed X-Role: nothing -> …"},
 		},
+		"a higher rate": {
+			rated("per-user", 50), rated("per-user", 60),
+			[]string{"rate changed per-user: 50/1m -> 60/1m"},
+			[]string{"rate lowered per-user: 60/1m -> 50/1m"},
+		},
+		"no rate": {
+			rated("per-user", 50), pass(nil),
+			[]string{"rate changed per-user: 50/1m -> the limit's own"},
+			[]string{"rate changed per-user: the limit's own -> 50/1m"},
+		},
+		"the same rate": {rated("per-user", 50), rated("per-user", 50), nil, nil},
 		"region": {
 			pass(func(d *policies.Decision) { d.Region = "eu" }), pass(nil),
 			[]string{"region changed: eu -> nothing"},
@@ -250,7 +268,7 @@ func TestDangerFirst(t *testing.T) {
 
 // TestOpens divides the kinds in those that give more and those that do not.
 func TestOpens(t *testing.T) {
-	closing := []Kind{NewlyRefused, NewlyFailing, NewlyHidden, RowsTightened, NewlyProtected, StrongerAuth, AuditRaised, Declassified, RefusedOther}
+	closing := []Kind{NewlyRefused, NewlyFailing, NewlyHidden, RowsTightened, NewlyProtected, StrongerAuth, RateLowered, AuditRaised, Declassified, RefusedOther}
 	for _, k := range Kinds() {
 		if k.Opens() == slices.Contains(closing, k) {
 			t.Errorf("%s opens: %v", k, k.Opens())

@@ -160,3 +160,26 @@ func (l *differences) headers(a, b map[string]policies.Value) {
 		}
 	}
 }
+
+// rates compares how much the caller gets. Where one of the two says nothing, the
+// limit's own rate holds, which is not known here.
+func (l *differences) rates(a, b map[string]policies.Rate) {
+	text := func(r policies.Rate, said bool) string {
+		if !said {
+			return "the limit's own"
+		}
+		return r.String()
+	}
+	for _, name := range union(a, b) {
+		x, inA := a[name]
+		y, inB := b[name]
+		if x == y && inA == inB {
+			continue
+		}
+		kind := RateChanged
+		if inA && inB && y.More(x) < 0 {
+			kind = RateLowered
+		}
+		l.add(kind, name, text(x, inA), text(y, inB))
+	}
+}

@@ -92,6 +92,7 @@ func (s *sources) gate(ctx context.Context) (*gated, error) {
 	g := &gated{modules: s.parse(false)}
 	complete := len(s.mistakes) == 0
 	g.facts = checkContract(g.modules, &s.mistakes)
+	g.checkLimits(s.limits, &s.mistakes)
 	s.checkData()
 	if !complete {
 		return nil, s.err()

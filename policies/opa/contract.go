@@ -14,6 +14,7 @@ import (
 type facts struct {
 	rules   int
 	headers []string // canonical, sorted
+	limits  []limitUse
 	always  map[string]*ast.Rule
 }
 
@@ -94,6 +95,8 @@ func checkRule(rule *ast.Rule, f *facts, m *Mistakes) string {
 	switch name {
 	case "headers":
 		checkHeaderRule(&r, rule, f, m)
+	case "rate_limits":
+		checkRateRule(&r, rule, f, m)
 	case "allow", "all_fields", "all_rows", "region", "audit":
 		checkValueRule(&r, rule, name, m)
 	default:

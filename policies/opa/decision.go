@@ -17,7 +17,7 @@ const packageName = "gatehouse"
 func ruleNames() []string {
 	return []string{
 		"allow", "deny", "mask", "rows", "expose", "classified", "protect", "require",
-		"headers", "region", "audit", "all_fields", "all_rows",
+		"headers", "rate_limits", "region", "audit", "all_fields", "all_rows",
 	}
 }
 
@@ -69,6 +69,8 @@ func (r *reader) rule(d *policies.Decision, name string, v *ast.Term) {
 		d.Require = each(r, v, name, r.require)
 	case "headers":
 		d.Headers = r.headers(v)
+	case "rate_limits":
+		d.RateLimits = r.rateLimits(v)
 	default:
 		r.fault(v, "the package has a rule %s", instead(name, ruleNames()))
 	}

@@ -164,6 +164,16 @@ func TestMistakesInRules(t *testing.T) {
 		"headers else":     {"headers[\"X-A\"] := \"a\" if {\n\tinput.subject\n} else := \"b\\u0000\"", "it has not at byte 1"},
 		"headers name":     {`headers["X A"] := "a"`, `"X A" is not a header name`},
 		"headers score":    {`headers["X_A"] := "a"`, "has an underscore"},
+
+		"rates whole":    {`rate_limits := {"a": "5/1m"}`, "p.rego:5:1: rate_limits is set limit by limit"},
+		"rates computed": {`rate_limits[name] := "5/1m" if some name in ["a"]`, "p.rego:5:1: the name of a rate limit cannot be computed"},
+		"rates set":      {`rate_limits contains "a"`, "rate_limits is set limit by limit"},
+		"rates number":   {`rate_limits["a"] := 5`, "p.rego:5:21: rate_limits: a rate is a string, not a number"},
+		"rates text":     {`rate_limits["a"] := "5 a minute"`, `p.rego:5:21: rate_limits: "5 a minute" is not a rate; write it like 50/1m`},
+		"rates none":     {`rate_limits["a"] := "0/1m"`, `"0/1m" is not a rate`},
+		"rates fast":     {`rate_limits["a"] := "5/1us"`, "the time must be between 1ms and a year"},
+		"rates else":     {"rate_limits[\"a\"] := \"5/1m\" if {\n\tinput.subject\n} else := \"5/min\"", `"5/min" is not a rate`},
+		"rates typo":     {`rate_limit["a"] := "5/1m"`, `did you mean "rate_limits"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if m := refused(t, map[string]string{"": tt.rule + "\n"}); !strings.Contains(m.Error(), tt.want) {

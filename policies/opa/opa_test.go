@@ -105,6 +105,10 @@ headers["x-user-id"] := {"input": "subject.id"}
 
 headers["X-Kind"] := "staff member"
 
+rate_limits["per-user"] := "50/60s"
+
+rate_limits["reports"] := data.rates[input.subject.role]
+
 region := "eu"
 
 audit := "detail"
@@ -123,6 +127,7 @@ func everythingFiles() map[string]string {
 		"lib/lib.rego":           lib,
 		"permissions/roles.yaml": "manager:\n  employees: [read]\n",
 		"permissions/more.json":  `{"hr": {"employees": ["read", "update"]}}`,
+		"rates.yaml":             "rates: {manager: 5/s}\n",
 		"masks.yml":              "masks:\n  $..ssn: drop\n  \"$..*\": partial\n",
 		"gatehouse_test.rego":    "package gatehouse_test\n\ntest_nothing := true\n",
 		".hidden/x.rego":         "not Rego",
@@ -163,6 +168,7 @@ func TestDecision(t *testing.T) {
 		Protect:    []policies.Protect{{Path: "$.tenant", Action: "reject"}},
 		Require:    []policies.Require{{ACR: "2"}, {AMR: []string{"hwk", "otp"}, MaxAge: 3600}},
 		Headers:    map[string]policies.Value{"X-User-Id": {Input: "subject.id"}, "X-Kind": {Text: "staff member"}},
+		RateLimits: map[string]policies.Rate{"per-user": {Count: 50, Per: time.Minute}, "reports": {Count: 5, Per: time.Second}},
 		Region:     "eu", Audit: "detail", Revision: e.Revision(),
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -171,8 +177,8 @@ func TestDecision(t *testing.T) {
 	if d := cmp.Diff([]string{"X-Kind", "X-User-Id"}, e.HeaderNames()); d != "" {
 		t.Errorf("header names (-want +got):\n%s", d)
 	}
-	if rules, files := e.Size(); rules != 17 || files != 2 {
-		t.Errorf("size = %d rules in %d files, want 17 in 2", rules, files)
+	if rules, files := e.Size(); rules != 19 || files != 2 {
+		t.Errorf("size = %d rules in %d files, want 19 in 2", rules, files)
 	}
 }
 

@@ -45,6 +45,9 @@ type Options struct {
 	MinCoverage float64
 	// Probes are routes on which strangers must find nothing; see [Probe].
 	Probes []Probe
+	// RateLimits are the names of the rate limits whose rate policies may say. A
+	// rule about another is a mistake. Default: nil, any name will do.
+	RateLimits []string
 	// Memo says how decisions are remembered. By default they are.
 	Memo memo.Options
 }

@@ -35,6 +35,7 @@ type sources struct {
 	left       int64          // bytes that may still be read
 	bound      int64
 	mistakes   Mistakes
+	limits     []string // see Options
 }
 
 // Sources are policies that were read and not looked into yet.
@@ -44,7 +45,11 @@ type Sources struct {
 }
 
 // Read reads policies. What is wrong with them, Load tells.
-func Read(o Options) *Sources { return &Sources{read(o), o} }
+func Read(o Options) *Sources {
+	s := &Sources{read(o), o}
+	s.limits = o.RateLimits
+	return s
+}
 
 // Digest identifies everything that was read, tests included, and where it
 // stands: with the same options, sources of one digest make equal engines.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/policies"
 )
@@ -110,7 +111,7 @@ func (r *maskRule) fits() error {
 	d := &policies.Decision{
 		Deny: []policies.Denial{{Code: text}}, Mask: []policies.Mask{{Path: text, Bucket: 1, Class: text}}, Rows: []policies.Row{{}},
 		Expose: []string{text}, Classified: []string{text}, Protect: []policies.Protect{{}}, Require: []policies.Require{{ACR: text}},
-		Headers: map[string]policies.Value{}, Region: text, Audit: text, AllFields: true, AllRows: true, Revision: text,
+		Headers: map[string]policies.Value{}, RateLimits: map[string]policies.Rate{text: {Count: 1, Per: time.Second}}, Region: text, Audit: text, AllFields: true, AllRows: true, Revision: text,
 	}
 	result, err := decisionTree(d)
 	if err != nil {

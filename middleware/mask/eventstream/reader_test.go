@@ -166,6 +166,7 @@ func TestReport(t *testing.T) {
 			t.Fatal(err)
 		}
 		tt.want.Masked, tt.want.Hidden, tt.want.Dropped, tt.want.Rules = 3, 3, 2, []int{3}
+		tt.want.Rows, tt.want.Documents = 3, 3
 		before := r.Report()
 		if err := r.Close(); err != nil {
 			t.Fatal(err)

@@ -38,7 +38,7 @@ func TestReportOfAllEvents(t *testing.T) {
 	if _, err := io.ReadAll(r); err != nil {
 		t.Fatal(err)
 	}
-	want := redact.Report{Masked: 9, Rules: []int{3, 6}, Found: []redact.Finding{
+	want := redact.Report{Masked: 9, Documents: 4, Rules: []int{3, 6}, Found: []redact.Finding{
 		{Path: "$.a", Class: "pii", Count: 3}, {Path: "$.b", Class: "pii", Count: 1},
 	}}
 	if diff := cmp.Diff(want, r.Report()); diff != "" {

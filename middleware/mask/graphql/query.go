@@ -79,6 +79,11 @@ func (q *Query) Translate(spec redact.Spec) (out redact.Spec, origin []int, err 
 	if out.Rows, err = t.rows(spec.Rows); err != nil {
 		return redact.Spec{}, nil, err
 	}
+	// What is only counted is no reason to refuse a query: where there are too many
+	// places, none is counted.
+	if out.Sensitive, err = (&translation{query: q, left: maxPaths}).wholes(spec.Sensitive, loosely); err != nil {
+		out.Sensitive = nil
+	}
 	return out, origin, nil
 }
 

@@ -225,7 +225,7 @@ func TestSpec(t *testing.T) {
 	for i := range typ.NumField() {
 		got = append(got, typ.Field(i).Name)
 	}
-	if diff := cmp.Diff([]string{"Rules", "Rows", "Expose", "Known"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"Rules", "Rows", "Expose", "Known", "Sensitive"}, got); diff != "" {
 		t.Errorf("Translate does not know all of a spec:\n%s", diff)
 	}
 }

@@ -56,6 +56,11 @@ type Report struct {
 	Masked  int // values that masks replaced or removed
 	Dropped int // rows that row filters removed
 	Hidden  int // values that were not exposed
+
+	Sensitive int // values at paths of [Spec].Sensitive, other than null, that were sent as they are
+	Rows      int // rows that row filters let pass; of rows within rows, the outer ones
+	Documents int // JSON texts that were sent: 1, or how many lines or events have one; tables have none
+
 	// Rules says for each rule of the [Spec], by its index there, how many
 	// values it masked. Where several hold for a value it is the strictest that
 	// counts. It is nil where the spec has no rules.

@@ -13,9 +13,9 @@ const (
 // (Glushkov) with a bit for every position in every path: being at position j
 // of a path means that j of its segments are behind. The bits of a value follow
 // from those of its container and from its name alone. In this order stand the
-// paths of the masks, shows, exposed paths and row filters, and those where
-// nothing need be detected; then a bit for every row filter, on at the elements that it judges one by one; then the
-// fields of the conditions.
+// paths of the masks, shows, exposed paths and row filters, those where nothing
+// need be detected, and those that are sensitive; then a bit for every row filter,
+// on at the elements that it judges one by one; then the fields of the conditions.
 //
 // All segments advance at once: shift what matches by a bit, keep what waits.
 type automaton struct {
@@ -24,6 +24,7 @@ type automaton struct {
 
 	masks, shows, expose, rows span
 	knownAt, namedAt           span
+	sensitiveAt                span
 	each                       int // position of the first bit of "judged one by one"
 	first                      []int
 	owner                      []int32 // path by position
@@ -74,8 +75,8 @@ func (a *automaton) build(p *Plan) {
 	}
 	a.first = append(a.first, a.size)
 	from := 0
-	for i, n := range []int{p.masks, p.shows, p.expose, len(p.filters), p.known, p.named} {
-		*[]*span{&a.masks, &a.shows, &a.expose, &a.rows, &a.knownAt, &a.namedAt}[i] = span{a.first[from], a.first[from+n]}
+	for i, n := range []int{p.masks, p.shows, p.expose, len(p.filters), p.known, p.named, p.sensitive} {
+		*[]*span{&a.masks, &a.shows, &a.expose, &a.rows, &a.knownAt, &a.namedAt, &a.sensitiveAt}[i] = span{a.first[from], a.first[from+n]}
 		from += n
 	}
 	a.each = a.size

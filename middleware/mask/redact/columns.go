@@ -27,6 +27,7 @@ type Columns struct {
 	fields  [][]int // for each filter and comparison, its column, or -1
 	scratch scratch
 	json    []byte // a masked value
+	counted int    // sensitive texts
 }
 
 type column struct {
@@ -34,6 +35,7 @@ type column struct {
 	mask    verdict
 	hidden  bool
 	watched bool // unless it is masked or hidden
+	counted bool // its texts are sensitive, and stay
 	found   []Finding
 }
 
@@ -44,6 +46,7 @@ func (p *Plan) Columns(names []string, limits Limits) *Columns {
 	behind := p.patterns[p.masks:]
 	shows, expose := behind[:p.shows], behind[p.shows:][:p.expose]
 	masks, known := lastNames(p.patterns[:p.masks]), lastNames(behind[p.shows+p.expose+len(p.filters):][:p.known])
+	sensitive := lastNames(p.patterns[len(p.patterns)-p.sensitive:])
 	headings := make([]*heading, len(names))
 	for i, name := range names {
 		headings[i] = newHeading(name)
@@ -57,6 +60,7 @@ func (p *Plan) Columns(names []string, limits Limits) *Columns {
 		if !slices.ContainsFunc(shows, func(pat pattern) bool { return pat.isColumn(name) }) {
 			c.columns[i].mask = p.maskOf(headings[i], masks)
 		}
+		c.columns[i].counted = c.Action(i) == noAction && slices.ContainsFunc(sensitive, func(s *heading) bool { return s == nil || headings[i].holds(s) })
 	}
 	for _, f := range p.filters {
 		var fields []int
@@ -80,11 +84,23 @@ func (c *Columns) Action(i int) Action {
 	return c.columns[i].mask.action
 }
 
+// Counted reports whether the texts of column i have to be given to
+// [Columns.Count].
+func (c *Columns) Counted(i int) bool { return c.columns[i].counted }
+
+// Count counts a text of a column that is [Columns.Counted], in a row that is kept.
+// The empty text is none.
+func (c *Columns) Count(text []byte) {
+	if len(text) > 0 {
+		c.counted++
+	}
+}
+
 // Report tells what was changed in a table of which so many rows were kept and
 // so many dropped. Masked, Rules and Hidden count the texts of the rows that
 // were kept.
 func (c *Columns) Report(kept, dropped int) Report {
-	out := Report{Dropped: dropped}
+	out := Report{Dropped: dropped, Sensitive: c.counted}
 	if c.plan.asked > 0 {
 		out.Rules = make([]int, c.plan.asked)
 	}

@@ -31,6 +31,7 @@ type engine struct {
 	closes    bool    // a trial ends with it
 	rootFate  fate
 	documents int
+	sent      int // of the documents
 	start     int // offset of the text behind a byte order mark
 
 	counts
@@ -52,6 +53,7 @@ type engine struct {
 // counts are what is undone when something turns out to vanish.
 type counts struct {
 	masked, dropped, hidden int
+	sensitive, rows         int // values and rows that are sent
 	pointers                int
 	log, seen               int // entries in the log and sightings of the tally
 	shown, exposed          int // values that a show, or an exposed path, matched

@@ -46,8 +46,12 @@ type judged struct {
 	raw  bool // its text is needed for that, for a condition, or to be looked at
 
 	detects bool // a scalar is looked at
+	counted bool // a scalar counts as sensitive
 	known   bool // nothing need be detected, here or inside
-	called  bool // an exposed path names the member whose value it is, or is an element of
+	// sensitive says that the value is, and all inside.
+	sensitive bool
+
+	called bool // an exposed path names the member whose value it is, or is an element of
 
 	lifted  bool // a show matches
 	shows   bool // and what it matches is exposed
@@ -109,6 +113,9 @@ func (m *machine) judgeKind(s *state, c byte) judged {
 		if m.plan.detect != nil {
 			j.known = s.known || j.lifted || m.accepts(s.at, m.knownAt, array) >= 0
 			j.called = s.named || m.accepts(s.at, m.namedAt, array) >= 0
+		}
+		if m.plan.sensitive > 0 {
+			j.sensitive = s.sensitive || m.accepts(s.at, m.sensitiveAt, array) >= 0
 		}
 	}
 	m.judgeRows(s, &j, c)
@@ -175,8 +182,9 @@ func (m *machine) judgeScalar(s *state) {
 		j.deed = maskIt
 	}
 	j.detects = m.plan.detect != nil && !j.muted && j.deed == copyIt && !j.known && !j.called
+	j.counted = !j.muted && j.deed == copyIt && j.sensitive
 	j.raw = j.detects || len(j.landed) > 0 || j.deed == maskIt && j.mask.action < Redact
-	j.plain = j.deed == copyIt && !j.raw && !j.shows && !j.exposes && !j.found && len(j.filters) == 0
+	j.plain = j.deed == copyIt && !j.raw && !j.counted && !j.shows && !j.exposes && !j.found && len(j.filters) == 0
 	j.simple = j.deed != copyIt && j.alone()
 }
 
@@ -232,7 +240,7 @@ func (m *machine) showsInside(j *judged) bool {
 // compared. Where
 // no mask holds, nothing depends on a show.
 func (m *machine) dies(j *judged, object bool) bool {
-	if !j.muted && (!j.open || j.mask.action != noAction || m.plan.detect != nil && !j.known) {
+	if !j.muted && (!j.open || j.mask.action != noAction || m.plan.detect != nil && !j.known || j.sensitive) {
 		return false
 	}
 	live := slices.Clone(j.at)
@@ -241,6 +249,7 @@ func (m *machine) dies(j *judged, object bool) bool {
 	if j.muted {
 		live.clear(m.masks)
 		live.clear(m.expose)
+		live.clear(m.sensitiveAt)
 		live.clear(span{m.each, m.each + len(m.plan.filters)})
 	}
 	if object {

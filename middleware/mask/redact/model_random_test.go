@@ -81,6 +81,9 @@ func genSpec(r *rand.Rand) *modelSpec {
 		}
 		m.conds = append(m.conds, list)
 	}
+	if r.IntN(2) == 0 {
+		m.sensitive = genPaths(r, 2)
+	}
 	return m
 }
 

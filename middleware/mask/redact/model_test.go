@@ -19,6 +19,8 @@ type modelSpec struct {
 	conds  [][]modelCond // by row filter
 	known  []modelPath
 
+	sensitive []modelPath
+
 	detect, redactFound bool
 }
 
@@ -59,6 +61,9 @@ func (m *modelSpec) spec() Spec {
 	}
 	for _, p := range m.known {
 		s.Known = append(s.Known, p.String())
+	}
+	for _, p := range m.sensitive {
+		s.Sensitive = append(s.Sensitive, p.String())
 	}
 	for i, p := range m.rows {
 		f := RowFilter{Path: p.String()}
@@ -104,6 +109,7 @@ type modelPlace struct {
 	act     Action // of its containers
 	open    bool   // one of them is exposed
 	known   bool   // one of them is shown or known
+	counted bool   // one of them is sensitive
 	named   bool   // it is in an array that an exposed path names
 }
 
@@ -174,6 +180,7 @@ func (m *modelSpec) out(n *node, at modelPlace) (left *node, shown, exposed bool
 		at.act = noAction
 	}
 	at.known = at.known || lifted || slices.ContainsFunc(m.known, func(p modelPath) bool { return p.matches(at.way, array, readMask) })
+	at.counted = at.counted || slices.ContainsFunc(m.sensitive, func(p modelPath) bool { return p.matches(at.way, array, readMask) })
 	at.named = at.named || slices.ContainsFunc(m.expose, func(p modelPath) bool { return p.names() && p.matches(at.way, array, readGrant) })
 	exposed = !at.open && anyMatch(m.expose, at.way, array)
 	at.open = at.open || exposed
@@ -187,7 +194,13 @@ func (m *modelSpec) out(n *node, at modelPlace) (left *node, shown, exposed bool
 		case !at.open:
 			return modelScalar(n, max(at.act, Redact)), false, false
 		}
-		return modelScalar(m.look(n, at), at.act), lifted && at.open, exposed
+		seen := m.look(n, at)
+		if at.counted && at.act == noAction && n.kind != 'n' && seen.text == n.text {
+			told := *seen
+			told.counts = 1
+			seen = &told
+		}
+		return modelScalar(seen, at.act), lifted && at.open, exposed
 	}
 	if n.kind == '{' && at.act != noAction && at.act < Redact {
 		at.act = Redact

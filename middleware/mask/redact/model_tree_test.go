@@ -13,6 +13,17 @@ type node struct {
 	names []string
 	kids  []*node
 	looks *Finding // what is found in it, if it is left
+
+	counts int // as sensitive, if it is left
+}
+
+// counted adds up what is sensitive in what is left.
+func (n *node) counted() int {
+	out := n.counts
+	for _, k := range n.kids {
+		out += k.counted()
+	}
+	return out
 }
 
 // found adds what is found in what is left.

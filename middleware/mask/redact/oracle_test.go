@@ -41,6 +41,7 @@ func inAllWays(t testing.TB, dst, src []byte, plan *Plan, limits Limits, lines b
 		}
 	}
 	same("Append", got, report, err)
+	sent := report
 	limits.Element = never
 	reader := newReader(plan, &chunks{r, src}, limits, lines)
 	out, err := io.ReadAll(iotest.HalfReader(reader))
@@ -50,6 +51,9 @@ func inAllWays(t testing.TB, dst, src []byte, plan *Plan, limits Limits, lines b
 			t.Fatalf("Reader: %q before %v", out, err)
 		}
 		out, report = nil, Report{}
+	}
+	if report.Sensitive != sent.Sensitive || report.Rows != sent.Rows || report.Documents != sent.Documents {
+		t.Fatalf("Reader: counted %+v, Append %+v\nspec %s\ntext %q", report, sent, describe(plan), src)
 	}
 	same("Reader", append(slices.Clip(dst), out...), report, err)
 	if err := reader.Close(); err != nil {

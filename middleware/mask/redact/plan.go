@@ -12,11 +12,13 @@ import (
 // Plan is a compiled [Spec]. It is immutable and safe for any number of
 // goroutines.
 type Plan struct {
-	// patterns are those of masks, shows, exposed paths, rows, known paths and
-	// exposed paths that name members, in this order; the counts tell them apart.
+	// patterns are those of masks, shows, exposed paths, rows, known paths,
+	// exposed paths that name members and sensitive paths, in this order; the
+	// counts tell them apart.
 	patterns             []pattern
 	masks, shows, expose int
 	known, named         int
+	sensitive            int
 	detect               func(text []byte, isString bool) string
 	redactFound          bool
 	// rules stand beside the patterns of masks. Behind them stand as many more:
@@ -112,6 +114,14 @@ func Compile(spec Spec, opts Options) (*Plan, error) {
 	if err := p.addKnown(spec, opts); err != nil {
 		return nil, err
 	}
+	for _, path := range spec.Sensitive {
+		pat, err := newPattern(path, readMask)
+		if err != nil {
+			return nil, fmt.Errorf("sensitive: %w", err)
+		}
+		p.patterns = append(p.patterns, pat)
+	}
+	p.sensitive = len(spec.Sensitive)
 	p.machine = newMachine(p)
 	return p, nil
 }

@@ -43,6 +43,9 @@ func TestAgainstModel(t *testing.T) {
 		if found := gather(want.found(nil)); !slices.Equal(report.Found, found) {
 			t.Fatalf("seed %d: found %v, want %v\nspec %+v\ndoc  %s", seed, report.Found, found, m.spec(), doc)
 		}
+		if n := want.counted(); n != report.Sensitive {
+			t.Fatalf("seed %d: %d sensitive values were sent, want %d\nspec %+v\ndoc  %s", seed, report.Sensitive, n, m.spec(), doc)
+		}
 		left, err := parseTree(got)
 		if err != nil || left.String() != want.String() {
 			t.Fatalf("seed %d: %v\nspec %+v\ndoc  %s\ngot  %s\nwant %v", seed, err, m.spec(), doc, got, want)

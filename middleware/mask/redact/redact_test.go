@@ -122,7 +122,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Report{Masked: 2, Dropped: 1, Hidden: 1, Rules: []int{1, 1, 0}, Pointers: []string{"/data/0/ssn", "/data/0/p", "/data/1", "/a~1~0b"}}
+	want := Report{Masked: 2, Dropped: 1, Hidden: 1, Rows: 1, Documents: 1, Rules: []int{1, 1, 0}, Pointers: []string{"/data/0/ssn", "/data/0/p", "/data/1", "/a~1~0b"}}
 	if diff := cmp.Diff(want, rep); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

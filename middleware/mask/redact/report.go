@@ -12,6 +12,9 @@ func (r *Report) Add(o Report) {
 	r.Masked += o.Masked
 	r.Dropped += o.Dropped
 	r.Hidden += o.Hidden
+	r.Sensitive += o.Sensitive
+	r.Rows += o.Rows
+	r.Documents += o.Documents
 	if r.Rules == nil && o.Rules != nil {
 		r.Rules = make([]int, len(o.Rules))
 	}

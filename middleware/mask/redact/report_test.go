@@ -20,7 +20,7 @@ func TestReportsAddUp(t *testing.T) {
 		sum.Add(r)
 	}
 	want := Report{
-		Masked: 7, Dropped: 1, Rules: []int{2, 2},
+		Masked: 7, Dropped: 1, Rows: 3, Documents: 3, Rules: []int{2, 2},
 		Found: []Finding{{"$.c", "number", 1}, {"$.x", "email", 2}},
 	}
 	if diff := cmp.Diff(want, sum); diff != "" {

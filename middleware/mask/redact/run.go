@@ -171,6 +171,7 @@ func (e *engine) finishDocument() error {
 	e.documents++
 	switch f := e.rootFate; {
 	case f == kept:
+		e.sent++
 		return nil
 	case f == denied && !e.lines:
 		return &Error{ErrRowDenied, e.start}
@@ -194,6 +195,7 @@ func (e *engine) finishText() error {
 func (e *engine) report() Report {
 	return Report{
 		Masked: e.masked, Dropped: e.counts.dropped, Hidden: e.hidden,
+		Sensitive: e.counts.sensitive, Rows: e.counts.rows, Documents: e.sent,
 		Rules: append(e.limits.Rules[:0], e.tally.by[:e.plan.asked]...), Found: e.findings(), Pointers: e.list(),
 	}
 }

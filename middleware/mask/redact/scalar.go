@@ -68,6 +68,9 @@ func (e *engine) finish(j *judged, end int) bool {
 	if row && !e.closeRow() {
 		f = denied
 	}
+	if row && f == kept && len(e.rows) == 0 {
+		e.counts.rows++
+	}
 	e.token = -1
 	if f != kept {
 		e.remove(f, j.mask, e.frames[len(e.frames)-1].hold, end, before)
@@ -83,8 +86,12 @@ func (e *engine) finish(j *judged, end int) bool {
 
 // do does what a scalar is to suffer.
 func (e *engine) do(j *judged, raw []byte, end int) fate {
+	before := e.masked
 	if j.detects {
 		e.detect(raw, end)
+	}
+	if j.counted && e.head != 'n' && e.masked == before {
+		e.counts.sensitive++
 	}
 	if j.deed == copyIt {
 		return kept

@@ -117,8 +117,11 @@ func (e *engine) close(end int) bool {
 	if j.denies || t.row && !e.closeRow() {
 		f = denied
 	}
-	if f != kept {
+	switch {
+	case f != kept:
 		e.remove(f, j.mask, t.hold, end, t.before)
+	case t.row && len(e.rows) == 0:
+		e.counts.rows++
 	}
 	e.settle()
 	e.forget()

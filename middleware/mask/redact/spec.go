@@ -9,6 +9,10 @@ type Spec struct {
 	// Known lists paths that need no look from [Options].Detect. They are read
 	// as those of masks are, and hold for everything inside.
 	Known []string
+	// Sensitive lists paths whose values are counted in [Report].Sensitive where
+	// they are sent as they are. They are read as those of masks are, and hold for
+	// everything inside. They change nothing.
+	Sensitive []string
 }
 
 // Rule is one mask.

@@ -18,6 +18,7 @@ type state struct {
 	// known says that nothing need be detected at the value or inside, named that
 	// it is, or is an element of, what a member holds that an exposed path names.
 	known, named bool
+	sensitive    bool // a container is
 
 	// seen are the fields whose path the name before the value continues,
 	// blurred those whose path it would continue in another spelling.
@@ -105,7 +106,7 @@ func (m *machine) elem(s *state) *state {
 // step makes the state behind a container.
 func (m *machine) step(j *judged, sym symbol) *state {
 	v := m.allot(2)
-	s := &state{at: v[0], firm: v[1], mask: j.mask, open: j.open, mute: j.muted, known: j.known, named: j.called && sym == symElem}
+	s := &state{at: v[0], firm: v[1], mask: j.mask, open: j.open, mute: j.muted, known: j.known, named: j.called && sym == symElem, sensitive: j.sensitive}
 	match := m.match[sym]
 	var carry, firmCarry uint64
 	for w := range s.at {
@@ -163,6 +164,10 @@ func (m *machine) intern(s *state) *state {
 		s.at.clear(span{m.masks.from, m.expose.to})
 		s.at.clear(span{m.each, m.each + len(m.plan.filters)})
 		s.mask, s.open, s.known = verdict{}, true, m.plan.detect != nil
+		s.sensitive = m.plan.sensitive > 0
+	}
+	if s.sensitive {
+		s.at.clear(m.sensitiveAt)
 	}
 	if s.known {
 		s.at.clear(span{m.knownAt.from, m.namedAt.to})
@@ -208,6 +213,9 @@ func (s *state) key() []byte {
 	}
 	if s.named {
 		flags |= 8
+	}
+	if s.sensitive {
+		flags |= 16
 	}
 	return append(b, flags)
 }

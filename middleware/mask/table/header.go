@@ -28,6 +28,9 @@ func (r *Reader) header() error {
 	r.plain = true
 	for i := range names {
 		r.plain = r.plain && r.columns.Action(i) == 0 && !r.columns.Watched(i)
+		if r.columns.Counted(i) {
+			r.counted = append(r.counted, i)
+		}
 	}
 	r.prepare(len(names))
 	r.max, r.width, r.excess = r.limits.Element, len(names), ErrFields

@@ -60,7 +60,8 @@ type Reader struct {
 	given   int   // bytes of out that Read has given
 	err     error // what Read gives behind them
 	closed  bool
-	kept    int // records
+	counted []int // columns whose fields are counted
+	kept    int   // records
 	dropped int
 
 	text []byte // room for a field without its quotes, or before it has any
@@ -133,6 +134,9 @@ func (r *Reader) Report() redact.Report {
 	}
 	return columns.Report(r.kept, r.dropped)
 }
+
+// Kept tells how many records were kept, but for the header.
+func (r *Reader) Kept() int { return r.kept }
 
 // Close ends the reading.
 func (r *Reader) Close() error {
@@ -226,6 +230,9 @@ func (r *Reader) row() {
 		return
 	}
 	r.kept++
+	for _, i := range r.counted {
+		r.columns.Count(r.field(i))
+	}
 	if r.plain {
 		r.out = append(r.out, r.buf[r.start:r.p]...)
 		return

@@ -103,6 +103,8 @@ type Want struct {
 	// Headers are exactly the headers for the upstream: a name of a value of
 	// the caller, or a text in double quotes.
 	Headers *map[string]string `json:"headers"`
+	// RateLimits are exactly the rates that the caller is given, by rate limit.
+	RateLimits *map[string]policies.Rate `json:"rate_limits"`
 	// Region is the region that must serve.
 	Region *string `json:"region"`
 	// Audit is the level of the audit record.

@@ -46,6 +46,9 @@ func (c *Case) judge(d *policies.Decision) []string {
 	if w.Headers != nil {
 		same(&p, "headers", canonical(*w.Headers), headerTexts(d))
 	}
+	if w.RateLimits != nil {
+		same(&p, "rate_limits", rateTexts(*w.RateLimits), rateTexts(d.RateLimits))
+	}
 	if w.Region != nil {
 		same(&p, "region", *w.Region, d.Region)
 	}
@@ -205,4 +208,12 @@ func text(v any) string {
 		return fmt.Sprint(v)
 	}
 	return strings.TrimSpace(b.String())
+}
+
+func rateTexts(rates map[string]policies.Rate) map[string]string {
+	out := map[string]string{}
+	for name, r := range rates {
+		out[name] = r.String()
+	}
+	return out
 }

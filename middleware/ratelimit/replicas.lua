@@ -1,0 +1,20 @@
+-- Who is there: a sorted set of replicas by the instant until which they are
+-- counted, in microseconds of the server's clock.
+-- ARGV: replica, for how long it is there from now on (0: it goes)
+-- Returns: how many are there
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local lasts = tonumber(ARGV[2])
+
+if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then
+  redis.call('DEL', KEYS[1])
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], now + 10 * math.max(lasts, 1000000), '+inf') -- nobody is that sure
+if lasts > 0 then
+  redis.call('ZADD', KEYS[1], now + lasts, ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], 2 * math.ceil(lasts / 1000))
+else
+  redis.call('ZREM', KEYS[1], ARGV[1])
+end
+return redis.call('ZCARD', KEYS[1])
