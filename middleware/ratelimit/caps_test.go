@@ -26,7 +26,7 @@ func bytesPerKey() map[string]int {
 //
 //	GATEHOUSE_SOAK=1 go test -count 1 -v -run TestTenMillion ./middleware/ratelimit
 func TestTenMillion(t *testing.T) {
-	keys, limit := 300_000, 6_400
+	keys, limit := 100_000, 1_600
 	if os.Getenv("GATEHOUSE_SOAK") != "" {
 		keys, limit = 10_000_000, maxKeys
 	}
