@@ -111,4 +111,5 @@ soak:
 		done; \
 	done
 	GATEHOUSE_SOAK=1 $(GO) test -count 1 -timeout 30m -v -run '^TestFloodsOfEachKind$$' ./gateway
-	GATEHOUSE_SOAK=1 $(GO) test -race -count 20 -timeout 4h -skip '^TestFloodsOfEachKind$$' ./gateway/... ./middleware/...
+	GATEHOUSE_SOAK=1 $(GO) test -count 1 -timeout 30m -v -run '^TestTenMillion$$' ./middleware/ratelimit
+	GATEHOUSE_SOAK=1 $(GO) test -race -count 20 -timeout 4h -skip '^Test(FloodsOfEachKind|TenMillion)$$' ./gateway/... ./middleware/...

@@ -293,7 +293,11 @@ func (b *builder) openState() {
 		return
 	}
 	b.store, err = hold(b.plan.lease, "limits"+password, b.config.Store.Redis, func() (*ratelimit.Store, error) {
-		return ratelimit.NewStore(b.plan.redis), nil
+		s := ratelimit.NewStore(b.plan.redis)
+		if !b.deps.Rehearsal { // who only checks is no replica
+			s.Announce()
+		}
+		return s, nil
 	})
 	if err != nil {
 		b.mistake("rate_limits", err)

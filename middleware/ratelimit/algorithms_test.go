@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,62 +25,6 @@ func open(t testing.TB, c config.RateLimit, store *Store) *Rule {
 }
 
 func rate(n int64, per time.Duration) config.Rate { return config.Rate{Count: n, Per: per} }
-
-// most gives the largest number of admissions in any window of that length.
-func most(admitted []time.Time, window time.Duration) int {
-	n, first := 0, 0
-	for i, t := range admitted {
-		for t.Sub(admitted[first]) >= window {
-			first++
-		}
-		n = max(n, i-first+1)
-	}
-	return n
-}
-
-// The table of the package comment: what a caller who floods is given at most.
-// The flood begins at every phase of a window that a quiet caller can choose.
-func TestFlood(t *testing.T) {
-	for _, tt := range []struct {
-		config.RateLimit
-		in60, in2 int
-	}{
-		{config.RateLimit{Burst: 20}, 119, 23},
-		{config.RateLimit{}, 199, 103},
-		{config.RateLimit{Algorithm: "fixed_window"}, 199, 199},
-		{config.RateLimit{Algorithm: "sliding_log"}, 100, 100},
-	} {
-		t.Run(fmt.Sprintf("%s burst %d", or(tt.Algorithm, gcra), tt.Burst), func(t *testing.T) {
-			in60, in2 := 0, 0
-			for _, quiet := range []time.Duration{0, 59 * time.Second, 59500 * time.Millisecond} {
-				synctest.Test(t, func(t *testing.T) {
-					tt.Rate = rate(100, time.Minute)
-					admitted := flood(t, open(t, tt.RateLimit, nil), quiet)
-					in60, in2 = max(in60, most(admitted, time.Minute)), max(in2, most(admitted, 2*time.Second))
-				})
-			}
-			if in60 != tt.in60 || in2 != tt.in2 {
-				t.Errorf("%d in 60s and %d in 2s, want %d and %d", in60, in2, tt.in60, tt.in2)
-			}
-		})
-	}
-}
-
-// flood asks once, is quiet, and then asks every 10ms for three minutes.
-func flood(t *testing.T, r *Rule, quiet time.Duration) (admitted []time.Time) {
-	ask := func() {
-		if !r.take(t.Context(), "k").Reached {
-			admitted = append(admitted, time.Now())
-		}
-	}
-	ask()
-	time.Sleep(quiet)
-	for range 3 * 60 * 100 {
-		ask()
-		time.Sleep(10 * time.Millisecond)
-	}
-	return admitted
-}
 
 // After idle at most `burst` are admitted at once, the first included, however
 // long the idle was.

@@ -13,14 +13,16 @@
 // caller who floods is given at most, for a rate of 100/1m:
 //
 //	algorithm               in any 60 s   in any 2 s
-//	gcra, burst 20                  119           23
 //	gcra, burst 100 (default)       199          103
+//	gcra, burst 20                  119           23
+//	gcra, burst 20, strict           99           22
 //	fixed_window                    199          199
 //	sliding_log                     100          100
 //
 // gcra (the generic cell rate algorithm) is a bucket of `burst` requests that
 // leaks at the rate: it keeps one number per key, admits at most `burst` at once
-// after idle, the first included, and then one every period/count.
+// after idle, the first included, and then one every period/count; strict, one
+// every period/(count-burst), so that no period sees more than count.
 // fixed_window counts from a key's first request until the period is over, and
 // two windows may meet. sliding_log remembers every admitted request and is
 // exact; it costs eight bytes for each.
@@ -33,18 +35,28 @@
 // what it counts by. A header says what the caller likes; a rule by header alone
 // shares out, it does not protect.
 //
+// # All or none
+//
+// A request counts for all of its rules or for none (decide.go). Who is refused by
+// one weighs on no other, not even for a moment.
+//
 // # Interface
 //
 // Everything that counts is a limiter.Store of github.com/ulule/limiter/v3 and
-// every rule asks a limiter.Limiter; fixed_window is that library's own. The
-// library says when to come back in whole seconds and cannot take a request
-// back, so our [Counter] says both beside its interface.
+// every quota has its limiter.Limiter. The library's own are the counts of
+// fixed_window in memory, in a table of ours that bounds them. The rest is ours:
+// the library says when to come back in whole seconds, asks one rule at a time,
+// and its script for Redis refuses for ever once a key has lost its time to live.
 //
 // # The shared store
 //
-// With Redis, one script per request decides by the server's clock, so all
-// replicas share one count and their clocks do not matter. Redis is not needed
-// at start, and one that is dead or frozen costs one short timeout and then
-// nothing for a while (package store); meanwhile each rule does what its
-// on_store_error says.
+// With Redis, one script per request decides for all rules by the server's clock,
+// so all replicas share one count and their clocks do not matter. A script may
+// only touch what a cluster keeps in one slot. Which rules a request meets is not
+// known before, nor which keys, so all keys of limits are in one slot, by the
+// {limits} in their names: one node of a cluster decides for all.
+//
+// Redis is not needed at start. One that is dead or frozen costs the requests under
+// way 50 ms and others nothing (package store); meanwhile each rule does what its
+// on_store_error says, with as many replicas as there were last (replicas.go).
 package ratelimit

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +15,7 @@ import (
 // callers send would make as many as they like.
 const maxGiven = 64
 
-var errGiven = fmt.Errorf("policies give more than %d different rates", maxGiven)
+var errGiven = errors.New("policies give more different rates than can be counted at once")
 
 // given has the quotas of the rates that policies said for one rule. It outlives
 // reloads as counters do, so that new policies with the same rates go on

@@ -9,119 +9,129 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/policies"
 )
 
 // longKey is the length beyond which a key is replaced by its digest: headers
 // and claims can be long, and keys are kept.
 const longKey = 128
 
-// keyPart is one part of a rule's key.
+// keyPart is one part of a rule's key. Its kind is a constant and not a function,
+// so that the compiler sees what becomes of a key and it needs no memory of its
+// own.
 type keyPart struct {
-	name    string // as configured
-	subject bool   // it needs to know who asks
-	hidden  bool   // its values may be secrets: they are shown as digests
-	// write appends the value to b and reports whether there is one.
-	write func(b []byte, x *middleware.Exchange) ([]byte, bool)
+	name string // as configured
+	kind keyKind
+	arg  string // the name of a claim, or of a header in canonical form
 }
+
+type keyKind uint8
+
+const (
+	byAddress keyKind = iota
+	byRoute
+	byHeader
+	byID // this and the others need to know who asks
+	byTenant
+	byRole
+	byClaim
+)
 
 // parsePart reads a part of `key`.
 func parsePart(name string) (keyPart, error) {
 	kind, arg, named := strings.Cut(name, ":")
 	switch {
 	case name == "client.address":
-		return keyPart{name: name, write: appendAddress}, nil
+		return keyPart{name: name, kind: byAddress}, nil
 	case name == "route":
-		return keyPart{name: name, write: appendRoute}, nil
+		return keyPart{name: name, kind: byRoute}, nil
 	case name == "subject.id":
-		return keyPart{name: name, subject: true, write: appendID}, nil
+		return keyPart{name: name, kind: byID}, nil
 	case name == "subject.tenant":
-		return keyPart{name: name, subject: true, write: appendTenant}, nil
+		return keyPart{name: name, kind: byTenant}, nil
 	case name == "subject.role":
-		return keyPart{name: name, subject: true, write: appendRole}, nil
+		return keyPart{name: name, kind: byRole}, nil
 	case named && kind == "claim" && arg != "":
-		return keyPart{name: name, subject: true, hidden: true, write: claimPart(arg)}, nil
+		return keyPart{name: name, kind: byClaim, arg: arg}, nil
 	case named && kind == "header" && arg != "":
-		return keyPart{name: name, hidden: true, write: headerPart(textproto.CanonicalMIMEHeaderKey(arg))}, nil
+		return keyPart{name: name, kind: byHeader, arg: textproto.CanonicalMIMEHeaderKey(arg)}, nil
 	}
 	return keyPart{}, fmt.Errorf("%q is not something to count by; there are client.address, subject.id, subject.tenant, "+
 		"subject.role, route, claim:NAME and header:NAME", name)
 }
 
-func appendRoute(b []byte, x *middleware.Exchange) ([]byte, bool) {
-	if x.Route == nil {
-		return b, false
-	}
-	return append(b, x.Route.Name...), true
-}
+// subject reports whether the part needs to know who asks.
+func (p *keyPart) subject() bool { return p.kind >= byID }
 
-func appendTenant(b []byte, x *middleware.Exchange) ([]byte, bool) {
-	if x.Subject == nil {
-		return b, false
-	}
-	return append(b, x.Subject.Tenant...), x.Subject.Tenant != ""
-}
+// hidden reports whether values may be secrets, which are shown as digests.
+func (p *keyPart) hidden() bool { return p.kind == byClaim || p.kind == byHeader }
 
-// appendRole writes the first role: one that a caller has besides opens no
-// count of its own.
-func appendRole(b []byte, x *middleware.Exchange) ([]byte, bool) {
-	if x.Subject == nil {
+// write appends the value to b and reports whether there is one. Of several roles
+// it is the first: one that a caller has besides opens no count of its own.
+func (p *keyPart) write(b []byte, x *middleware.Exchange) ([]byte, bool) {
+	s := x.Subject
+	switch {
+	case p.kind == byAddress:
+		return appendAddress(b, x), true
+	case p.kind == byRoute:
+		if x.Route == nil {
+			return b, false
+		}
+		return append(b, x.Route.Name...), true
+	case p.kind == byHeader:
+		return appendHeader(b, x.Request.Header[p.arg])
+	case s == nil:
 		return b, false
+	case p.kind == byID:
+		return appendID(b, s)
+	case p.kind == byTenant:
+		return append(b, s.Tenant...), s.Tenant != ""
+	case p.kind == byRole:
+		return append(b, s.Role...), s.Role != ""
 	}
-	return append(b, x.Subject.Role...), x.Subject.Role != ""
+	text, ok := claimText(s.Claims[p.arg])
+	return append(b, text...), ok
 }
 
 // appendAddress writes the client's network: an IPv4 address, or the /64 of an
 // IPv6 one, because a single subscriber has all of it. An address that is not
 // known is one caller.
-func appendAddress(b []byte, x *middleware.Exchange) ([]byte, bool) {
+func appendAddress(b []byte, x *middleware.Exchange) []byte {
 	a := x.Client.Unmap()
 	if !a.Is6() {
-		return a.AppendTo(b), true
+		return a.AppendTo(b)
 	}
 	p, err := a.WithZone("").Prefix(64)
 	if err != nil {
-		return b, true
+		return b
 	}
-	return p.AppendTo(b), true
+	return p.AppendTo(b)
 }
 
 // appendID writes the subject with its issuer: two issuers may use one id for
 // two people.
-func appendID(b []byte, x *middleware.Exchange) ([]byte, bool) {
-	if x.Subject == nil || x.Subject.ID == "" {
+func appendID(b []byte, s *policies.Subject) ([]byte, bool) {
+	if s.ID == "" {
 		return b, false
 	}
-	b = strconv.AppendInt(b, int64(len(x.Subject.Issuer)), 10)
-	b = append(append(b, ':'), x.Subject.Issuer...)
-	return append(b, x.Subject.ID...), true
+	b = strconv.AppendInt(b, int64(len(s.Issuer)), 10)
+	b = append(append(b, ':'), s.Issuer...)
+	return append(b, s.ID...), true
 }
 
-// claimPart writes a claim that is one value; a list or an object is none.
-func claimPart(name string) func([]byte, *middleware.Exchange) ([]byte, bool) {
-	return func(b []byte, x *middleware.Exchange) ([]byte, bool) {
-		if x.Subject == nil {
-			return b, false
-		}
-		text, ok := claimText(x.Subject.Claims[name])
-		return append(b, text...), ok
-	}
-}
-
-// headerPart writes a digest of a header, since headers carry secrets (the key
+// appendHeader writes a digest of a header, since headers carry secrets (the key
 // of an API) and keys are kept, in Redis for others to see. All fields of the
 // name count, each for itself, so what is sent twice is neither of the two.
 // Fields with nothing in them are none.
-func headerPart(name string) func([]byte, *middleware.Exchange) ([]byte, bool) {
-	return func(b []byte, x *middleware.Exchange) ([]byte, bool) {
-		start, some := len(b), false
-		for _, s := range x.Request.Header[name] {
-			b = strconv.AppendInt(b, int64(len(s)), 10)
-			b = append(append(b, ':'), s...)
-			some = some || s != ""
-		}
-		sum := sha256.Sum256(b[start:])
-		return append(b[:start], sum[:16]...), some
+func appendHeader(b []byte, fields []string) ([]byte, bool) {
+	start, some := len(b), false
+	for _, s := range fields {
+		b = strconv.AppendInt(b, int64(len(s)), 10)
+		b = append(append(b, ':'), s...)
+		some = some || s != ""
 	}
+	sum := sha256.Sum256(b[start:])
+	return append(b[:start], sum[:16]...), some
 }
 
 // key joins the parts, each behind its length, so that no two lists of values
@@ -131,11 +141,11 @@ func headerPart(name string) func([]byte, *middleware.Exchange) ([]byte, bool) {
 func (r *Rule) key(x *middleware.Exchange) string {
 	var array [longKey + 64]byte
 	b := array[:0]
-	for _, part := range r.parts {
+	for i := range r.parts {
 		start, mark := len(b), byte(':')
 		var ok bool
-		if b, ok = part.write(b, x); !ok {
-			b, _ = appendAddress(b[:start], x)
+		if b, ok = r.parts[i].write(b, x); !ok {
+			b = appendAddress(b[:start], x)
 			mark = '@'
 		}
 		b = frame(b, start, mark)

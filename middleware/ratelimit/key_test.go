@@ -69,12 +69,92 @@ func TestAddress(t *testing.T) {
 		"fe80::2%a-made-up-zone-id": "fe80::/64",
 	} {
 		x := &middleware.Exchange{Client: netip.MustParseAddr(addr)}
-		if got, ok := appendAddress(nil, x); string(got) != want || !ok {
+		if got := appendAddress(nil, x); string(got) != want {
 			t.Errorf("%s: %q", addr, got)
 		}
 	}
-	if got, ok := appendAddress(nil, &middleware.Exchange{}); !ok {
-		t.Errorf("an unknown address: %q", got)
+}
+
+// caller is what a key is made of.
+type caller struct {
+	addr    string // "" is not known
+	subject *policies.Subject
+	headers []string // name, value, …
+}
+
+func (c caller) exchange(t testing.TB) *middleware.Exchange {
+	x := middlewaretest.Exchange(t, "GET", "/", nil)
+	x.Client, x.Subject = netip.Addr{}, c.subject
+	if c.addr != "" {
+		x.Client = netip.MustParseAddr(c.addr)
+	}
+	for i := 0; i < len(c.headers); i += 2 {
+		x.Request.Header.Add(c.headers[i], c.headers[i+1])
+	}
+	return x
+}
+
+// What callers do to be somebody else, or nobody.
+func TestKeyTricks(t *testing.T) {
+	const a, b = "192.0.2.1", "192.0.2.2"
+	header := func(addr string, values ...string) caller { return caller{addr: addr, headers: values} }
+	who := func(addr string, s policies.Subject) caller { return caller{addr: addr, subject: &s} }
+	claim := func(addr string, v any) caller {
+		return who(addr, policies.Subject{ID: "u", Claims: map[string]any{"plan": v}})
+	}
+	for name, tt := range map[string]struct {
+		key    string
+		a, b   caller
+		differ bool
+	}{
+		"a header, wherever from":               {"header:X-App", header(a, "X-App", "1"), header(b, "X-App", "1"), false},
+		"the case of its name":                  {"header:x-APP", header(a, "X-App", "1"), header(b, "x-app", "1"), false},
+		"the case of its value":                 {"header:X-App", header(a, "X-App", "q"), header(a, "X-App", "Q"), true},
+		"none":                                  {"header:X-App", header(a), header(b), true},
+		"an empty one is none":                  {"header:X-App", header(a, "X-App", ""), header(a), false},
+		"empty ones are not one":                {"header:X-App", header(a, "X-App", ""), header(b, "X-App", ""), true},
+		"two empty ones are none":               {"header:X-App", header(a, "X-App", "", "X-App", ""), header(a), false},
+		"twice is not once":                     {"header:X-App", header(a, "X-App", "1", "X-App", "1"), header(a, "X-App", "1"), true},
+		"twice is not the first":                {"header:X-App", header(a, "X-App", "1", "X-App", "2"), header(a, "X-App", "1"), true},
+		"twice is not joined":                   {"header:X-App", header(a, "X-App", "1", "X-App", "2"), header(a, "X-App", "12"), true},
+		"twice is not joined by a comma":        {"header:X-App", header(a, "X-App", "1", "X-App", "2"), header(a, "X-App", "1, 2"), true},
+		"a value like an address":               {"header:X-App", header(a, "X-App", b), header(b), true},
+		"a value like a key":                    {"header:X-App", header(a, "X-App", "1:1"), header(a, "X-App", "1"), true},
+		"a value in another part":               {"header:A header:B", header(a, "A", "1", "B", ""), header(a, "A", "", "B", "1"), true},
+		"a claim, wherever from":                {"claim:plan", claim(a, "gold"), claim(b, "gold"), false},
+		"an empty claim is none":                {"claim:plan", claim(a, ""), claim(b, ""), true},
+		"a list is none":                        {"claim:plan", claim(a, []any{"gold"}), claim(b, []any{"gold"}), true},
+		"nor is it its first":                   {"claim:plan", claim(a, []any{"gold"}), claim(a, "gold"), true},
+		"nor is it its text":                    {"claim:plan", claim(a, []any{"gold"}), claim(a, "[gold]"), true},
+		"an object is none":                     {"claim:plan", claim(a, map[string]any{"id": "gold"}), claim(a, nil), false},
+		"a claim like an address":               {"claim:plan", claim(a, b), claim(b, nil), true},
+		"no tenant":                             {"subject.tenant", who(a, policies.Subject{ID: "u"}), who(b, policies.Subject{ID: "u"}), true},
+		"no subject is no tenant":               {"subject.tenant", who(a, policies.Subject{ID: "u"}), header(a), false},
+		"an id of two issuers":                  {"subject.id", who(a, policies.Subject{ID: "u", Issuer: "i"}), who(a, policies.Subject{ID: "u", Issuer: "j"}), true},
+		"an id that begins like another issuer": {"subject.id", who(a, policies.Subject{ID: "ju", Issuer: "i"}), who(a, policies.Subject{ID: "u", Issuer: "ij"}), true},
+		"a role besides":                        {"subject.role", who(a, policies.Subject{Role: "r", Roles: []string{"r"}}), who(a, policies.Subject{Role: "r", Roles: []string{"r", "s"}}), false},
+		"the case of a role":                    {"subject.role", who(a, policies.Subject{Role: "r"}), who(a, policies.Subject{Role: "R"}), true},
+		"one IPv4 address in two forms":         {"client.address", header("::ffff:192.0.2.1"), header(a), false},
+		"two IPv4 addresses as IPv6":            {"client.address", header("::ffff:192.0.2.1"), header("::ffff:192.0.2.2"), true},
+		"one network of a subscriber":           {"client.address", header("2001:db8::1"), header("2001:db8::ffff:ffff:ffff:ffff"), false},
+		"two networks":                          {"client.address", header("2001:db8::1"), header("2001:db8:0:1::1"), true},
+		"a zone":                                {"client.address", header("fe80::1%a"), header("fe80::1%b"), false},
+		"addresses that are not known":          {"client.address", header(""), header(""), false},
+		"which are nobody's":                    {"client.address", header(""), header("::"), true},
+		"without one, by what there is":         {"subject.id", who("", policies.Subject{ID: "u"}), who("", policies.Subject{ID: "v"}), true},
+	} {
+		r := keyed(t, strings.Fields(tt.key)...)
+		if x, y := r.key(tt.a.exchange(t)), r.key(tt.b.exchange(t)); (x != y) != tt.differ {
+			t.Errorf("%s: %q and %q", name, x, y)
+		}
+	}
+}
+
+// Values of headers are not kept: they may be keys of an API.
+func TestKeyHidesHeaders(t *testing.T) {
+	x := caller{addr: "192.0.2.1", headers: []string{"X-Api-Key", "s3cr3t"}}.exchange(t)
+	if k := keyed(t, "header:X-Api-Key").key(x); strings.Contains(k, "s3cr3t") || len(k) != len("16:")+16 {
+		t.Errorf("%q", k)
 	}
 }
 

@@ -132,18 +132,18 @@ func (l *ledger) list(shadow bool) (out []Limited, more uint64) {
 // who shows the key of an exchange.
 func (l *ledger) who(r *Rule, x *middleware.Exchange) []Part {
 	var out []Part
-	for _, part := range r.parts {
+	for i := range r.parts {
+		part := &r.parts[i]
 		p, value := Part{By: part.name}, []byte(nil)
 		var ok bool
 		switch value, ok = part.write(nil, x); {
 		case !ok:
-			address, _ := appendAddress(nil, x)
-			p.Address = string(address)
-		case part.hidden:
+			p.Address = string(appendAddress(nil, x))
+		case part.hidden():
 			mac := hmac.New(sha256.New, l.salt[:])
 			mac.Write(value)
 			p.Digest = hex.EncodeToString(mac.Sum(nil)[:6])
-		case part.name == "subject.id":
+		case part.kind == byID:
 			p.Value, p.Issuer = shown(x.Subject.ID), x.Subject.Issuer
 		default:
 			p.Value = shown(string(value))

@@ -20,11 +20,12 @@ var decideScript string
 type shared struct {
 	*store.Redis
 	script  *goredis.Script
-	watched bool // somebody else finds out when a Redis that failed is back
+	watched bool          // somebody else finds out when a Redis that failed is back,
+	failed  chan struct{} // and is told here that it may have
 }
 
 func newShared(r *store.Redis) *shared {
-	return &shared{Redis: r, script: goredis.NewScript(decideScript)}
+	return &shared{Redis: r, script: goredis.NewScript(decideScript), failed: make(chan struct{}, 1)}
 }
 
 // The script takes so many arguments and gives so many answers for each key.
@@ -61,6 +62,12 @@ func (s *shared) run(ctx context.Context, keys []string, args []any) (out []int6
 		out, err = s.script.Run(ctx, client, keys, args...).Int64Slice()
 		if err == nil && len(out) != perVerdict*len(keys) {
 			err = fmt.Errorf("the script of limits answered with %d values for %d keys", len(out), len(keys))
+		}
+		if err != nil {
+			select {
+			case s.failed <- struct{}{}:
+			default: // it is told already
+			}
 		}
 		return err
 	})

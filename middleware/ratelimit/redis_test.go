@@ -126,8 +126,8 @@ func TestRedisFlood(t *testing.T) {
 	}
 }
 
-// Every script touches one key, so a cluster runs them too. Several addresses
-// are a cluster, here one node named twice.
+// All keys of limits are in one slot, so a cluster runs the script for all rules
+// of a request too. Several addresses are a cluster, here one node named twice.
 func TestRedisCluster(t *testing.T) {
 	s := storetest.Start(t)
 	s.Kill()
@@ -142,12 +142,13 @@ func TestRedisCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool { return strings.Contains(node.ClusterInfo(t.Context()).Val(), "cluster_state:ok") })
+	together(t, 1, "k", several(t, NewStore(s.Patient(true)), eachAlgorithm(), "bucket", "log", "window")...)
 	for _, algorithm := range algorithms() {
 		store := NewStore(s.Patient(true))
 		r := open(t, config.RateLimit{Rate: rate(5, time.Hour), Algorithm: algorithm, OnStoreError: "closed"}, store)
 		admitted := 0
 		for i := range 20 {
-			a := r.take(t.Context(), strconv.Itoa(i%2)) // two slots
+			a := r.take(t.Context(), strconv.Itoa(i%2))
 			if a.err != nil {
 				t.Fatalf("%s: %v", algorithm, a.err)
 			}

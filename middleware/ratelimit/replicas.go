@@ -18,8 +18,10 @@ var replicasScript string
 
 const (
 	// beatEvery is how often a replica says that it is there. It is also how long
-	// a Redis that is back may be left alone.
-	beatEvery = time.Second
+	// a Redis that is back may be left alone, and reviveAfter how long one that
+	// failed once.
+	beatEvery   = time.Second
+	reviveAfter = 100 * time.Millisecond
 	// beatLasts is how long a replica is counted after its last word, and how long
 	// a number of replicas is held after fewer are seen: a Redis that was emptied
 	// or frozen knows of nobody at first.
@@ -82,18 +84,21 @@ func (s *Store) replicas() int64 {
 
 func (p *peers) run(ctx context.Context) {
 	defer close(p.done)
-	tick := time.NewTicker(beatEvery)
-	defer tick.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
-		if n, err := p.beat(ctx, beatLasts); err == nil {
-			p.front.Revive()
-			p.hear(n, time.Now())
-		}
 		select {
 		case <-ctx.Done():
 			_, _ = p.beat(context.WithoutCancel(ctx), 0) // or others count it for a while
 			return
-		case <-tick.C:
+		case <-p.front.failed:
+			next.Reset(reviveAfter)
+		case <-next.C:
+			if n, err := p.beat(ctx, beatLasts); err == nil {
+				p.front.Revive()
+				p.hear(n, time.Now())
+			}
+			next.Reset(beatEvery)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func newRule(name string, c *config.RateLimit, store *Store) (*Rule, error) {
 			return nil, err
 		}
 		r.parts = append(r.parts, part)
-		r.subject = r.subject || part.subject
+		r.subject = r.subject || part.subject()
 	}
 	var err error
 	if c.Rates != nil {

@@ -72,7 +72,7 @@ func (s *Store) memory(d spec) *Counter {
 	case slidingLog:
 		m.engine = newMemoryLog(&s.ranks, d.rate.Limit, s.keys)
 	case fixedWindow:
-		m.engine = newMemoryWindow(&s.ranks, s.keys)
+		m.engine = newMemoryWindow(&s.ranks, d.rate.Limit, s.keys)
 	default:
 		m.engine = newMemoryGCRA(&s.ranks, s.keys)
 	}

@@ -22,12 +22,20 @@ type memoryWindow struct {
 type window struct {
 	key     string // of the library's count; "" where none began
 	end     int64  // when the window is over
+	used    int64
 	refused bool
 }
 
-func newMemoryWindow(ranks *atomic.Uint64, keys int) memoryWindow {
+func newMemoryWindow(ranks *atomic.Uint64, limit int64, keys int) memoryWindow {
 	m := memoryWindow{inner: memory.NewStoreWithOptions(limiter.StoreOptions{})}
-	m.table = newTable(ranks, keys, func(w *window, now int64) int64 { return w.end - now })
+	// A caller near the limit weighs more than one whose window ends as late.
+	m.table = newTable(ranks, keys, func(w *window, now int64) int64 {
+		left := w.end - now
+		if left <= 0 {
+			return 0
+		}
+		return left/max(limit, 1)*min(w.used, limit) + 1
+	})
 	m.stays = func(w *window) bool { return w.refused }
 	m.table.forget = m.end
 	return m
@@ -71,6 +79,7 @@ func (m memoryWindow) count(p place, now, n int64, t *terms, counts bool) Result
 			}
 		}
 		r.Context, _ = m.inner.Increment(ctx, w.key, n, t.rate)
+		w.used += n
 	}
 	r.ResetAfter = time.Duration(max(w.end-now, 0))
 	return r

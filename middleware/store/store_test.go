@@ -1,10 +1,14 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -47,4 +51,51 @@ func TestOpenCluster(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// What every request waits for is given up after 50 ms, and what others wait for
+// later. The deadline is what is looked at, so that a busy machine may take longer.
+func TestBounds(t *testing.T) {
+	r, err := Open(&config.Redis{Addresses: []string{"127.0.0.1:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	left := func(most time.Duration) func(context.Context, Client) error {
+		begun := time.Now()
+		return func(ctx context.Context, _ Client) error {
+			if deadline, ok := ctx.Deadline(); !ok || deadline.After(time.Now().Add(most)) || deadline.Before(begun.Add(most)) {
+				t.Errorf("the deadline is in %s, want %s", time.Until(deadline), most)
+			}
+			return nil
+		}
+	}
+	if err := errors.Join(r.Do(t.Context(), left(Timeout)), r.Briefly(t.Context(), true, left(Brief))); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who may not probe never asks a Redis that failed, however long ago that was,
+// until somebody says that it is back.
+func TestRevive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, asked := With(nil, time.Second), 0
+		dead := errors.New("dead")
+		ask := func(err error) error {
+			return r.Briefly(t.Context(), false, func(context.Context, Client) error { asked++; return err })
+		}
+		if err := ask(dead); !errors.Is(err, dead) {
+			t.Errorf("the first: %v", err)
+		}
+		for range 100 {
+			time.Sleep(time.Second)
+			if err := ask(nil); !errors.Is(err, errPaused) {
+				t.Fatalf("asked: %v", err)
+			}
+		}
+		r.Revive()
+		if err := ask(nil); err != nil || asked != 2 {
+			t.Errorf("after it is back: %v, asked %d times", err, asked)
+		}
+	})
 }
