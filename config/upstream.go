@@ -39,8 +39,9 @@ type Health struct {
 }
 
 // Store is where what all replicas share is kept: counts of rate limits, sessions,
-// proofs of tokens that are bound to a key (DPoP), revocations, lockdowns
-// and blocks. What detectors of the guard count is of each replica.
+// proofs of tokens that are bound to a key (DPoP), revocations, lockdowns and
+// blocks. What the guard's detectors have counted so far each replica keeps for
+// itself.
 type Store struct {
 	// Redis is a Redis server or cluster. Absent: each replica has all of that for
 	// itself, in memory.
@@ -49,8 +50,8 @@ type Store struct {
 	// keys of each issuer that they are fetched from, in orders.json revocations,
 	// lockdowns and blocks, in guard.key what stands between usernames and their
 	// digests. Whoever can write there can sign tokens and lift orders. It belongs to
-	// one process. Default: none; without it and without Redis a restart
-	// forgets what was revoked.
+	// one process. Default: none; without it and without Redis a restart forgets what
+	// was revoked and who is blocked.
 	Folder string `yaml:"folder" is:"folder"`
 }
 

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 
 	"github.com/gatehouse-dev/gatehouse/config"
-	"github.com/gatehouse-dev/gatehouse/middleware/alert"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard/detect"
 	"github.com/gatehouse-dev/gatehouse/middleware/orders"
@@ -26,12 +25,11 @@ func (b *builder) openGuard() {
 		return
 	}
 	b.plan.guardKey = key
-	var raiser alert.Raiser
-	if b.plan.alerts != nil {
-		raiser = b.plan.alerts
+	if b.plan.alerts == nil {
+		return // that is told already
 	}
 	b.guard, err = guard.Open(&b.config.Guard, guard.Deps{
-		Raiser: raiser,
+		Raiser: b.plan.alerts,
 		Book:   b.plan.orders, Key: key, Memory: memory, Keep: b.config.Revocation.Keep.D(),
 		Give: func(ctx context.Context, o orders.Order) (orders.Order, bool, error) {
 			return b.plan.give(ctx, b.deps.Metrics, o)

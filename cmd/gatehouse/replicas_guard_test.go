@@ -41,7 +41,7 @@ func (r *replica) ask(q *http.Request) string {
 // A block of a detector on one replica holds on the other, on a username as well as
 // of a subject; over a restart of both, and though Redis forgets. Detectors of each
 // replica count for themselves.
-func TestGuardBlocksOnEveryReplica(t *testing.T) {
+func TestFoundOnEveryReplica(t *testing.T) {
 	redis, signer := storetest.Start(t), newSigner(t)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
