@@ -48,9 +48,10 @@ type Store struct {
 	Redis *Redis `yaml:"redis"`
 	// Folder keeps what a restart must not lose: in keys-NAME.json the last good
 	// keys of each issuer that they are fetched from, in orders.json revocations,
-	// lockdowns and blocks. Whoever can write there can sign tokens and lift orders. It
-	// belongs to one process. Default: none; without it and without Redis a restart
-	// forgets what was revoked and who is blocked.
+	// lockdowns and blocks, in guard.key what stands between usernames and their
+	// digests. Whoever can write there can sign tokens and lift orders. It belongs to
+	// one process. Default: none; without it and without Redis a restart forgets what
+	// was revoked and who is blocked.
 	Folder string `yaml:"folder" is:"folder"`
 }
 

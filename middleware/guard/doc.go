@@ -11,7 +11,8 @@
 // done, it keeps out addresses that are blocked and watches what becomes of the
 // others, in requests that no route takes as well. Behind where the subject is known
 // it keeps out subjects that are blocked, and asks those that are to sign in anew.
-// Answers that are under way when a block begins go on.
+// Answers that are under way when a block begins go on; streams of a blocked subject
+// are ended by package session.
 //
 // # Blocks
 //
