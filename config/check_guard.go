@@ -4,11 +4,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // mostCounted is the highest threshold: a detector remembers each event until it is
 // met, and looks through them.
 const mostCounted = 10_000
+
+// shortestBlock is one that has begun on every replica before it ends.
+const shortestBlock = Duration(2 * time.Second)
 
 // guard checks the detectors and what follows from them.
 func (k *checker) guard() {
@@ -80,13 +84,16 @@ func (k *checker) response(path string, r Response) {
 		}
 		return
 	}
+	if k.written(block) && r.Block < shortestBlock {
+		k.mistake(block, "a block lasts for at least %s", shortestBlock)
+	}
 	if k.written(list) && len(r.Escalation) == 0 {
 		k.mistake(list, "escalation must not be empty")
 	}
 	for i, d := range r.Escalation {
 		switch at := index(list, i); {
-		case d <= 0:
-			k.mistake(at, "a block must last for some time")
+		case d < shortestBlock:
+			k.mistake(at, "a block lasts for at least %s", shortestBlock)
 		case i > 0 && d < r.Escalation[i-1]:
 			k.mistake(at, "%s is shorter than the block before it, of %s", d, r.Escalation[i-1])
 		}

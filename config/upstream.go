@@ -39,17 +39,18 @@ type Health struct {
 }
 
 // Store is where what all replicas share is kept: counts of rate limits, sessions,
-// proofs of tokens that are bound to a key (DPoP), revocations and lockdowns.
-// Failed logins and blocks are kept by each replica for itself.
+// proofs of tokens that are bound to a key (DPoP), revocations, lockdowns and
+// blocks. What the guard's detectors have counted so far each replica keeps for
+// itself.
 type Store struct {
 	// Redis is a Redis server or cluster. Absent: each replica has all of that for
 	// itself, in memory.
 	Redis *Redis `yaml:"redis"`
 	// Folder keeps what a restart must not lose: in keys-NAME.json the last good
-	// keys of each issuer that they are fetched from, in orders.json revocations
-	// and lockdowns. Whoever can write there can sign tokens and lift orders. It
+	// keys of each issuer that they are fetched from, in orders.json revocations,
+	// lockdowns and blocks. Whoever can write there can sign tokens and lift orders. It
 	// belongs to one process. Default: none; without it and without Redis a restart
-	// forgets what was revoked.
+	// forgets what was revoked and who is blocked.
 	Folder string `yaml:"folder" is:"folder"`
 }
 

@@ -431,8 +431,24 @@ func (b *builder) mask(r *config.Route) middleware.Stage {
 	s, err := mask.New(b.config.Masking, r)
 	if err != nil {
 		b.mistake("masking", err)
+		return nil
+	}
+	if b.config.Guard.DataVolume == nil {
+		return s
+	}
+	if s, err = mask.Counting(s, b.sensitive(r)); err != nil {
+		b.mistake("guard.data_volume", err)
 	}
 	return s
+}
+
+// sensitive gives the paths of what is masked for somebody on a route.
+func (b *builder) sensitive(r *config.Route) []string {
+	e, ok := b.decider.(*opa.Engine)
+	if !ok {
+		return nil
+	}
+	return e.MaskedPaths(b.ctx, probeOf(r))
 }
 
 func routePath(c *config.Config, r *config.Route) string {

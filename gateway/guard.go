@@ -25,8 +25,12 @@ func (b *builder) openGuard() {
 		return
 	}
 	b.plan.guardKey = key
+	if b.plan.alerts == nil {
+		return // that is told already
+	}
 	b.guard, err = guard.Open(&b.config.Guard, guard.Deps{
-		Book: b.plan.orders, Key: key, Memory: memory, Keep: b.config.Revocation.Keep.D(),
+		Raiser: b.plan.alerts,
+		Book:   b.plan.orders, Key: key, Memory: memory, Keep: b.config.Revocation.Keep.D(),
 		Give: func(ctx context.Context, o orders.Order) (orders.Order, bool, error) {
 			return b.plan.give(ctx, b.deps.Metrics, o)
 		},

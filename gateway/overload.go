@@ -14,6 +14,7 @@ type caps struct {
 	all       *overload.Cap // nil where there is none
 	routes    map[string]*overload.Cap
 	upstreams map[string]*overload.Cap
+	roles     []string // who has priority
 }
 
 func (c *caps) each(f func(*overload.Cap)) {
@@ -36,6 +37,7 @@ func (c *caps) watch(yield func(telemetry.Gate)) {
 func (b *builder) openCaps() {
 	c := &b.plan.caps
 	c.routes, c.upstreams = map[string]*overload.Cap{}, map[string]*overload.Cap{}
+	c.roles = b.config.Overload.Roles
 	o, high, privileged := b.config.Overload, map[string]bool{}, map[string]bool{}
 	anyHigh := false
 	for _, r := range b.config.Routes {
@@ -68,16 +70,9 @@ func (b *builder) openCap(kind, name string, s overload.Settings) *overload.Cap 
 	return &overload.Cap{Gate: g, Settings: s}
 }
 
-// overloadAtDoor is the first of the two places of the stage: before anything is done for a
-// stranger.
-func (b *builder) overloadAtDoor(r *config.Route) middleware.Stage {
-	return overload.New(r, nil, b.plan.caps.all)
-}
-
-// overloadBySubject is the second: fair between those who are known by now.
-func (b *builder) overloadBySubject(r *config.Route) middleware.Stage {
-	c := &b.plan.caps
-	return overload.New(r, b.config.Overload.Roles, c.routes[r.Name], c.upstreams[r.Upstream])
+// caps gives those of a route that are fair between callers who are known.
+func (b *builder) caps(r *config.Route) []*overload.Cap {
+	return []*overload.Cap{b.plan.caps.routes[r.Name], b.plan.caps.upstreams[r.Upstream]}
 }
 
 // watched measures the calls to an upstream whose bound is to be found.

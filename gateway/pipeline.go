@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/middleware/headers"
 	"github.com/gatehouse-dev/gatehouse/middleware/limits"
 	"github.com/gatehouse-dev/gatehouse/middleware/lockdown"
+	"github.com/gatehouse-dev/gatehouse/middleware/overload"
 	"github.com/gatehouse-dev/gatehouse/middleware/problem"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
@@ -28,7 +29,7 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 		acl.New(b.problem(), b.config.Listeners, r),       // who is not served learns nothing, not even by a preflight
 		cors.New(r.CORS),                                  // preflights end here
 		b.problem(),                                       // errors and panics become answers
-		b.overloadAtDoor(r),                               // as many as the gateway can do at once
+		overload.New(r, nil, b.plan.caps.all),             // as many as the gateway can do at once
 		guard.New(guard.ByAddress, r, b.guard),            // blocked addresses; watches what becomes of the others
 		ratelimit.New(ratelimit.ByAddress, r, b.rules(r)), // before any work is done for a stranger
 		limits.New(r.Limits),                              // the size of the body
@@ -37,7 +38,7 @@ func (b *builder) stages(r *config.Route) []middleware.Stage {
 		lockdown.New(r, b.plan.orders),                    // closed by an operator to all but some roles
 		guard.New(guard.BySubject, r, b.guard),            // blocked, or to sign in anew
 		ratelimit.New(ratelimit.BySubject, r, b.rules(r)), // by subject, tenant, role, claim
-		b.overloadBySubject(r),                            // as many as the route and the backend can, shared fairly
+		overload.New(r, b.plan.caps.roles, b.caps(r)...),  // as many as the route and the backend can, shared fairly
 		csrf.New(r, b.config.CSRF),                        // cross-site changes
 		b.sanitize(r),                                     // markup in what clients send
 		b.upload(r),                                       // files are what they say they are

@@ -59,18 +59,23 @@ func routeConstants(c *config.Config) []memo.Constants {
 func probes(c *config.Config) []opa.Probe {
 	var out []opa.Probe
 	for _, r := range c.Routes {
-		p := opa.Probe{
-			Route: r.Name, Path: r.Match.Path, Methods: r.Match.Methods,
-			Masks: r.Policy.Masks == "required", Rows: r.Policy.Rows == "required",
-		}
-		if len(r.Match.Hosts) > 0 {
-			p.Host = r.Match.Hosts[0]
-		}
+		p := probeOf(r)
 		if c.Policies.Probes != "off" && !r.Public && !r.Policy.Off && (p.Masks || p.Rows) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+func probeOf(r *config.Route) opa.Probe {
+	p := opa.Probe{
+		Route: r.Name, Path: r.Match.Path, Methods: r.Match.Methods,
+		Masks: r.Policy.Masks == "required", Rows: r.Policy.Rows == "required",
+	}
+	if len(r.Match.Hosts) > 0 {
+		p.Host = r.Match.Hosts[0]
+	}
+	return p
 }
 
 // BundleOptions are the settings of a configuration's bundle, which it must

@@ -7,7 +7,7 @@ import (
 
 // Whom an operator keeps out of one replica stays out of all, streams included,
 // over restarts and without Redis, until somebody lets them in anywhere.
-func TestBlockedOnEveryReplica(t *testing.T) {
+func TestOperatorBlocksOnEveryReplica(t *testing.T) {
 	p := newPair(t)
 	token := p.signer.token("s1")
 	p.both("before", token, "200")

@@ -41,7 +41,7 @@ func (r *replica) ask(q *http.Request) string {
 // A block of a detector on one replica holds on the other, on a username as well as
 // of a subject; over a restart of both, and though Redis forgets. Detectors of each
 // replica count for themselves.
-func TestBlockedOnEveryReplica(t *testing.T) {
+func TestFoundOnEveryReplica(t *testing.T) {
 	redis, signer := storetest.Start(t), newSigner(t)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -92,7 +92,7 @@ routes:
 				t.Errorf("%s, another token of the subject on the %s: %s", when, name, got)
 			}
 		}
-		if got := two.login("not ann "+when); got != "401" {
+		if got := two.login("not ann " + when); got != "401" {
 			t.Errorf("%s, another username: %s", when, got)
 		}
 	}

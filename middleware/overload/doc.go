@@ -25,8 +25,9 @@
 // each, and there is always room for one that holds none: its requests find a
 // place at once, whatever the others send. (The rule is that of the dynamic
 // thresholds by which switches share memory between ports: Choudhury and Hahne,
-// 1998.) A gate with fewer than eight places keeps none free, and there and
-// where many tenants fill all, the queue is what is fair.
+// 1998.) A gate with fewer than eight places keeps none free, unless its bound is
+// found, which may well come down to a few: then it keeps one. Where none is free,
+// and where many tenants fill all, the queue is what is fair.
 //
 // Where there is no place, a request may wait a short time for one. A place that
 // comes free goes to the waiting tenant that holds the fewest. The queue is

@@ -111,8 +111,8 @@ func (g *Gate) resize(bound int, s Settings) {
 	if s.Wait <= 0 {
 		room = 0
 	}
-	g.common.resize(bound-kept, room)
-	g.reserve.resize(kept, room)
+	g.common.resize(bound-kept, room, s.Adaptive)
+	g.reserve.resize(kept, room, false)
 	g.streams.max.Store(int64(s.Max))
 }
 
@@ -171,16 +171,12 @@ func (g *Gate) wait(x *middleware.Exchange, k key, pools []*pool, most time.Dura
 	var waiters [2]*waiter
 	why, waits := full, false
 	for i, p := range pools {
-		h, w, v := p.line(k)
-		switch v {
-		case placed: // by a hair
-			g.settle(pools[:i], waiters[:i])
-			return p, h, nil
-		case queued:
-			waiters[i], waits = w, true
-		default:
+		w, v := p.line(k)
+		if v != queued {
 			why = reasonOf(v)
+			continue
 		}
+		waiters[i], waits = w, true
 	}
 	if !waits {
 		return nil, nil, g.refuse(x, why)

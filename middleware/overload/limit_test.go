@@ -164,6 +164,35 @@ func TestSlowBackend(t *testing.T) {
 	})
 }
 
+// TestFloodOfASlowBackend: one tenant floods a backend that has become slow. The
+// bound is down to a few, and another tenant is served every time all the same.
+func TestFloodOfASlowBackend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := &server{workers: 20, takes: 50 * time.Millisecond}, adaptive(1, 200)
+		stage := New(&config.Route{Name: "r"}, nil, c)
+		run(t, c, s, 60, 1, func() {
+			time.Sleep(10 * time.Second)
+			s.set(2, 50*time.Millisecond)
+			time.Sleep(20 * time.Second)
+			if b := settledBound(c); b >= 8 {
+				t.Errorf("a bound of %d shows nothing", b)
+			}
+			for range 100 {
+				res, err := stage.Handle(&middleware.Exchange{Request: get(t.Context()), Subject: of("other")}, c.Watch(s.Handle))
+				if err != nil {
+					t.Errorf("the other tenant is refused: %v", err)
+					continue
+				}
+				_ = res.Body.Close()
+				time.Sleep(50 * time.Millisecond)
+			}
+			if c.State().Refused["wait"] == 0 {
+				t.Error("there is no flood")
+			}
+		})
+	})
+}
+
 // TestSlowerForGood: each call takes ten times as long from now on, with as many
 // workers. That is no reason to use fewer of them, and the bound finds out.
 func TestSlowerForGood(t *testing.T) {

@@ -15,7 +15,8 @@ type pool struct {
 	mu      sync.Mutex
 	bound   int // places there are; fewer than used after it went down
 	used    int
-	room    int // requests that may wait
+	room    int  // requests that may wait
+	keeps   bool // the last place for a holder that has none
 	waiting int
 	holders map[key]*holder
 	queue   queue   // holders that wait
@@ -59,13 +60,16 @@ func (p *pool) take(k key) (*holder, verdict) {
 	return p.try(k)
 }
 
-// line is take, or a seat in the queue.
-func (p *pool) line(k key) (*holder, *waiter, verdict) {
+// line is a seat in the queue. Where there is a place after all, the waiter has it
+// already.
+func (p *pool) line(k key) (*waiter, verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h, v := p.try(k)
 	if v == placed {
-		return h, nil, v
+		w := &waiter{holder: h, served: make(chan struct{}), has: true}
+		close(w.served)
+		return w, queued
 	}
 	waiting := 0
 	if h = p.holders[k]; h != nil {
@@ -75,12 +79,12 @@ func (p *pool) line(k key) (*holder, *waiter, verdict) {
 		if waiting > 0 && p.waiting < p.room {
 			v = refusedShare
 		}
-		return nil, nil, v
+		return nil, v
 	}
 	if h == nil {
 		h = p.enter(k)
 	}
-	return h, p.join(h), queued
+	return p.join(h), queued
 }
 
 func (p *pool) try(k key) (*holder, verdict) {
@@ -104,7 +108,8 @@ func (p *pool) try(k key) (*holder, verdict) {
 
 // admits reports whether one that holds so many places may have another.
 func (p *pool) admits(used int) bool {
-	return used < greed*(p.bound-p.used)
+	free := p.bound - p.used
+	return used < greed*free && (used == 0 || free > 1 || !p.keeps)
 }
 
 // give takes a place back.
@@ -134,12 +139,12 @@ func (p *pool) abandon(w *waiter) bool {
 	return false
 }
 
-// resize changes how many places there are, and how many may wait. Nobody that
-// has a place or waits loses it.
-func (p *pool) resize(bound, room int) {
+// resize changes how many places there are, how many may wait, and whether the
+// last place is kept. Nobody that has a place or waits loses it.
+func (p *pool) resize(bound, room int, keeps bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.bound, p.room = bound, room
+	p.bound, p.room, p.keeps = bound, room, keeps
 	p.serve()
 }
 

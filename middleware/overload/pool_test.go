@@ -56,6 +56,20 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// Where the bound is found, it may become so small that an eighth is nothing: then
+// the last place is kept.
+func TestLastPlace(t *testing.T) {
+	for bound, want := range []int{0, 1, 1, 2, 3, 4, 5, 6, 7, 8} {
+		p := &pool{bound: bound, keeps: true}
+		if got := len(seats(p, "a", 20)); got != want {
+			t.Errorf("of %d places one has %d, want %d", bound, got, want)
+		}
+		if got := len(seats(p, "b", 20)); bound > 1 && got == 0 {
+			t.Errorf("of %d places none is left for another", bound)
+		}
+	}
+}
+
 // TestShareThatShrinks: who had it all for itself gets no more until it is back
 // in its share, and others are served meanwhile.
 func TestShareThatShrinks(t *testing.T) {
@@ -73,8 +87,8 @@ func TestShareThatShrinks(t *testing.T) {
 	if _, v := p.take(tenant("b")); v != refusedFull {
 		t.Errorf("verdict %d, want full", v)
 	}
-	_, wa, _ := p.line(tenant("a"))
-	_, wb, _ := p.line(tenant("b"))
+	wa, _ := p.line(tenant("a"))
+	wb, _ := p.line(tenant("b"))
 	p.give(a[0])
 	if wa.has || !wb.has {
 		t.Errorf("a was served: %v, b: %v; want b, which has fewer", wa.has, wb.has)
@@ -94,7 +108,7 @@ func TestQueue(t *testing.T) {
 	}
 	var waiting []entry
 	for _, name := range []string{"x", "x", "y", "z", "z", "u"} {
-		_, w, v := p.line(tenant(name))
+		w, v := p.line(tenant(name))
 		if v != queued {
 			t.Fatalf("%s: verdict %d", name, v)
 		}
@@ -130,7 +144,7 @@ func TestQueueIsShared(t *testing.T) {
 	join := func(name string, n int) (got int, last verdict) {
 		for range n {
 			var v verdict
-			if _, _, v = p.line(tenant(name)); v == queued {
+			if _, v = p.line(tenant(name)); v == queued {
 				got++
 			}
 			last = v
@@ -160,8 +174,8 @@ func TestResize(t *testing.T) {
 	for i := range 10 {
 		all = append(all, seats(p, fmt.Sprint(i), 1)...)
 	}
-	_, w, _ := p.line(tenant("w"))
-	p.resize(5, 10)
+	w, _ := p.line(tenant("w"))
+	p.resize(5, 10, false)
 	for _, h := range all[:5] {
 		if p.give(h); w.has {
 			t.Fatal("served beyond the new bound")
@@ -170,8 +184,8 @@ func TestResize(t *testing.T) {
 	if p.give(all[5]); !w.has {
 		t.Error("not served where there is a place")
 	}
-	_, w, _ = p.line(tenant("w2"))
-	if p.resize(6, 10); !w.has {
+	w, _ = p.line(tenant("w2"))
+	if p.resize(6, 10, false); !w.has {
 		t.Error("a larger bound serves nobody")
 	}
 }
@@ -198,14 +212,10 @@ func TestPoolAgainstModel(t *testing.T) {
 			switch r.IntN(6) {
 			case 0, 1:
 				before := p.used
-				h, w, v := p.line(tenant(fmt.Sprint(r.IntN(8))))
-				switch {
-				case v == placed:
-					if before >= p.bound {
+				if w, v := p.line(tenant(fmt.Sprint(r.IntN(8)))); v == queued {
+					if w.has && before >= p.bound {
 						t.Fatalf("seed %d: a place beyond the bound", seed)
 					}
-					held = append(held, h)
-				case v == queued:
 					waiting = append(waiting, w)
 				}
 			case 2, 3:
@@ -226,7 +236,7 @@ func TestPoolAgainstModel(t *testing.T) {
 				}
 			case 5:
 				if r.IntN(10) == 0 {
-					p.resize(1+r.IntN(20), r.IntN(20))
+					p.resize(1+r.IntN(20), r.IntN(20), r.IntN(2) == 0)
 				}
 			}
 			settle()

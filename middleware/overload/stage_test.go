@@ -286,6 +286,39 @@ func TestPriorityWaits(t *testing.T) {
 	}
 }
 
+// TestSettle: who waits in two pools and gets a place in both keeps one.
+func TestSettle(t *testing.T) {
+	for _, tt := range []struct {
+		bounds [2]int
+		want   int // the pool it is in, -1: none
+	}{{[2]int{1, 1}, 0}, {[2]int{0, 1}, 1}, {[2]int{1, 0}, 0}, {[2]int{0, 0}, -1}} {
+		g := NewGate("upstream", "hr")
+		pools := []*pool{&g.common, &g.reserve}
+		var waiters []*waiter
+		for _, p := range pools {
+			p.resize(0, 1, false)
+			w, _ := p.line(1)
+			waiters = append(waiters, w)
+		}
+		for i, p := range pools {
+			p.resize(tt.bounds[i], 1, false)
+		}
+		got, h := g.settle(pools, waiters)
+		for i, p := range pools {
+			if (got == p) != (i == tt.want) || got == p && h == nil {
+				t.Errorf("%v: it is in pool %d: %v", tt.bounds, i, got == p)
+			}
+			want := 0
+			if i == tt.want {
+				want = 1
+			}
+			if p.used != want || p.waiting != 0 || len(p.holders) != want {
+				t.Errorf("%v: pool %d has %d used, %d waiting, %d holders", tt.bounds, i, p.used, p.waiting, len(p.holders))
+			}
+		}
+	}
+}
+
 // TestStreams: a stream gives its place back with its head, as long as there are
 // seats; beyond that it keeps it.
 func TestStreams(t *testing.T) {

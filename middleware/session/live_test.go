@@ -131,3 +131,53 @@ func TestRoundsTakeTurns(t *testing.T) {
 type neverEnding struct{}
 
 func (neverEnding) Read(p []byte) (int, error) { return len(p), nil }
+
+// An answer that is open ends when its subject is blocked, or is to sign in anew;
+// nobody else's does.
+func TestBlockedSubjectsAnswersEnd(t *testing.T) {
+	for _, action := range []string{orders.ActionBlock, orders.ActionStepUp} {
+		book, err := orders.Open(orders.Settings{Keep: time.Hour}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer book.Close()
+		store := NewStore(10, nil)
+		store.watcher.close() // the test goes round itself
+		s := New(&config.Route{Authn: &config.Authn{}}, book, store)
+		now := time.Now()
+		open := func(issuer, id string, authenticated time.Time) *live {
+			t.Helper()
+			x := middlewaretest.Exchange(t, "GET", "https://h/", nil, middlewaretest.Subject(&policies.Subject{
+				ID: id, Issuer: issuer, AuthTime: authenticated.Unix(),
+			}))
+			res, err := s.Handle(x, func(*middleware.Exchange) (*http.Response, error) {
+				h := http.Header{"Content-Type": {"text/event-stream"}}
+				return &http.Response{StatusCode: 200, Header: h, ContentLength: -1, Body: io.NopCloser(neverEnding{})}, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = res.Body.Close() })
+			return res.Body.(*live)
+		}
+		u, v, other := open("auth", "u", now.Add(-time.Hour)), open("auth", "v", now.Add(-time.Hour)), open("other", "u", now.Add(-time.Hour))
+		anew := open("auth", "u", now.Add(time.Hour))
+		store.watcher.look(t.Context(), store, now)
+		if _, _, err := book.Give(t.Context(), orders.Order{Kind: orders.Block, Issuer: "auth", Subject: "u", Action: action}); err != nil {
+			t.Fatal(err)
+		}
+		store.watcher.look(t.Context(), store, now)
+		late := open("auth", "u", now.Add(-time.Hour)) // what has begun before the block and is seen behind it
+		store.watcher.look(t.Context(), store, now)
+		for _, tt := range []struct {
+			name string
+			l    *live
+			want bool
+		}{{"the subject's", u, true}, {"another subject's", v, false}, {"of another issuer", other, false}, {"signed in anew", anew, action == orders.ActionBlock}, {"late", late, true}} {
+			why := tt.l.reason.Load()
+			if (why != nil) != tt.want || why != nil && *why != endedBlocked {
+				t.Errorf("%s, %s: ended %v, want %t", action, tt.name, why, tt.want)
+			}
+		}
+	}
+}

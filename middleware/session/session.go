@@ -37,7 +37,7 @@
 //
 // # Answers that are still open
 //
-// An answer whose token is called back is cut within a second, unless it is a small
+// An answer whose token is called back, or whose subject is blocked, is cut within a second, unless it is a small
 // one. A stream (server-sent events, which have no end of their own) is cut as well when
 // its token expires and when its session is over; being open is no use of the
 // session. See live.go.

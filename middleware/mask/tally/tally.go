@@ -2,6 +2,8 @@
 // nothing of paths: what a list is, its place says.
 package tally
 
+import "bytes"
+
 // maxLevels bounds how deep lists are looked for.
 const maxLevels = 6
 
@@ -28,32 +30,33 @@ type Records struct {
 // Write counts on. Outside of strings most bytes say nothing: those that a list has
 // are told from the blanks around them once for each list.
 func (r *Records) Write(p []byte) {
-	for i := 0; i < len(p); i++ {
-		if r.text {
-			if i = r.pass(p, i); r.text {
-				return
-			}
-			continue
-		}
-		c := p[i]
-		if c != '"' && c != ',' && c|0x20 != '{' && c|0x20 != '}' { // [ and { differ in a bit, and so do ] and }
-			if c > ' ' && (r.root == 0 || r.list > 0 && !r.filled) {
-				r.see(c)
-			}
-			continue
-		}
-		switch c {
+	i := 0
+	if r.text {
+		i = r.pass(p, i) + 1
+	}
+	for ; i < len(p); i++ {
+		switch c := p[i]; c {
 		case '"':
 			r.see(c)
+			// Most strings end at the next quote: it is escaped only behind a backslash.
+			if n := bytes.IndexByte(p[i+1:], '"'); n == 0 || n > 0 && p[i+n] != '\\' {
+				i += n + 1
+				continue
+			}
 			r.text = true
+			i = r.pass(p, i+1)
 		case '{', '[':
 			r.see(c)
 			r.enter(c)
 		case '}', ']':
 			r.leave()
 		case ',':
-			if r.list > 0 && r.depth == r.list {
+			if r.depth == r.list && r.list > 0 {
 				r.count++
+			}
+		default:
+			if c > ' ' && c < 0x80 && (r.root == 0 || r.list > 0 && !r.filled) {
+				r.see(c)
 			}
 		}
 	}
@@ -95,7 +98,7 @@ func (r *Records) enter(c byte) {
 	if c == '{' {
 		return
 	}
-	if r.list == 0 && (r.depth == 1 || r.root == '{' && r.depth <= 2+min(r.Levels, maxLevels)) {
+	if r.list == 0 && (r.root == '[' && r.depth == 1 || r.root == '{' && r.depth <= 2+min(r.Levels, maxLevels)) {
 		r.list, r.count, r.filled = r.depth, 0, false
 	}
 }
