@@ -154,7 +154,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, r rules, path string) {
 	if !d.expect(n, yaml.SequenceNode, "a list", path) {
 		return
 	}
-	r.key = strings.TrimSuffix(r.key, "s") // what one of them is called
+	if r.key = strings.TrimSuffix(r.key, "s"); strings.HasSuffix(r.key, "sse") {
+		r.key = strings.TrimSuffix(r.key, "e") // what one of them is called
+	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, item := range n.Content {
 		at := index(path, i)

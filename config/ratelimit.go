@@ -37,8 +37,9 @@ type RateLimit struct {
 	// lists who would have been refused. Default: enforce.
 	Mode string `yaml:"mode" oneof:"enforce shadow"`
 	// OnStoreError says what happens when the shared store fails: local
-	// (count in this replica), open (admit) or closed (refuse with 503).
-	// Default: local.
+	// (count in this replica, which has its share of the rate and the burst by
+	// how many replicas there were last), open (admit) or closed (refuse with
+	// 503). Default: local.
 	OnStoreError string `yaml:"on_store_error" oneof:"local open closed"`
 }
 

@@ -98,7 +98,9 @@ func (s *Sender) outlet(before *outlet, sink *Sink, c *Settings) *outlet {
 		before.spool.mu.Lock()
 		before.spool.most = c.Bytes
 		before.spool.mu.Unlock()
-		sink.close()
+		if sink != before.sink {
+			sink.close()
+		}
 		return before
 	}
 	if before != nil {

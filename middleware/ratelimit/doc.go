@@ -33,7 +33,32 @@
 // a part that has no value (a subject on a public route, a claim or header that
 // is absent) stands the client's address, so nobody escapes a rule by lacking
 // what it counts by. A header says what the caller likes; a rule by header alone
-// shares out, it does not protect.
+// shares out, it does not protect. Values of headers are kept as digests, since
+// they may be secrets; a key names other values as they are, in Redis too.
+//
+// # Rates
+//
+// Besides its own rate a rule may have a table of them, by role, tenant or a
+// claim, and with `policy: true` take the rate from the decision on the request.
+// Each rate is a quota with counters of its own. A policy may compute rates, so
+// there are at most 64 of its rates in use at once for a rule. One more, or one
+// that admits less than the request counts (`rate_cost`), is refused with
+// policy_error like every decision that cannot be carried out: to serve by the
+// rule's own rate instead would be to guess.
+//
+// # Places
+//
+// The stage is in the list three times. Rules that need not know who asks are
+// asked before authentication, the others behind it, and those whose rate a
+// policy may say directly behind the policies: what is denied is not counted.
+//
+// # What is told
+//
+// Clients are told of the tightest rule in each place, by the fields that the
+// configuration names. What the upstream says under these names is replaced,
+// since nobody could tell which of the two limits was met. Operators are told
+// whom a rule refused or, in the shadow, would have: see [State]. The list is
+// written where a rule refuses, so who is admitted pays nothing for it.
 //
 // # All or none
 //

@@ -111,6 +111,7 @@ func TestGivenIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		time.Sleep(59 * time.Minute)
 		err := decided(t, r, authn(), say(1000, time.Minute))
 		if middlewaretest.Code(err) != "policy_error" || !errors.Is(err, errGiven) {
 			t.Errorf("one too many: %v", err)

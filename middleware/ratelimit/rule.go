@@ -225,6 +225,3 @@ type ask struct {
 	key   string
 	cost  int64 // how much the request counts, at least 1
 }
-
-// counter is the store of a rule's limiter, which is ours always.
-func counter(l *limiter.Limiter) *Counter { return l.Store.(*Counter) }
