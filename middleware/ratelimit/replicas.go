@@ -95,8 +95,8 @@ func (p *peers) run(ctx context.Context) {
 			next.Reset(reviveAfter)
 		case <-next.C:
 			if n, err := p.beat(ctx, beatLasts); err == nil {
-				p.front.Revive()
 				p.hear(n, time.Now())
+				p.revive(ctx)
 			}
 			next.Reset(beatEvery)
 		}
@@ -113,6 +113,14 @@ func (p *peers) beat(ctx context.Context, lasts time.Duration) (n int64, err err
 		return err
 	})
 	return n, err
+}
+
+// revive lets requests ask a Redis that failed again, once it answers as they ask.
+// Until then the next beat tries.
+func (p *peers) revive(ctx context.Context) {
+	_ = p.front.Probe(ctx, func(ctx context.Context, client store.Client) error {
+		return p.script.Run(ctx, client, []string{replicas}, p.id, beatLasts.Microseconds()).Err()
+	})
 }
 
 // hear takes a count. More count at once, fewer when they have been for a while.
