@@ -23,7 +23,8 @@ type RateLimit struct {
 	// none, `rate` is for everybody.
 	Rates *RateTable `yaml:"rates"`
 	// Policy lets policies say the rate, with rate_limits["NAME"] := "50/1m",
-	// and `rate` or the table is for whom they say none. The limit is then asked
+	// and `rate` or the table is for whom they say none. A burst below `rate` lets
+	// nobody above the policy's rate either. The limit is then asked
 	// once the policies have decided, so what they deny does not count.
 	// Default: false.
 	Policy bool `yaml:"policy"`

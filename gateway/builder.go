@@ -303,6 +303,7 @@ func (b *builder) openState() {
 		b.mistake("rate_limits", err)
 		return
 	}
+	b.plan.counts = b.store
 	b.openOrders()
 	b.openAlerts()
 	b.limits = map[string]*ratelimit.Rule{}

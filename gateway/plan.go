@@ -54,6 +54,7 @@ type Plan struct {
 	redis     *store.Redis      // nil where replicas share nothing
 	orders    *orders.Book      // outlives the plan
 	kept      orders.Settings   // how, as far as the plan has a say
+	counts    *ratelimit.Store  // outlives the plan
 	limits    []*ratelimit.Rule // by name
 	guardKey  *guard.Key
 	alerts    *alerts         // outlives the plan
@@ -172,6 +173,8 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 		c := Condition{Name: "store", OK: true}
 		if err := p.redis.Ready(ctx); err != nil {
 			c.Detail = "fails, so rate limits and revocation do what their on_store_error says, and of sessions and DPoP proofs this replica goes by what it knows: " + err.Error()
+		} else if err := p.counts.Trouble(); err != nil {
+			c.Detail = "does not count, so rate limits do what their on_store_error says: " + err.Error()
 		}
 		out = append(out, c)
 	}

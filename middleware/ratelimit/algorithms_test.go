@@ -5,6 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ulule/limiter/v3"
+
 	"github.com/gatehouse-dev/gatehouse/config"
 )
 
@@ -99,5 +101,24 @@ func TestLimiterStore(t *testing.T) {
 			l := open(t, config.RateLimit{Rate: rate(5, time.Minute), Algorithm: algorithm}, nil).quota.local
 			exerciseLimiter(t, algorithm, l)
 		})
+	}
+}
+
+// The library's window ends by the wall clock. One that is set forward, which for the
+// library is as if the count were gone, begins no new window.
+func TestWindowWhenTheClockIsSet(t *testing.T) {
+	r := open(t, config.RateLimit{Rate: rate(3, time.Hour), Algorithm: "fixed_window"}, nil)
+	m := r.quota.here.engine.(memoryWindow)
+	admitted := 0
+	for range 10 {
+		if !r.take(t.Context(), "k").Reached {
+			admitted++
+		}
+		if _, err := m.inner.Reset(t.Context(), "k", limiter.Rate{Limit: 1, Period: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if admitted != 3 {
+		t.Errorf("%d were admitted, want 3", admitted)
 	}
 }

@@ -68,11 +68,8 @@ func (s *Store) decideShared(ctx context.Context, takes []take) int {
 	if i := refusing(takes); i >= 0 || known == len(takes) {
 		return i
 	}
-	err := s.redis.decide(ctx, takes)
+	err := s.redis.decide(ctx, takes, now)
 	if err == nil {
-		for i := range takes {
-			takes[i].quota.remember(&takes[i], now)
-		}
 		return refusing(takes)
 	}
 	for i := range takes {

@@ -62,8 +62,8 @@
 //
 // # All or none
 //
-// A request counts for all of its rules or for none (decide.go). Who is refused by
-// one weighs on no other, not even for a moment.
+// A request counts for all rules of a place or for none (decide.go). Who is refused
+// by one weighs on no other there, not even for a moment.
 //
 // # Interface
 //
@@ -76,12 +76,13 @@
 // # The shared store
 //
 // With Redis, one script per request decides for all rules by the server's clock,
-// so all replicas share one count and their clocks do not matter. A script may
+// so all replicas share one count and their clocks do not matter. That clock has
+// microseconds: gcra admits one in each of them at most there, whatever the rate. A script may
 // only touch what a cluster keeps in one slot. Which rules a request meets is not
 // known before, nor which keys, so all keys of limits are in one slot, by the
 // {limits} in their names: one node of a cluster decides for all.
 //
-// Redis is not needed at start. One that is dead or frozen costs the requests under
+// Redis is not needed at start. One that is dead, frozen or too slow costs the requests under
 // way 50 ms and others nothing (package store); meanwhile each rule does what its
 // on_store_error says, with as many replicas as there were last (replicas.go).
 package ratelimit

@@ -60,6 +60,9 @@ func (g *given) lend(store *Store, rate policies.Rate, now int64) (*lent, error)
 	burst := 0
 	if g.spec.algorithm == gcra && g.spec.burst != g.spec.rate.Limit {
 		burst = int(g.spec.burst) // as configured
+		if g.spec.burst < g.spec.rate.Limit {
+			burst = int(min(g.spec.burst, rate.Count)) // to hold callers below the rate: so it does
+		}
 	}
 	own := g.spec
 	own.strict = false

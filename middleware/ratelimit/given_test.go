@@ -101,6 +101,37 @@ func TestPolicyRateThatCannotBe(t *testing.T) {
 	}
 }
 
+// A burst that is there to hold callers below the rule's rate lets nobody above the
+// rate of a policy; one that is there to let them above it does.
+func TestPolicyBurst(t *testing.T) {
+	for name, tt := range map[string]struct {
+		own   config.Rate
+		burst int
+		said  int64
+		want  int
+	}{
+		"below the own rate, and the policy's": {rate(100, time.Hour), 20, 50, 20},
+		"above the policy's":                   {rate(100, time.Hour), 20, 5, 5},
+		"above the own rate":                   {rate(10, time.Hour), 30, 20, 30},
+		"above both, and more so":              {rate(10, time.Hour), 30, 5, 30},
+		"none":                                 {rate(10, time.Hour), 0, 5, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, admitted := open(t, config.RateLimit{Rate: tt.own, Burst: tt.burst, Policy: true}, nil), 0
+				for range 100 {
+					if decided(t, r, authn(), say(tt.said, time.Hour)) == nil {
+						admitted++
+					}
+				}
+				if admitted != tt.want {
+					t.Errorf("%d were admitted at once, want %d", admitted, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // Policies that compute rates get so many at once, and no counter that still
 // matters is given up for another.
 func TestGivenIsBounded(t *testing.T) {

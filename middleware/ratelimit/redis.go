@@ -34,8 +34,9 @@ const (
 	perVerdict = 4
 )
 
-// decide puts all takes that have no answer yet to the script, in one round trip.
-func (s *shared) decide(ctx context.Context, takes []take) error {
+// decide puts all takes that have no answer yet to the script, in one round trip,
+// and remembers the answers. now is the time in this process.
+func (s *shared) decide(ctx context.Context, takes []take, now int64) error {
 	keys := make([]string, 0, len(takes))
 	args := make([]any, 0, perKey*len(takes))
 	for i := range takes {
@@ -51,6 +52,7 @@ func (s *shared) decide(ctx context.Context, takes []take) error {
 	for i := range takes {
 		if t := &takes[i]; !t.shared {
 			t.Result, t.counted, t.shared = t.quota.spec.verdict(out, &t.quota.whole), true, true
+			t.quota.remember(t, now)
 			out = out[perVerdict:]
 		}
 	}

@@ -163,3 +163,25 @@ func TestRedisKnownByCost(t *testing.T) {
 		t.Errorf("what costs less: %+v, asked %d times", a.Result, store.redis.Asked()-before)
 	}
 }
+
+// What is known of a rule in the shadow, which keeps nobody from asking the others,
+// is known no longer because it is asked again.
+func TestRedisKnownInTheShadow(t *testing.T) {
+	s := storetest.Start(t)
+	store := NewStore(s.Patient(false))
+	rs := several(t, store, map[string]config.RateLimit{
+		"watched":  {Rate: rate(1, time.Hour), Mode: "shadow"},
+		"enforced": {Rate: rate(1000, time.Hour)},
+	}, "watched", "enforced")
+	together(t, 1, "k", rs...)
+	together(t, 1, "k", rs...)
+	v := rs[0].quota.known.look(rs[0].quota.known.place("k"), 0)
+	if v == nil {
+		t.Fatal("not known")
+	}
+	v.until = store.clock.now() + int64(time.Minute)
+	until := v.until
+	if together(t, 1, "k", rs...); v.until != until {
+		t.Errorf("known for %s more", time.Duration(v.until-until))
+	}
+}

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -128,4 +129,47 @@ func TestRedisFrozen(t *testing.T) {
 	}
 	s.Thaw()
 	eventually(t, func() bool { a := r.take(t.Context(), "later"); return a.err == nil && a.shared })
+}
+
+// A Redis that answers pings and does not count is told of, with why; each rule does
+// what its on_store_error says. Nobody has to ask for that to be found out.
+func TestRedisDoesNotCount(t *testing.T) {
+	for name, tt := range map[string]struct {
+		command, undo []any
+		why           string
+	}{
+		"a copy":             {[]any{"REPLICAOF", "127.0.0.1", "1"}, []any{"REPLICAOF", "NO", "ONE"}, "READONLY"},
+		"full":               {[]any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"}, "OOM"},
+		"no scripts allowed": {[]any{"ACL", "SETUSER", "default", "-evalsha"}, []any{"ACL", "SETUSER", "default", "+evalsha"}, "NOPERM"},
+		"other keys allowed": {[]any{"ACL", "SETUSER", "default", "resetkeys", "~other"}, []any{"ACL", "SETUSER", "default", "allkeys"}, "NOPERM"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := storetest.Start(t)
+			store := announced(t, s)
+			rules := map[string]*Rule{}
+			for _, out := range []string{onErrorLocal, onErrorOpen, onErrorClosed} {
+				rules[out] = open(t, config.RateLimit{Rate: rate(1, time.Hour), OnStoreError: out}, store)
+			}
+			eventually(t, func() bool { a := rules[onErrorOpen].take(t.Context(), "warm"); return a.err == nil && a.shared })
+			eventually(t, func() bool { return store.Trouble() == nil })
+
+			if err := s.Client().Do(t.Context(), tt.command...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, func() bool { err := store.Trouble(); return err != nil && strings.Contains(err.Error(), tt.why) })
+			for out, want := range map[string][]bool{onErrorLocal: {false, true}, onErrorOpen: {false, false}, onErrorClosed: {true, true}} {
+				for i, refuses := range want {
+					if a := rules[out].take(t.Context(), out); a.err == nil || a.refuses() != refuses {
+						t.Errorf("%s: request %d: %+v %v", out, i, a.Result, a.err)
+					}
+				}
+			}
+
+			if err := s.Client().Do(t.Context(), tt.undo...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, func() bool { a := rules[onErrorLocal].take(t.Context(), "back"); return a.err == nil && a.shared })
+			eventually(t, func() bool { return store.Trouble() == nil })
+		})
+	}
 }

@@ -38,6 +38,7 @@ type peers struct {
 	script *goredis.Script
 	id     string
 	count  atomic.Int64
+	err    atomic.Pointer[error] // why the last word did not get through, or that it did
 	stop   context.CancelFunc
 	done   chan struct{}
 
@@ -74,6 +75,19 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Trouble says why the shared store does not count, nil where it does or there is
+// none. A Redis may answer pings and still refuse to count: because it is full, only a
+// copy, or its user may not run scripts. It is known by the replica's own word.
+func (s *Store) Trouble() error {
+	if s.peers == nil {
+		return nil
+	}
+	if err := s.peers.err.Load(); err != nil {
+		return *err
+	}
+	return nil // not known yet
+}
+
 // replicas is how many there were last, this one included.
 func (s *Store) replicas() int64 {
 	if s.peers == nil {
@@ -94,10 +108,12 @@ func (p *peers) run(ctx context.Context) {
 		case <-p.front.failed:
 			next.Reset(reviveAfter)
 		case <-next.C:
-			if n, err := p.beat(ctx, beatLasts); err == nil {
-				p.front.Revive()
+			n, err := p.beat(ctx, beatLasts)
+			if err == nil {
 				p.hear(n, time.Now())
+				err = p.revive(ctx)
 			}
+			p.err.Store(&err)
 			next.Reset(beatEvery)
 		}
 	}
@@ -113,6 +129,14 @@ func (p *peers) beat(ctx context.Context, lasts time.Duration) (n int64, err err
 		return err
 	})
 	return n, err
+}
+
+// revive lets requests ask a Redis that failed again, once it answers as they ask.
+// Until then the next beat tries.
+func (p *peers) revive(ctx context.Context) error {
+	return p.front.Probe(ctx, func(ctx context.Context, client store.Client) error {
+		return p.script.Run(ctx, client, []string{replicas}, p.id, beatLasts.Microseconds()).Err()
+	})
 }
 
 // hear takes a count. More count at once, fewer when they have been for a while.

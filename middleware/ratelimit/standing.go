@@ -27,8 +27,11 @@ func (s *standing) given(d spec) *given {
 	defer s.mu.Unlock()
 	general := d
 	general.rate.Limit, general.rate.Period = 0, 0
-	if d.burst == d.rate.Limit {
+	switch { // what matters of the rule's own rate, see given.lend
+	case d.burst == d.rate.Limit:
 		general.burst = 0
+	case d.burst > d.rate.Limit:
+		general.rate.Limit = 1
 	}
 	return keep(&s.lent, general.definition(), func() *given { return newGiven(d) })
 }

@@ -65,6 +65,8 @@ func (m memoryWindow) count(p place, now, n int64, t *terms, counts bool) Result
 	ctx := context.Background() // for a memory that cannot fail
 	if w.key != "" {
 		r.Context, _ = m.inner.Peek(ctx, w.key, t.rate)
+		// The library goes by the wall clock; one that is set forward begins no window.
+		r.Remaining = min(r.Remaining, max(t.rate.Limit-w.used, 0))
 	}
 	r.Reached = r.Remaining < max(n, 1) // all or none, and a refusal is not counted
 	switch {
@@ -78,7 +80,9 @@ func (m memoryWindow) count(p place, now, n int64, t *terms, counts bool) Result
 				w.key = "spare " + strconv.FormatUint(p.rank, 10) // p.key may get a window of its own
 			}
 		}
+		left := r.Remaining - n
 		r.Context, _ = m.inner.Increment(ctx, w.key, n, t.rate)
+		r.Remaining = left
 		w.used += n
 	}
 	r.ResetAfter = time.Duration(max(w.end-now, 0))

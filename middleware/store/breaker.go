@@ -60,6 +60,13 @@ func (b *breaker) report(probe bool, err error) {
 	}
 }
 
+// open reports whether the store failed and nobody knows yet that it is well.
+func (b *breaker) open() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err != nil
+}
+
 // revive closes it: somebody knows that the store is well.
 func (b *breaker) revive() {
 	b.mu.Lock()

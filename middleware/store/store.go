@@ -139,13 +139,27 @@ func (r *Redis) do(ctx context.Context, probes bool, most time.Duration, f func(
 
 // Briefly is Do for what every request waits for: it takes [Brief] at most. Without
 // probe no request is the one that finds out whether a Redis that failed is back:
-// somebody else does, and calls [Redis.Revive].
+// somebody else does, with [Redis.Probe].
 func (r *Redis) Briefly(ctx context.Context, probe bool, f func(context.Context, Client) error) error {
 	return r.do(ctx, probe, r.brief, f)
 }
 
-// Revive lets a Redis that failed be asked again at once.
-func (r *Redis) Revive() { r.breaker.revive() }
+// Probe asks a Redis that failed as [Redis.Briefly] does, on the same connections and
+// for no longer, also while others leave it alone; once it answers all ask again. It is
+// for who keeps nobody waiting. An answer aside is no proof: a Redis that takes 60ms
+// gives one, and requests would wait for theirs in vain.
+func (r *Redis) Probe(ctx context.Context, f func(context.Context, Client) error) error {
+	if !r.breaker.open() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.brief)
+	defer cancel()
+	err := f(ctx, r.client)
+	if err == nil {
+		r.breaker.revive()
+	}
+	return err
+}
 
 // Wait is how long until a Redis that failed is asked again; 0 where it did not.
 func (r *Redis) Wait() time.Duration { return r.breaker.wait() }

@@ -76,8 +76,8 @@ func TestBounds(t *testing.T) {
 }
 
 // Who may not probe never asks a Redis that failed, however long ago that was,
-// until somebody says that it is back.
-func TestRevive(t *testing.T) {
+// until somebody has asked it aside and as they would: in their time, and with success.
+func TestProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, asked := With(nil, time.Second), 0
 		dead := errors.New("dead")
@@ -93,7 +93,18 @@ func TestRevive(t *testing.T) {
 				t.Fatalf("asked: %v", err)
 			}
 		}
-		r.Revive()
+		if err := r.Probe(t.Context(), func(ctx context.Context, _ Client) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}); !errors.Is(err, context.DeadlineExceeded) || ask(nil) == nil {
+			t.Errorf("what takes too long is no answer: %v", err)
+		}
+		if err := r.Probe(t.Context(), func(context.Context, Client) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		if err := r.Probe(t.Context(), func(context.Context, Client) error { return dead }); err != nil {
+			t.Errorf("what is well is probed: %v", err)
+		}
 		if err := ask(nil); err != nil || asked != 2 {
 			t.Errorf("after it is back: %v, asked %d times", err, asked)
 		}
