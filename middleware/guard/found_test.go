@@ -68,7 +68,7 @@ func TestLifted(t *testing.T) {
 			if got := g.visit("192.0.2.1"); got != "" {
 				t.Errorf("lifted: %s", got)
 			}
-			time.Sleep(mostQuiet)
+			time.Sleep(10 * time.Second)
 		}
 	})
 }
@@ -187,6 +187,38 @@ func TestTrustedIsNotBlocked(t *testing.T) {
 		_, _, err := middlewaretest.Run(t, s, x, middlewaretest.NewUpstream(t, 200, "", "").Handle)
 		if got := middlewaretest.Code(err); got != want {
 			t.Errorf("%s: %q, want %q", addr, got, want)
+		}
+	}
+}
+
+// Requests that were under way when a block began are no reason for another one, nor
+// for an event; where it only asks to sign in anew, one that keeps out is.
+func TestBlockedAlready(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		order orders.Order
+		want  int64 // blocks given
+	}{
+		{"the subject", orders.Order{Issuer: "auth", Subject: "ann"}, 0},
+		{"the subject, until it signs in anew", orders.Order{Issuer: "auth", Subject: "ann", Action: orders.ActionStepUp}, 1},
+		{"somebody else", orders.Order{Issuer: "auth", Subject: "bob"}, 1},
+	} {
+		g := openGuard(t, &config.Guard{APIAbuse: &config.APIAbuse{
+			Threshold: 2, Window: config.Duration(time.Minute), Mode: "enforce", Action: "block_subject", Escalation: steps(time.Hour),
+		}})
+		tt.order.Kind, tt.order.By = orders.Block, "admin"
+		if _, _, err := g.Book.Give(t.Context(), tt.order); err != nil {
+			t.Fatal(err)
+		}
+		s := New(ByAddress, nil, g.Guard)
+		for range 2 {
+			x := middlewaretest.Exchange(t, "GET", "/", nil, middlewaretest.Subject(&policies.Subject{Issuer: "auth", ID: "ann"}))
+			if _, _, err := middlewaretest.Run(t, s, x, middlewaretest.NewUpstream(t, 404, "", "").Handle); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := g.given.Load(); n != tt.want || int64(len(g.events.list)) != tt.want {
+			t.Errorf("%s: %d blocks, %d events", tt.name, n, len(g.events.list))
 		}
 	}
 }
