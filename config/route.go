@@ -28,7 +28,8 @@ type Route struct {
 	CORS *CORS `yaml:"cors"`
 	// Login says that a 401 of this route's upstream is a failed login, and an
 	// answer of success to what names somebody is that they signed in: it is for the
-	// path of the login and no other. Default: false.
+	// path of the login and no other. Where the upstream takes /login/ or /LOGIN for
+	// it too, no other route may lead there. Default: false.
 	Login bool `yaml:"login"`
 	// LoginUsername says where a login names its user: a JSON pointer (RFC 6901),
 	// such as /user/name, or the name of a form's field. It is to be written where
