@@ -26,12 +26,15 @@ type Route struct {
 	ACL *ACL `yaml:"acl"`
 	// CORS lets browsers of other origins in. Absent: none.
 	CORS *CORS `yaml:"cors"`
-	// Login says that a 401 of this route's upstream is a failed login.
-	// Default: false.
+	// Login says that a 401 of this route's upstream is a failed login, and an
+	// answer of success to what names somebody is that they signed in: it is for the
+	// path of the login and no other. Where the upstream takes /login/ or /LOGIN for
+	// it too, no other route may lead there. Default: false.
 	Login bool `yaml:"login"`
 	// LoginUsername says where a login names its user: a JSON pointer (RFC 6901),
-	// such as /user/name, or the name of a form's field. Default: what the body
-	// calls username, email or login.
+	// such as /user/name, or the name of a form's field. It is to be written where
+	// something else is called so, such as a button. Default: what the body or the
+	// query calls username, email or login.
 	LoginUsername string `yaml:"login_username"`
 	// CSRF refuses cross-site requests that change something.
 	CSRF CSRF `yaml:"csrf"`

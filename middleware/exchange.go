@@ -57,6 +57,7 @@ type Exchange struct {
 	Spool *Spool // gateway
 
 	Upstream string                  // upstream: the endpoint that answered, for the record
+	Answered int                     // upstream: the status of its answer, whatever stages make of that; 0 before
 	Cancel   context.CancelCauseFunc // upstream: ends the call, with [ErrEnded]; for any goroutine, nil before it begins
 	Cutter   Cutter                  // gateway: ends the writing to the client; nil in tests of stages
 	Forward  string                  // gateway: path sent upstream

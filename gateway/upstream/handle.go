@@ -75,6 +75,7 @@ func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
 		way.close()
 		return nil, unavailable("the backend answered in a way that can be read in more than one", err)
 	}
+	x.Answered = res.StatusCode
 	return res, nil
 }
 

@@ -42,13 +42,21 @@
 // username from that address: one person's mistakes do not lock an office out.
 // Attempts on one username from one address at the same time are let in only as many
 // as could fail without exceeding the threshold; the others are refused with 429
-// rate_limited.
+// rate_limited. Where the address is not known all are let in. Who goes away before
+// the answer has guessed all the same: the upstream is asked to the end.
 //
-// The username is what a JSON object or a form in the request body calls username,
-// email or login, or what the route says (login.go). Which of them the upstream goes
-// by is not known, so failures count for each; a name that is made up beside the real
-// one hides nothing. Attempts whose body names nobody, or cannot be read, count
-// together for their address, as if they were one name.
+// The username is what a JSON object or a form in the request body, or the query, calls
+// username, email or login, or what the route says (login.go). Which of them the
+// upstream goes by is not known, so failures count for each; a name that is made up
+// beside the real one hides nothing. Attempts whose body names nobody, or cannot be
+// read, count together for their address, as if they were one name; of those that
+// cannot be read no more are let in at once than of one name.
+//
+// A success takes back the failures of the one name that a request has. One that may
+// be of somebody else takes back none: of GET, which is for the page, or with a Basic
+// header beside the body. So `login: true` is for the very path that people sign in
+// at: an answer 200 of another one that takes a name, such as where passwords are
+// reset, would let anybody guess on.
 //
 // # Usernames
 //

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"mime"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -26,11 +27,14 @@ const (
 // signIn reads who tries to log in. The error is a refusal: the body is too large
 // or broke off.
 func (s *Stage) signIn(x *middleware.Exchange) (*detect.Signal, error) {
-	names, err := usernames(x, s.field)
+	names, hidden, err := usernames(x, s.field)
 	if err != nil {
 		return nil, err
 	}
-	signal := &detect.Signal{Time: time.Now(), Address: network(x.Client), Clear: len(names) == 1}
+	signal := &detect.Signal{
+		Time: time.Now(), Address: network(x.Client),
+		Clear: len(names) == 1 && speaksForItself(x.Request), Hidden: hidden,
+	}
 	for _, n := range names {
 		signal.Users = append(signal.Users, s.guard.Key.Digest(n))
 	}
@@ -52,17 +56,61 @@ func network(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// usernames are the names in the body, folded and sorted; none where it names
-// nobody or cannot be read for sure. The field is where they stand, nil for the
-// usual ones.
-func usernames(x *middleware.Exchange, field []string) ([]string, error) {
+// speaksForItself reports whether a success can be that of whom the body names. Who
+// asks for the page of a login gets it whatever the body says, and beside a Basic
+// header (RFC 7617) the body may be what the upstream does not look at.
+func speaksForItself(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return false
+	}
+	return !basic(r.Header)
+}
+
+// basic reports whether a header names a user and a password, and not in the way
+// that names are looked for.
+func basic(h http.Header) bool {
+	const scheme = "Basic "
+	return slices.ContainsFunc(h["Authorization"], func(v string) bool {
+		return len(v) >= len(scheme) && strings.EqualFold(v[:len(scheme)], scheme)
+	})
+}
+
+// usernames are the names in the body and the query, folded and sorted: frameworks
+// make one of the two, each in its own way. There are none where nobody is named or
+// where that cannot be read for sure, which is hidden then. The field is where names
+// stand, nil for the usual places.
+func usernames(x *middleware.Exchange, field []string) (names []string, hidden bool, err error) {
+	names, ok := formNames([]byte(x.Request.URL.RawQuery), field)
+	if ok && x.HasBody() {
+		var more []string
+		if more, ok, err = bodyNames(x, field); err != nil {
+			return nil, false, err
+		}
+		names = append(names, more...)
+	}
+	if !ok || len(names) > maxNames {
+		return nil, true, nil
+	}
+	for i, n := range names {
+		names[i] = fold(n)
+		hidden = hidden || strings.ContainsRune(n, 0)
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "" || strings.ContainsRune(n, 0) })
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return names, len(names) == 0 && (hidden || basic(x.Request.Header)), nil
+}
+
+// bodyNames are the names in the body; ok says that it could be read.
+func bodyNames(x *middleware.Exchange, field []string) (names []string, ok bool, err error) {
 	r := x.Request
 	if r.ContentLength > maxBody || r.Header.Get("Content-Encoding") != "" {
-		return nil, nil
+		return nil, false, nil
 	}
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return nil, nil
+		return nil, false, nil
 	}
 	var read func([]byte, []string) ([]string, bool)
 	switch {
@@ -71,22 +119,14 @@ func usernames(x *middleware.Exchange, field []string) ([]string, error) {
 	case mediaType == "application/x-www-form-urlencoded":
 		read = formNames
 	default:
-		return nil, nil
+		return nil, false, nil
 	}
 	body, err := small(x)
 	if err != nil || body == nil {
-		return nil, err
+		return nil, false, err
 	}
-	names, ok := read(body, field)
-	if !ok || len(names) > maxNames {
-		return nil, nil
-	}
-	for i, n := range names {
-		names[i] = fold(n)
-	}
-	names = slices.DeleteFunc(names, func(n string) bool { return n == "" || strings.ContainsRune(n, 0) })
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	names, ok = read(body, field)
+	return names, ok, nil
 }
 
 // small gives the body where it is one of a login, nil where it is larger. One

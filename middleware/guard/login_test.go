@@ -57,7 +57,7 @@ func TestUsernames(t *testing.T) {
 			if !length {
 				x.Request.ContentLength = -1
 			}
-			got, err := usernames(x, nil)
+			got, _, err := usernames(x, nil)
 			if err != nil || !slices.Equal(got, tt.want) {
 				t.Errorf("%s %.80s: %q %v, want %q", tt.mediaType, tt.body, got, err, tt.want)
 			}
@@ -65,7 +65,7 @@ func TestUsernames(t *testing.T) {
 	}
 	x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(`{"username":"ann"}`),
 		middlewaretest.Header("Content-Type", j), middlewaretest.Header("Content-Encoding", "gzip"))
-	if got, err := usernames(x, nil); err != nil || got != nil {
+	if got, _, err := usernames(x, nil); err != nil || got != nil {
 		t.Errorf("an encoded body: %q %v", got, err)
 	}
 }
@@ -205,7 +205,7 @@ func TestLoginUsername(t *testing.T) {
 		{"", f, "username=ann", []string{"ann"}},
 	} {
 		x := middlewaretest.Exchange(t, "POST", "/", strings.NewReader(tt.body), middlewaretest.Header("Content-Type", tt.mediaType))
-		if got, err := usernames(x, fieldOf(tt.field)); err != nil || !slices.Equal(got, tt.want) {
+		if got, _, err := usernames(x, fieldOf(tt.field)); err != nil || !slices.Equal(got, tt.want) {
 			t.Errorf("%s in %s: %q %v, want %q", tt.field, tt.body, got, err, tt.want)
 		}
 	}
@@ -230,7 +230,7 @@ func TestLargeBodyIsNotHeld(t *testing.T) {
 	r := &counted{Reader: strings.NewReader(body)}
 	x := middlewaretest.Exchange(t, "POST", "/", r, middlewaretest.Header("Content-Type", "application/json"))
 	x.Request.ContentLength = -1
-	got, err := usernames(x, nil)
+	got, _, err := usernames(x, nil)
 	if err != nil || got != nil || r.n > maxBody+1 {
 		t.Errorf("%d bytes were read: %q %v", r.n, got, err)
 	}

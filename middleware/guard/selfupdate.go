@@ -30,7 +30,7 @@ func PromotesSelf(x *middleware.Exchange) (bool, error) {
 	default:
 		return false, nil
 	}
-	if x.Subject == nil || x.Request.ContentLength > maxSelfUpdate || !x.HasBody() || !saysJSON(x.Request.Header) || !namesCaller(x.Path, x.Subject.ID) {
+	if x.Subject == nil || x.Request.ContentLength > maxSelfUpdate || !x.HasBody() || !saysJSON(x.Request.Header) || !namesCaller(x.Request.Method, x.Path, x.Subject.ID) {
 		return false, nil
 	}
 	body, err := x.Body(stageName)
@@ -47,17 +47,27 @@ func saysJSON(h http.Header) bool {
 		(media == "application/json" || media == "text/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
 }
 
-// namesCaller reports whether a path is about the caller: a segment is their id, or
-// a word for whoever asks.
-func namesCaller(path, id string) bool {
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment != "" && segment == id {
+// namesCaller reports whether a path is about the caller: a segment is their id, or a
+// word for whoever asks. One part of them may follow, such as settings. What stands
+// further below belongs to the caller and is another: members of an account have
+// roles of their own, and so has whoever is invited by POST.
+func namesCaller(method, path, id string) bool {
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	n := len(segments)
+	if isCaller(segments[n-1], id) {
+		return true
+	}
+	return n > 1 && isCaller(segments[n-2], id) &&
+		(method != http.MethodPost || middleware.NamesStanding(segments[n-1]))
+}
+
+func isCaller(segment, id string) bool {
+	if segment != "" && segment == id {
+		return true
+	}
+	for _, word := range [...]string{"me", "self", "profile", "account"} {
+		if strings.EqualFold(segment, word) {
 			return true
-		}
-		for _, word := range [...]string{"me", "self", "profile", "account"} {
-			if strings.EqualFold(segment, word) {
-				return true
-			}
 		}
 	}
 	return false

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -105,19 +106,32 @@ func (s *Stage) attempt(x *middleware.Exchange, trusted bool, next middleware.Ha
 		return nil, err
 	}
 	if !trusted {
+		entered := true
+		if g.limits(signal) {
+			if entered = g.guesses.Enter(signal); entered {
+				defer g.guesses.Leave(signal) // when what follows is in force
+			}
+		}
 		if o := g.blockedUser(signal); o != nil {
 			return nil, blocked(x, o)
 		}
-		if g.guesses != nil {
-			if !g.guesses.Enter(signal) {
-				return nil, middleware.Refuse(stageName, middleware.RateLimited, "too many login attempts at once").Set("Retry-After", "1")
-			}
-			defer g.guesses.Leave(signal) // when what follows is in force
+		if !entered {
+			return nil, middleware.Refuse(stageName, middleware.RateLimited, "too many login attempts at once").Set("Retry-After", "1")
 		}
 	}
+	// Who does not wait for the answer has guessed all the same: some upstreams are
+	// slow to say no, and quick to say yes. So the answer is waited for here.
+	x.Request = x.Request.WithContext(context.WithoutCancel(x.Request.Context()))
 	res, err := next(x)
 	s.tried(x, signal, res, err)
 	return res, err
+}
+
+// limits reports whether only so many attempts like this one are let in at once.
+// Where the address is not known nobody is blocked by it, and nobody is to wait for
+// the attempts of others.
+func (g *Guard) limits(s *detect.Signal) bool {
+	return g.guesses != nil && s.Address.IsValid() && (len(s.Users) > 0 || s.Hidden)
 }
 
 // blockedUser gives a block of one of the names that an attempt goes by.

@@ -48,6 +48,9 @@ func (s *Stage) tried(x *middleware.Exchange, signal *detect.Signal, res *http.R
 		return
 	}
 	signal.Time, signal.Status, signal.Code, signal.Login = time.Now(), status, code, err == nil
+	if err != nil && x.Answered != 0 { // and a stage could not send the answer on
+		signal.Status, signal.Code, signal.Login = x.Answered, "", true
+	}
 	s.complete(x, signal)
 	s.guard.show(x, signal)
 	if signal.Login {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/coding"
@@ -64,6 +65,50 @@ func (s *Stage) tells(r *http.Request, status int) bool {
 		return false
 	}
 	return status >= 200 && status < 300
+}
+
+// askWhole asks the upstream for an answer that can be counted, as far as that is
+// the client's choice: in a coding that is known, and not in pieces. A piece of what
+// cannot be counted stays one, for players and readers ask for those.
+func askWhole(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	h := x.Request.Header
+	readable(h)
+	if h.Get("Range") == "" {
+		return next(x)
+	}
+	whole := func() { h.Del("Range"); h.Del("If-Range") }
+	if x.HasBody() || strings.Contains(strings.Join(h["Range"], ","), ",") {
+		whole() // it cannot be asked twice; or several pieces have a type of their own
+		return next(x)
+	}
+	res, err := next(x)
+	if err != nil || res.StatusCode != http.StatusPartialContent || formatOf(res.Header) == unknown {
+		return res, err
+	}
+	_ = res.Body.Close()
+	whole()
+	return next(x)
+}
+
+// readable takes the codings out of Accept-Encoding (RFC 9110, section 12.5.3) that
+// are not known here.
+func readable(h http.Header) {
+	values := h["Accept-Encoding"]
+	if len(values) == 0 {
+		return
+	}
+	var known []string
+	for part := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		name, _, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "gzip", "x-gzip", "br", "zstd", "identity":
+			known = append(known, strings.TrimSpace(part))
+		}
+	}
+	if len(known) == 0 {
+		known = []string{"identity"}
+	}
+	h.Set("Accept-Encoding", strings.Join(known, ", "))
 }
 
 // served tells what an answer held: rows where there are filters, or else what its

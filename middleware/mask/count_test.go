@@ -261,3 +261,57 @@ func BenchmarkServed(b *testing.B) {
 		}
 	}
 }
+
+// What a client asks for does not keep an answer from being counted: neither in
+// pieces nor in a coding that nobody here knows. Other pieces stay what they are.
+func TestCountedWhateverIsAsked(t *testing.T) {
+	const list = `[{"ssn":1},{"ssn":2},{"ssn":3}]`
+	for _, tt := range []struct {
+		method, typ, ranges, accepts string
+		calls, status                int
+		records                      int64
+		asked                        string // codings
+	}{
+		{"GET", jsonType, "bytes=0-", "deflate, gzip;q=0.5, *", 2, 200, 3, "gzip;q=0.5"},
+		{"GET", jsonType, "bytes=0-0,1-", "compress", 1, 200, 3, "identity"},
+		{"POST", jsonType, "bytes=1-", "", 1, 200, 3, ""},
+		{"GET", "video/mp4", "bytes=1-", "br, ZSTD, identity;q=0", 1, 206, 0, "br, ZSTD, identity;q=0"},
+		{"GET", jsonType, "", "gzip", 1, 200, 3, "gzip"},
+	} {
+		calls, open := 0, 0
+		x := exchange(t, &policies.Decision{Allow: true}, func(x *middleware.Exchange) {
+			x.Request.Method = tt.method
+			if tt.method == "POST" {
+				x.Request.Body = io.NopCloser(strings.NewReader("{}"))
+			}
+			for name, v := range map[string]string{"Range": tt.ranges, "If-Range": `"1"`, "Accept-Encoding": tt.accepts} {
+				if v != "" {
+					x.Request.Header.Set(name, v)
+				}
+			}
+		})
+		res, err := countingStage(t, newStage(t, 0), "$..ssn").Handle(x, func(x *middleware.Exchange) (*http.Response, error) {
+			calls++
+			open++
+			h, status, body := http.Header{"Content-Type": {tt.typ}}, 200, list
+			if r := x.Request.Header.Get("Range"); r != "" {
+				status = 206
+				if strings.Contains(r, ",") {
+					h.Set("Content-Type", "multipart/byteranges; boundary=x")
+				}
+			}
+			res := &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: -1, Request: x.Request}
+			middleware.OnClose(res, func(int64, error) { open-- })
+			return res, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || string(body) != list || open != 0 || calls != tt.calls || res.StatusCode != tt.status ||
+			x.Served.Records != tt.records || x.Served.Sensitive != tt.records || x.Request.Header.Get("Accept-Encoding") != tt.asked {
+			t.Errorf("%+v: %d calls, %d open, status %d, %+v, codings %q, %v", tt, calls, open, res.StatusCode, x.Served, x.Request.Header.Get("Accept-Encoding"), err)
+		}
+	}
+}

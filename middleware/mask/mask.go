@@ -162,8 +162,11 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 			With(errors.New("mask stands on a route without authz"))
 	}
 	if len(d.Mask) == 0 && len(d.Rows) == 0 && len(d.Expose) == 0 {
-		res, err := next(x)
-		if err == nil && s.counting != nil {
+		if s.counting == nil {
+			return next(x)
+		}
+		res, err := askWhole(x, next)
+		if err == nil {
 			s.count(x, res)
 		}
 		return res, err

@@ -13,16 +13,27 @@ type attempts struct {
 // to a finding, nobody else gets in. Whether there is a block is to be asked once
 // let in, not before.
 //
-// It holds for names only. Nobody logs in to one account several times at once,
-// but an office does to many.
+// It holds for names, and for attempts that name nobody as if they were one name, as
+// their failures are counted. Nobody logs in to one account several times at once, but
+// an office does to many: those of many names are let in.
 func (d *AuthFailures) Enter(s *Signal) bool {
-	for i, user := range s.Users {
+	users := named(s)
+	for i, user := range users {
 		if !d.enter(s, user) {
-			d.leave(s, s.Users[:i])
+			d.leave(s, users[:i])
 			return false
 		}
 	}
 	return true
+}
+
+// named are the users that an attempt counts for: who is named, or else the zero
+// Digest for nobody.
+func named(s *Signal) []Digest {
+	if len(s.Users) == 0 {
+		return []Digest{{}}
+	}
+	return s.Users
 }
 
 func (d *AuthFailures) enter(s *Signal, user Digest) bool {
@@ -46,7 +57,7 @@ func (d *AuthFailures) enter(s *Signal, user Digest) bool {
 }
 
 // Leave ends an attempt that entered, with the Address and Users of its signal.
-func (d *AuthFailures) Leave(s *Signal) { d.leave(s, s.Users) }
+func (d *AuthFailures) Leave(s *Signal) { d.leave(s, named(s)) }
 
 func (d *AuthFailures) leave(s *Signal, users []Digest) {
 	t := d.users.table

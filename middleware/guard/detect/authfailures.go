@@ -110,13 +110,11 @@ func (d *AuthFailures) See(s *Signal) []Finding {
 		return nil
 	}
 	var found []Finding
-	for i, user := range s.Users {
-		if !slices.Contains(s.Users[:i], user) {
+	users := named(s)
+	for i, user := range users {
+		if !slices.Contains(users[:i], user) {
 			found = append(found, d.failUser(s, user)...)
 		}
-	}
-	if len(s.Users) == 0 {
-		found = d.failUser(s, Digest{})
 	}
 	if f := d.failAddress(s); f != nil {
 		return f

@@ -32,6 +32,8 @@ type Signal struct {
 	Login bool     // the route is for signing in, and the upstream answered
 	Users []Digest // the usernames that a login names
 	Clear bool     // a success says for certain which of them signed in
+	// Hidden says that a login names somebody, or may, in a way that cannot be read.
+	Hidden bool
 
 	Params     []string // the values of the path's {id} segments, in sequence, or else its last segment
 	Suspicions []middleware.Suspicion
