@@ -30,6 +30,7 @@ type passage struct {
 	control *http.ResponseController
 	escaped string // the path to send upstream, percent-encoded
 	cut     atomic.Bool
+	answer  *pacedBody // nil before there is an answer
 }
 
 // Cut ends what is being written to the client, and what would be: the answer is
@@ -47,6 +48,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Request: r, Memory: p.memory, Spool: p.spool, Cutter: s,
 	}
 	defer s.x.Release()
+	defer s.end()
 	s.handler = p.handlerFor(s, r, listener)
 	g.deps.Metrics.Enter()
 	defer g.deps.Metrics.Leave()
@@ -192,8 +194,18 @@ func (s *passage) RoundTrip(out *http.Request) (*http.Response, error) {
 		s.g.deps.Metrics.Panic()
 		s.p.log.panicked(s.x.ID, value, stack)
 	}
-	res.Body = &pacedBody{ReadCloser: res.Body, passage: s, idle: s.timeouts().Idle.D(), fault: fault}
+	s.answer = &pacedBody{ReadCloser: res.Body, passage: s, idle: s.timeouts().Idle.D(), fault: fault}
+	res.Body = s.answer
 	return res, nil
+}
+
+// end closes the answer where a panic has kept the proxy shell from it: else
+// nothing would be on record, and the places that the exchange has would be lost
+// for good.
+func (s *passage) end() {
+	if s.answer != nil && !s.answer.closed {
+		_ = s.answer.Close()
+	}
 }
 
 // errFault ends an answer in the middle of which something of ours panicked.
@@ -209,6 +221,12 @@ type pacedBody struct {
 	idle    time.Duration
 	set     time.Time
 	fault   func(value any, stack []byte)
+	closed  bool
+}
+
+func (b *pacedBody) Close() error {
+	b.closed = true
+	return b.ReadCloser.Close()
 }
 
 // Read turns a panic into an error, so that the proxy shell cuts the answer and

@@ -11,8 +11,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/textproto"
 	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -24,8 +26,8 @@ const maxAnswer = 4 << 10
 // poster posts to one URL. It goes where the configuration says: no proxy of the
 // environment, no redirect. Its errors do not tell the URL, which may be a secret.
 type poster struct {
-	url    string
-	client *http.Client
+	url       string
+	transport *http.Transport // and no client, which would look at where a redirect leads
 }
 
 // newPoster makes a poster. ca are authorities in PEM, none for the system's.
@@ -42,13 +44,10 @@ func newPoster(address string, ca []byte, insecure bool) (*poster, error) {
 	if u.Scheme == "http" && !insecure {
 		d.Control = onlyLoopback // whatever localhost may resolve to
 	}
-	return &poster{address, &http.Client{
-		Transport: &http.Transport{
-			DialContext: d.DialContext, ForceAttemptHTTP2: true,
-			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool},
-			MaxIdleConns:    1, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 16 << 10, DisableCompression: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	return &poster{address, &http.Transport{
+		DialContext: d.DialContext, ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool},
+		MaxIdleConns:    1, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 16 << 10, DisableCompression: true,
 	}}, nil
 }
 
@@ -85,13 +84,9 @@ func (p *poster) post(ctx context.Context, body []byte, header map[string]string
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}
-	res, err := p.client.Do(req)
+	res, err := p.transport.RoundTrip(req)
 	if err != nil {
-		var told *url.Error // it tells the URL
-		if errors.As(err, &told) {
-			err = told.Err
-		}
-		return err
+		return unquoted(err)
 	}
 	defer res.Body.Close()
 	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer)
@@ -101,13 +96,32 @@ func (p *poster) post(ctx context.Context, body []byte, header map[string]string
 	return refused(res)
 }
 
+// unquoted is an error without what it quotes of an answer that is not HTTP: a
+// server that gives back what it was asked would have it tell the URL.
+func unquoted(err error) error {
+	var op *net.OpError
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &op) || errors.As(err, &certificate) {
+		return err // nothing of these is the server's
+	}
+	var header textproto.ProtocolError
+	if errors.As(err, &header) {
+		return errors.New("the head of the answer is malformed")
+	}
+	if text, _, quotes := strings.Cut(err.Error(), `"`); quotes {
+		return errors.New(strings.TrimRight(text, " :"))
+	}
+	return err
+}
+
 // refused makes an error of an answer that is not a 2xx. What is wrong with the
-// request itself will be wrong the next time too; a 3xx, 401, 403, 404 or 5xx is
-// about the receiver or the configuration, and all events share it.
+// request itself will be wrong the next time too, and a 403 may be what a firewall
+// says to a value in it; a 3xx, 401, 404 or 5xx is about the receiver or the
+// configuration, and all events share it.
 func refused(res *http.Response) error {
 	r := &refusal{error: fmt.Errorf("answered %d", res.StatusCode)}
 	switch res.StatusCode {
-	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusConflict, http.StatusLengthRequired,
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotAcceptable, http.StatusConflict, http.StatusLengthRequired,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		r.final = true
 	}

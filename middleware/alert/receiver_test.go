@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -56,8 +57,20 @@ type receiver struct {
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
-	rec := &receiver{dir: devCerts(t)}
+	return newReceiverAt(t, devCerts(t), "127.0.0.1:0")
+}
+
+// newReceiverAt starts one at an address, with the certificate of a folder.
+func newReceiverAt(t *testing.T, dir, address string) *receiver {
+	t.Helper()
+	rec := &receiver{dir: dir}
 	rec.Server = httptest.NewUnstartedServer(rec)
+	_ = rec.Listener.Close()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Listener = l
 	rec.Server.Config.ErrorLog = quiet()
 	rec.Server.TLS = serverTLS(t, rec.dir)
 	rec.Server.StartTLS()

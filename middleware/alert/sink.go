@@ -63,6 +63,7 @@ type outlet struct {
 	sink  *Sink
 	spool *spool
 	lost  int64 // events that it was never offered; see Sender.give
+	full  bool  // what waits was more than there is room for, and that was told
 	count func(sink, outcome string)
 	tell  func(what string, err error)
 
@@ -154,8 +155,11 @@ func (o *outlet) take(r *record) {
 	for range gone {
 		o.count(o.sink.Name, Dropped)
 	}
-	if gone > 0 {
-		o.tell("has no room for all that waits; the oldest went", nil)
+	if gone > 0 && !o.full {
+		o.full = true
+		o.tell("has no room for all that waits; the oldest goes", nil)
+	} else if o.full && o.spool.half() {
+		o.full = false
 	}
 	if err != nil && before == nil && o.spool.folder != "" {
 		o.tell("cannot keep what waits for it, but in memory", err)
@@ -168,7 +172,7 @@ func (o *outlet) kept() error { _, _, err := o.spool.waiting(); return err }
 func (o *outlet) run() {
 	defer close(o.done)
 	defer o.sink.close()
-	failures, again := 0, true
+	failures, again, late := 0, true, false
 	for {
 		r, number, ok, err := o.spool.next()
 		switch {
@@ -182,10 +186,14 @@ func (o *outlet) run() {
 		case time.Since(r.Time) > o.sink.keep:
 			o.spool.done(number)
 			o.count(o.sink.Name, Dropped)
-			o.tell("was tried in vain for as long as events are kept; one is given up", nil)
+			if !late {
+				o.tell("was tried in vain for as long as events are kept; what is older is given up", nil)
+			}
+			late = true
 		default:
-			pause := o.attempt(r, number, &failures)
-			if pause > 0 && !o.rest(pause) {
+			late = false
+			pause, more := o.attempt(r, number, &failures)
+			if pause > 0 && !o.rest(pause, more) {
 				if !again || o.ctx.Err() != nil || o.spool.volatile() == 0 {
 					return
 				}
@@ -207,13 +215,15 @@ func (o *outlet) idle() bool {
 	}
 }
 
-// rest waits after an attempt that failed. It reports whether there will be
-// another.
-func (o *outlet) rest(pause time.Duration) bool {
+// rest waits after an attempt that failed, no longer than until there is more. It
+// reports whether there will be another.
+func (o *outlet) rest(pause time.Duration, more <-chan struct{}) bool {
 	t := time.NewTimer(pause)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-more:
 		return true
 	case <-o.stopping:
 		return false
@@ -221,32 +231,40 @@ func (o *outlet) rest(pause time.Duration) bool {
 }
 
 // attempt tries to deliver an event, and gives how long to wait before the next
-// attempt.
-func (o *outlet) attempt(r *record, number uint64, failures *int) time.Duration {
+// attempt, and what may end that. Where it is this event that the receiver does
+// not want, others do not wait for as long as after a failure: one that comes is
+// tried at once.
+func (o *outlet) attempt(r *record, number uint64, failures *int) (pause time.Duration, more <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(o.ctx, o.sink.timeout)
 	err := o.sink.deliver(ctx, r)
 	cancel()
 	if err != nil && o.ctx.Err() != nil {
-		return maxPause // nobody's fault, and there will be no other
+		return maxPause, nil // nobody's fault, and there will be no other
 	}
 	o.note(err)
 	if err == nil {
 		o.spool.done(number)
 		o.count(o.sink.Name, Delivered)
 		*failures = 0
-		return 0
+		return 0, nil
 	}
 	o.count(o.sink.Name, Failed)
-	*failures++
 	var said *refusal
-	pause := jittered(o.sink.pause, *failures)
-	if errors.As(err, &said) {
-		pause = max(pause, min(said.after, maxAsked))
-		if said.final {
-			o.spool.later(number)
+	errors.As(err, &said)
+	if said != nil && said.final {
+		others := o.spool.later(number)
+		if said.after <= 0 && others {
+			return jittered(o.sink.pause, 1), nil
+		} else if said.after <= 0 {
+			more = o.spool.more
 		}
 	}
-	return pause
+	*failures++
+	pause = jittered(o.sink.pause, *failures)
+	if said != nil {
+		pause = max(pause, min(said.after, maxAsked))
+	}
+	return pause, more
 }
 
 // jittered gives the pause after so many failures in a row: half of it for sure,

@@ -30,7 +30,7 @@ func (m *maker) slack(name string, c *config.AlertSlack) {
 		}
 		return p.post(ctx, body, nil)
 	}
-	m.add(&Sink{Name: name, Kind: "slack", timeout: c.Timeout.D(), deliver: deliver, close: p.client.CloseIdleConnections},
+	m.add(&Sink{Name: name, Kind: "slack", timeout: c.Timeout.D(), deliver: deliver, close: p.transport.CloseIdleConnections},
 		c.MinSeverity, c.Classes, c, c.URL.Reveal(), string(ca))
 }
 

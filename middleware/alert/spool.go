@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +15,9 @@ import (
 	"sync"
 	"time"
 )
+
+// maxFile is more than an event takes: what is larger is not ours.
+const maxFile = 4 << 20
 
 // maxDamaged is how many files that could not be read are kept to be looked at.
 const maxDamaged = 16
@@ -31,6 +35,7 @@ type spool struct {
 
 	mu      sync.Mutex
 	entries []entry
+	refused int // of the entries, the last ones: the receiver has called them wrong
 	bytes   int64
 	busy    uint64 // number of the entry that is being delivered, which stays
 	last    uint64
@@ -66,6 +71,9 @@ func openSpool(folder string, most int64) (*spool, error) {
 		return nil, err
 	}
 	for _, f := range list {
+		if !f.Type().IsRegular() {
+			continue // not ours: reading a pipe would not end
+		}
 		switch filepath.Ext(f.Name()) {
 		case partEnding: // nobody was told that it is kept
 			_ = os.Remove(filepath.Join(folder, f.Name()))
@@ -80,7 +88,9 @@ func openSpool(folder string, most int64) (*spool, error) {
 			if err != nil {
 				continue // somebody else has taken it away
 			}
-			e.file, e.size = f.Name(), info.Size()
+			if e.file = f.Name(); info.Size() <= maxFile { // or it is not ours, and must not push out what is
+				e.size = info.Size()
+			}
 			s.entries, s.bytes, s.last = append(s.entries, e), s.bytes+e.size, max(s.last, e.number)
 		}
 	}
@@ -100,7 +110,7 @@ func (s *spool) put(r *record) (gone int, err error) {
 	size := int64(len(text) + hex.EncodedLen(len(sum)) + 1)
 	lost := r.Lost
 	for s.bytes+size > s.most {
-		i := slices.IndexFunc(s.entries, func(e entry) bool { return e.number != s.busy })
+		i := s.oldest()
 		if i < 0 {
 			break
 		}
@@ -123,12 +133,23 @@ func (s *spool) put(r *record) (gone int, err error) {
 			e.file, e.text = name, nil
 		}
 	}
-	s.entries, s.bytes = append(s.entries, e), s.bytes+size
+	s.entries, s.bytes = slices.Insert(s.entries, len(s.entries)-s.refused, e), s.bytes+size
 	select {
 	case s.more <- struct{}{}:
 	default:
 	}
 	return gone, s.err
+}
+
+// oldest is the entry that goes first where there is no room: one that was
+// refused, if there is any, and never the one that is being delivered.
+func (s *spool) oldest() int {
+	idle := func(e entry) bool { return e.number != s.busy }
+	fresh := len(s.entries) - s.refused
+	if i := slices.IndexFunc(s.entries[fresh:], idle); i >= 0 {
+		return fresh + i
+	}
+	return slices.IndexFunc(s.entries, idle)
 }
 
 func (s *spool) write(name string, data []byte) error {
@@ -174,7 +195,7 @@ func (s *spool) next() (r *record, number uint64, ok bool, err error) {
 func (s *spool) read(e *entry) (*record, error) {
 	text := e.text
 	if e.file != "" {
-		data, err := os.ReadFile(filepath.Join(s.folder, e.file))
+		data, err := readFile(filepath.Join(s.folder, e.file))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
@@ -194,6 +215,16 @@ func (s *spool) read(e *entry) (*record, error) {
 	return r, nil
 }
 
+// readFile reads a file as far as one of ours may go.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile))
+}
+
 // setAside keeps a damaged file for whoever wants to look at it; of many, not all.
 func (s *spool) setAside(e *entry) {
 	path := filepath.Join(s.folder, e.file)
@@ -207,12 +238,16 @@ func (s *spool) setAside(e *entry) {
 // done takes away an event: it is delivered, or never will be.
 func (s *spool) done(number uint64) { s.settle(number, func(i int) { s.remove(i) }) }
 
-// later puts an event behind all others, for a sink that takes those perhaps.
-func (s *spool) later(number uint64) {
+// later puts an event behind all others, also those that are to come, for a sink
+// that takes them perhaps. It reports whether there are any.
+func (s *spool) later(number uint64) (others bool) {
 	s.settle(number, func(i int) {
 		e := s.cut(i)
 		s.entries = append(s.entries, e)
+		s.refused++
+		others = s.refused < len(s.entries)
 	})
+	return others
 }
 
 func (s *spool) settle(number uint64, do func(i int)) {
@@ -234,10 +269,13 @@ func (s *spool) remove(i int) {
 	s.cut(i)
 }
 
-// cut takes an entry out of the list. It is one of the first: those before it move,
-// not the many behind.
+// cut takes an entry out of the list. It is one of the first, of all or of those
+// that were refused: those before it move, not the many behind.
 func (s *spool) cut(i int) entry {
 	e := s.entries[i]
+	if i >= len(s.entries)-s.refused {
+		s.refused--
+	}
 	copy(s.entries[1:i+1], s.entries[:i])
 	s.entries[0] = entry{}
 	s.entries = s.entries[1:]
@@ -259,6 +297,13 @@ func (s *spool) move(from *spool) (gone, damaged int) {
 		gone += n
 		from.done(number)
 	}
+}
+
+// half reports whether there is room for as much again.
+func (s *spool) half() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return 2*s.bytes <= s.most
 }
 
 // waiting tells how much there is.

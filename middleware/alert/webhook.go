@@ -51,7 +51,7 @@ func (m *maker) webhook(name string, c *config.AlertWebhook) {
 			"webhook-id": r.ID, "webhook-timestamp": now, "webhook-signature": signatures(keys, r.ID, now, body),
 		})
 	}
-	m.add(&Sink{Name: name, Kind: "webhook", timeout: c.Timeout.D(), deliver: deliver, close: p.client.CloseIdleConnections},
+	m.add(&Sink{Name: name, Kind: "webhook", timeout: c.Timeout.D(), deliver: deliver, close: p.transport.CloseIdleConnections},
 		c.MinSeverity, c.Classes, c, c.URL.Reveal(), c.Secret.Reveal(), c.OldSecret.Reveal(), string(ca))
 }
 

@@ -76,6 +76,7 @@ func TestAnswers(t *testing.T) {
 		"301":         {answer: status(301, "Location", "/elsewhere"), want: "answered 301"},
 		"307":         {answer: status(307, "Location", "http://169.254.169.254/"), want: "answered 307"},
 		"401":         {answer: status(401), want: "answered 401"},
+		"403":         {answer: status(403), want: "answered 403", final: true},
 		"404":         {answer: status(404), want: "answered 404"},
 		"400":         {answer: status(400), want: "answered 400", final: true},
 		"413":         {answer: status(413), want: "answered 413", final: true},
@@ -147,11 +148,8 @@ func TestReceiverIsVerified(t *testing.T) {
 		"as it should be":          {func(*config.AlertWebhook) {}, ""},
 		"another authority":        {func(w *config.AlertWebhook) { w.CA = filepath.Join(devCerts(t), certs.DevCA) }, "unknown authority"},
 		"the system's authorities": {func(w *config.AlertWebhook) { w.CA = "" }, "unknown authority"},
-		"another name": {func(w *config.AlertWebhook) {
-			w.URL = config.Secret(strings.Replace(rec.URL, "127.0.0.1", "127.0.0.2", 1))
-		}, ""},
-		"plain":        {func(w *config.AlertWebhook) { w.URL, w.CA = "http://192.0.2.1:1/", "" }, "plain http goes to this machine only"},
-		"nobody there": {func(w *config.AlertWebhook) { w.URL = "https://127.0.0.1:1/hidden" }, "connection refused"},
+		"plain":                    {func(w *config.AlertWebhook) { w.URL, w.CA = "http://192.0.2.1:1/", "" }, "plain http goes to this machine only"},
+		"nobody there":             {func(w *config.AlertWebhook) { w.URL = "https://127.0.0.1:1/hidden" }, "connection refused"},
 	} {
 		var b book
 		c := rec.to()
@@ -159,12 +157,6 @@ func TestReceiverIsVerified(t *testing.T) {
 		sink := settings(t, &b, c).Sinks[0]
 		err := sink.deliver(t.Context(), testEvent())
 		sink.close()
-		if name == "another name" {
-			if err == nil {
-				t.Error("another name: delivered")
-			}
-			continue
-		}
 		if (err == nil) != (tt.want == "") || err != nil && (!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hidden")) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}
@@ -286,7 +278,7 @@ func TestPauses(t *testing.T) {
 		s := sending(t, &b, rec.to())
 		o := outletOf(t, s, "siem")
 		failures := 0
-		if got := o.attempt(testEvent(), 1, &failures); got < want || got > max(want, firstPause) || failures != 1 {
+		if got, _ := o.attempt(testEvent(), 1, &failures); got < want || got > max(want, firstPause) || failures != 1 {
 			t.Errorf("Retry-After %q: %s", after, got)
 		}
 	}

@@ -30,8 +30,8 @@
 // and where many tenants fill all, the queue is what is fair.
 //
 // Where there is no place, a request may wait a short time for one. A place that
-// comes free goes to the waiting tenant that holds the fewest. The queue is
-// bounded and shared by a like rule: a tenant may wait with another request
+// comes free goes to the waiting tenant that holds the fewest, and those that hold
+// as few take turns. The queue is bounded and shared by a like rule: a tenant may wait with another request
 // while fewer of its own wait than there is room. Whoever is over its share is
 // refused at once. All that is kept is kept of who holds a place or waits, so
 // memory is bounded by the gate's own numbers, whoever comes.

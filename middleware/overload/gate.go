@@ -300,8 +300,8 @@ func (g *Gate) retryAfter() int64 {
 
 // Watch measures the calls to the upstream that a gate is for, if its bound is to
 // be found: from handing over the request to the head of the answer. A call whose
-// request body comes from the client meanwhile is not measured, for it takes as
-// long as the client does.
+// request body comes from the client meanwhile is counted and not measured, for it
+// takes as long as the client does.
 func (g *Gate) Watch(next middleware.Handler) middleware.Handler {
 	return func(x *middleware.Exchange) (*http.Response, error) {
 		l := g.limit.Load()
@@ -321,6 +321,8 @@ func (g *Gate) Watch(next middleware.Handler) middleware.Handler {
 			changed = l.failed(held)
 		case err == nil && measured:
 			changed = l.answered(round, time.Since(g.made)-begin, held)
+		case err == nil:
+			changed = l.coped(held)
 		}
 		if changed {
 			g.follow()

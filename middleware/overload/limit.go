@@ -27,6 +27,11 @@ import (
 // 503, 504) are no measure of time; a round in which they are more than a tenth
 // takes a quarter off.
 //
+// Answers to requests whose body streamed from the client are no measure of time
+// either, but they tell that the backend copes. Where they are all there is, or
+// nearly, a round ends with ten times as many, and without failures the root lets
+// the bound grow.
+//
 // The floor is the smallest median, and a median that once was the smallest may
 // never come again: the backend was given more to do per request. So the floor is
 // measured anew now and then, for one round, with the root of the bound, which
@@ -46,6 +51,7 @@ type limit struct {
 	took     [sampled]time.Duration // the latest of this round
 	answers  int                    // in this round
 	failures int
+	others   int // answers that are no measure of time
 	busiest  int // most exchanges that had a place at the end of one
 
 	floor    time.Duration
@@ -57,6 +63,8 @@ type limit struct {
 const (
 	sampled    = 64  // answers of which the median is taken
 	fewest     = 10  // answers of a round, at least
+	enough     = 5   // answers that make a median
+	scarce     = 10  // times as many answers end a round where few of them are measured
 	firstBound = 20  // to begin with, if it is allowed
 	soonest    = 5   // rounds until the floor is measured anew, at first
 	latest     = 100 // and at most
@@ -115,9 +123,18 @@ func (l *limit) failed(held int) (changed bool) {
 	return l.count(held)
 }
 
+// coped counts an answer that is no measure of time.
+func (l *limit) coped(held int) (changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.others++
+	return l.count(held)
+}
+
 func (l *limit) count(held int) (changed bool) {
 	l.busiest = max(l.busiest, held)
-	if l.answers+l.failures < max(fewest, int(l.bound)) {
+	n := max(fewest, int(l.bound))
+	if l.answers+l.failures < n && l.answers+l.failures+l.others < scarce*n {
 		return false
 	}
 	before := int(l.bound)
@@ -126,18 +143,20 @@ func (l *limit) count(held int) (changed bool) {
 }
 
 func (l *limit) endRound() {
-	failing := l.failures*ofFailures > l.answers+l.failures
+	failing := l.failures*ofFailures > l.answers+l.failures+l.others
 	used := 2*l.busiest >= int(l.bound)
 	switch {
 	case l.resume > 0:
 		l.measured()
 	case failing && used:
 		l.bound = l.within(l.bound * onFailures)
-	case !failing && l.answers > 0:
+	case !failing && l.answers >= enough:
 		l.adjust(used)
+	case !failing && used:
+		l.bound = l.within(l.bound + math.Sqrt(l.bound))
 	}
 	l.round.Add(1)
-	l.answers, l.failures, l.busiest = 0, 0, 0
+	l.answers, l.failures, l.others, l.busiest = 0, 0, 0, 0
 }
 
 // adjust ends a round of answers.
@@ -165,7 +184,7 @@ func (l *limit) adjust(used bool) {
 // measured ends the round in which the floor was measured.
 func (l *limit) measured() {
 	l.bound, l.resume = l.within(l.resume), 0
-	if l.answers == 0 {
+	if l.answers < enough {
 		l.due = l.patience
 		return
 	}

@@ -2,7 +2,9 @@ package overload
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -268,5 +270,55 @@ func TestStale(t *testing.T) {
 	}
 	if l.current() != before || l.now() != round {
 		t.Errorf("the bound is %d after %d, in round %d after %d", l.current(), before, l.now(), round)
+	}
+}
+
+// TestStreamedBodies: what is sent to a backend streams from clients, and so says
+// nothing about time. A rare failure costs nothing then; the bound finds its way
+// up; it comes back after an outage; and a measurement of the floor that nothing
+// can be measured for comes to an end.
+func TestStreamedBodies(t *testing.T) {
+	c := adaptive(2, 200)
+	c.Use()
+	l, fails := c.limit.Load(), false
+	h := c.Watch(func(*middleware.Exchange) (*http.Response, error) {
+		if fails {
+			return nil, middleware.Refuse("upstream", middleware.UpstreamTimeout, "")
+		}
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
+	})
+	post := func(n int) {
+		for range n {
+			r := get(t.Context())
+			r.Body = io.NopCloser(strings.NewReader("{}"))
+			c.held.Store(int64(l.current())) // all places are taken
+			_, _ = h(&middleware.Exchange{Request: r})
+		}
+	}
+	for range 500 {
+		post(99)
+		fails = true
+		post(1)
+		fails = false
+	}
+	if b := l.current(); b != 200 {
+		t.Errorf("with one failure in a hundred the bound is %d", b)
+	}
+	fails = true
+	post(1000)
+	if b := l.current(); b != 2 {
+		t.Errorf("in an outage the bound is %d", b)
+	}
+	fails = false
+	post(100_000)
+	if b := l.current(); b != 200 {
+		t.Errorf("after the outage the bound is %d", b)
+	}
+	for l.resume == 0 {
+		l.answered(l.now(), time.Millisecond, l.current())
+	}
+	post(1000)
+	if b := l.current(); b != 200 {
+		t.Errorf("after the floor could not be measured the bound is %d", b)
 	}
 }

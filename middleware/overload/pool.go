@@ -30,6 +30,7 @@ type holder struct {
 	used        int
 	waiting     int
 	first, last *waiter // in the order of their arrival
+	turn        uint64  // when it began to wait, or was served last
 	at          int     // in the queue
 	next        *holder // among the spare ones
 }
@@ -37,7 +38,6 @@ type holder struct {
 // waiter is one request that waits.
 type waiter struct {
 	holder     *holder
-	arrival    uint64
 	prev, next *waiter
 	served     chan struct{} // closed with the lock held, when it has a place
 	has        bool          // a place
@@ -156,6 +156,8 @@ func (p *pool) serve() {
 		w := h.first
 		h.used++
 		p.used++
+		p.arrival++
+		h.turn = p.arrival // behind those that hold as few
 		p.part(w)
 		w.has = true
 		close(w.served)
@@ -165,7 +167,7 @@ func (p *pool) serve() {
 // join puts a request of h at the end of the queue.
 func (p *pool) join(h *holder) *waiter {
 	p.arrival++
-	w := &waiter{holder: h, arrival: p.arrival, prev: h.last, served: make(chan struct{})}
+	w := &waiter{holder: h, prev: h.last, served: make(chan struct{})}
 	if h.last != nil {
 		h.last.next = w
 	} else {
@@ -175,6 +177,7 @@ func (p *pool) join(h *holder) *waiter {
 	h.waiting++
 	p.waiting++
 	if h.waiting == 1 {
+		h.turn = p.arrival
 		heap.Push(&p.queue, h)
 	}
 	return w
@@ -199,7 +202,7 @@ func (p *pool) part(w *waiter) {
 		heap.Remove(&p.queue, h.at)
 		return
 	}
-	heap.Fix(&p.queue, h.at) // its first is another, or it has a place more
+	heap.Fix(&p.queue, h.at) // it may have a place more
 }
 
 func (p *pool) enter(k key) *holder {
@@ -228,7 +231,7 @@ func (p *pool) leave(h *holder) {
 }
 
 // queue is a heap: the holder with the fewest places is first, and of several
-// the one whose first request has waited longest.
+// the one that has waited longest since it was served.
 type queue []*holder
 
 func (q queue) Len() int { return len(q) }
@@ -238,7 +241,7 @@ func (q queue) Less(i, j int) bool {
 	if a.used != b.used {
 		return a.used < b.used
 	}
-	return a.first.arrival < b.first.arrival
+	return a.turn < b.turn
 }
 
 func (q queue) Swap(i, j int) {

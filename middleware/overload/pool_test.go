@@ -137,6 +137,36 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// Those that hold as few take turns: a flood that came before is not first all the
+// time.
+func TestTurns(t *testing.T) {
+	for _, bound := range []int{1, 2} {
+		p := &pool{bound: bound, room: 100}
+		held := seats(p, "a", bound)
+		var waiting []*waiter
+		names := map[*holder]string{}
+		for _, name := range []string{"a", "a", "a", "a", "b", "b", "c"} {
+			w, _ := p.line(tenant(name))
+			waiting = append(waiting, w)
+			names[w.holder] = name
+		}
+		var order []string
+		for range waiting {
+			p.give(held[0])
+			held = held[1:]
+			for i, w := range waiting {
+				if w != nil && w.has {
+					order, held, waiting[i] = append(order, names[w.holder]), append(held, w.holder), nil
+				}
+			}
+		}
+		want := map[int]string{1: "[a b c a b a a]", 2: "[b a c b a a a]"}[bound]
+		if got := fmt.Sprint(order); got != want {
+			t.Errorf("of %d places: served %s, want %s", bound, got, want)
+		}
+	}
+}
+
 // One holder has half of the queue at most, and others find room.
 func TestQueueIsShared(t *testing.T) {
 	p := &pool{bound: 1, room: 10}
