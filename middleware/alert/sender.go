@@ -8,10 +8,13 @@ import (
 	"time"
 )
 
-// queueSize is how many findings, and how many logins, may wait to be looked at:
-// whoever tries many logins must not keep out what is found of it. Looking at one takes
+// queueSize is how many events may wait to be looked at. Looking at one takes
 // microseconds, or a write to disk: only a flood or a disk that hangs fills it.
 const queueSize = 4096
+
+// loginsSize is how many may wait for a login to find room: whoever tries many
+// logins must not keep out what is found of it.
+const loginsSize = queueSize / 2
 
 // Outcomes, as they are counted.
 const (
@@ -39,8 +42,7 @@ type Sender struct {
 
 	door   sync.RWMutex // held by Raise for reading, so that nothing comes in after Close
 	closed bool
-	queue  chan record  // findings
-	logins chan record  // the rest
+	queue  chan record
 	lost   atomic.Int64 // events that found no room since the last one that did
 
 	mu      sync.Mutex // held while events are handed out, and while that changes
@@ -58,8 +60,7 @@ func Open(o Options) *Sender {
 	}
 	silent := func(string, string, error) {}
 	s := &Sender{
-		count: o.Count, queue: make(chan record, queueSize), logins: make(chan record, queueSize),
-		done: make(chan struct{}), windows: windows{most: maxWindows},
+		count: o.Count, queue: make(chan record, queueSize), done: make(chan struct{}), windows: windows{most: maxWindows},
 	}
 	s.tell.Store(&silent)
 	return s
@@ -81,16 +82,15 @@ func (s *Sender) Raise(e Event) {
 	if s.lost.Load() > 0 {
 		r.Lost = s.lost.Swap(0)
 	}
-	queue := s.queue
-	if e.Class == Authentication {
-		queue = s.logins
+	if e.Class != Authentication || len(s.queue) < loginsSize {
+		select {
+		case s.queue <- r:
+			return
+		default:
+		}
 	}
-	select {
-	case queue <- r:
-	default:
-		s.lost.Add(r.Lost + 1)
-		s.count(nobody, Dropped)
-	}
+	s.lost.Add(r.Lost + 1)
+	s.count(nobody, Dropped)
 }
 
 // Use sends to these sinks from now on. A sink that stays the same goes on as it
@@ -127,46 +127,33 @@ func (s *Sender) Use(c Settings) {
 	}
 }
 
-// run hands out what is raised, until the queues are closed.
+// run hands out what is raised, until the queue is closed.
 func (s *Sender) run() {
 	defer close(s.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	queue, logins := s.queue, s.logins
-	for queue != nil || logins != nil {
+	for {
 		if next, ok := s.nextEnd(); ok {
 			timer.Reset(time.Until(next))
 		} else {
 			timer.Stop()
 		}
 		select {
-		case r, ok := <-queue:
+		case r, ok := <-s.queue:
+			s.mu.Lock()
 			if !ok {
-				queue = nil
-				continue
+				s.windows.over(time.Time{}, s.give)
+				s.mu.Unlock()
+				return
 			}
-			s.handOut(&r)
-		case r, ok := <-logins:
-			if !ok {
-				logins = nil
-				continue
-			}
-			s.handOut(&r)
+			s.take(&r)
+			s.mu.Unlock()
 		case <-timer.C:
 			s.mu.Lock()
 			s.windows.over(time.Now(), s.give)
 			s.mu.Unlock()
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.windows.over(time.Time{}, s.give)
-}
-
-func (s *Sender) handOut(r *record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.take(r)
 }
 
 func (s *Sender) nextEnd() (time.Time, bool) {
@@ -213,13 +200,12 @@ func (s *Sender) Close(ctx context.Context) error {
 	}
 	s.closed = true
 	close(s.queue)
-	close(s.logins)
 	s.door.Unlock()
 	s.mu.Lock()
 	running, outlets := s.running, s.outlets
 	s.mu.Unlock()
 	if !running {
-		for range len(s.queue) + len(s.logins) {
+		for range s.queue {
 			s.count(nobody, Dropped)
 		}
 		return nil
@@ -245,7 +231,7 @@ func (s *Sender) Waiting(yield func(w Waiting)) {
 }
 
 // Queued is how many events wait to be looked at.
-func (s *Sender) Queued() int { return len(s.queue) + len(s.logins) }
+func (s *Sender) Queued() int { return len(s.queue) }
 
 // Waiting is what waits for a sink.
 type Waiting struct {
