@@ -206,7 +206,9 @@ type PrivilegeEscalation struct {
 	Threshold int `yaml:"threshold" is:"positive"`
 	// Window in which they are counted. Default: 15m.
 	Window Duration `yaml:"window" is:"positive"`
-	// Routes of administrators, by name: a denial there counts. Default: none.
+	// Routes of administrators, by name: a denial there counts. Where the token
+	// comes in a cookie, a link on another site makes a browser earn one: leave
+	// such routes to be observed, or set a threshold. Default: none.
 	Routes []string `yaml:"routes"`
 	// Codes of the denials that count on them, which policies give. Default:
 	// forbidden.
