@@ -3,13 +3,9 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
-	"path/filepath"
-	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -18,22 +14,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/authn"
-	"github.com/gatehouse-dev/gatehouse/middleware/authz"
 	"github.com/gatehouse-dev/gatehouse/middleware/guard"
-	"github.com/gatehouse-dev/gatehouse/middleware/mask"
-	"github.com/gatehouse-dev/gatehouse/middleware/orders"
 	"github.com/gatehouse-dev/gatehouse/middleware/ratelimit"
-	"github.com/gatehouse-dev/gatehouse/middleware/sanitize"
 	"github.com/gatehouse-dev/gatehouse/middleware/session"
-	"github.com/gatehouse-dev/gatehouse/middleware/store"
-	"github.com/gatehouse-dev/gatehouse/middleware/upload"
 	"github.com/gatehouse-dev/gatehouse/policies"
-	"github.com/gatehouse-dev/gatehouse/policies/opa"
 	"github.com/gatehouse-dev/gatehouse/policies/opa/bundle"
 )
-
-// maxSessions bounds the sessions that are remembered in memory.
-const maxSessions = 200_000
 
 // builder makes one plan and collects every mistake on the way.
 type builder struct {
@@ -271,192 +257,4 @@ func (b *builder) openUpstreams() {
 		}
 		b.plan.upstreams[name] = u
 	}
-}
-
-// redisDigest identifies what the settings of a Redis do not show.
-func redisDigest(r *config.Redis) string {
-	if r == nil {
-		return ""
-	}
-	return digest([]byte(r.Password.Reveal())) + fileDigest(r.CA)
-}
-
-// openState opens what counts and remembers across requests.
-func (b *builder) openState() {
-	password := redisDigest(b.config.Store.Redis)
-	var err error
-	b.plan.redis, err = hold(b.plan.lease, "redis"+password, b.config.Store.Redis, func() (*store.Redis, error) {
-		return store.Open(b.config.Store.Redis)
-	})
-	if err != nil {
-		b.mistake("store.redis", err)
-		return
-	}
-	b.store, err = hold(b.plan.lease, "limits"+password, b.config.Store.Redis, func() (*ratelimit.Store, error) {
-		s := ratelimit.NewStore(b.plan.redis)
-		if !b.deps.Rehearsal { // who only checks is no replica
-			s.Announce()
-		}
-		return s, nil
-	})
-	if err != nil {
-		b.mistake("rate_limits", err)
-		return
-	}
-	b.plan.counts = b.store
-	b.openOrders()
-	b.openAlerts()
-	b.limits = map[string]*ratelimit.Rule{}
-	for _, name := range slices.Sorted(maps.Keys(b.config.RateLimits)) {
-		rule, err := ratelimit.Open(name, b.config.RateLimits[name], b.store)
-		if err != nil {
-			b.mistake("rate_limits."+name, err)
-			continue
-		}
-		b.limits[name] = rule.Telling(b.config.RateLimitHeaders)
-		b.plan.limits = append(b.plan.limits, rule)
-	}
-	b.openGuard()
-	b.plan.recent, err = hold(b.plan.lease, "recent", nil, func() (*recent, error) { return newRecent(), nil })
-	if err != nil {
-		b.mistake("policies", err)
-	}
-	b.proofs, err = hold(b.plan.lease, "proofs"+password, b.config.Store.Redis, func() (*authn.Proofs, error) {
-		return authn.NewProofs(b.plan.redis), nil
-	})
-	if err != nil {
-		b.mistake("store.redis", err)
-	}
-	b.sessions, err = hold(b.plan.lease, "sessions"+password, b.config.Store.Redis, func() (*session.Store, error) {
-		return session.NewStore(maxSessions, b.plan.redis), nil
-	})
-	if err != nil {
-		b.mistake("routes", err)
-	}
-}
-
-// openOrders opens the Book, which all plans share: what was ordered must not be
-// forgotten by a reload. A plan that begins to serve says how it is kept from
-// then on.
-func (b *builder) openOrders() {
-	s := orders.Settings{Keep: b.config.Revocation.Keep.D(), Closed: b.config.Revocation.OnStoreError == "closed"}
-	if f := b.config.Store.Folder; f != "" {
-		s.File = filepath.Join(f, "orders.json")
-	}
-	book, err := hold(b.plan.lease, "orders", nil, func() (*orders.Book, error) {
-		if b.deps.Rehearsal { // the file belongs to whoever serves
-			return orders.Rehearse(s)
-		}
-		return orders.Open(s, b.plan.redis)
-	})
-	if err != nil {
-		b.mistake("store.folder", err)
-		return
-	}
-	b.plan.orders, b.plan.kept = book, s
-}
-
-// openSpool takes the room that plans before have left: files of theirs may still
-// be on their way.
-func (b *builder) openSpool() {
-	s, err := hold(b.plan.lease, "spool", b.config.Spool, func() (*middleware.Spool, error) {
-		return middleware.NewSpool(b.config.Spool.Folder, int64(b.config.Spool.Bytes)), nil
-	})
-	if err == nil && slices.ContainsFunc(b.config.Routes, func(r *config.Route) bool { return r.Upload != nil }) {
-		if err = s.Try(); err != nil {
-			err = fmt.Errorf("no file of an upload can be kept; mount a folder, or set folder: %w", err)
-		}
-	}
-	if err != nil {
-		b.mistake("spool", err)
-		return
-	}
-	b.plan.spool = s
-}
-
-func (b *builder) rules(r *config.Route) []*ratelimit.Rule {
-	var out []*ratelimit.Rule
-	for _, name := range r.RateLimits {
-		out = append(out, b.limits[name])
-	}
-	return out
-}
-
-func (b *builder) sanitize(r *config.Route) middleware.Stage {
-	s, err := sanitize.New(r.Sanitize)
-	if err != nil {
-		b.mistake(routePath(b.config, r)+".sanitize", err)
-	}
-	return s
-}
-
-func (b *builder) upload(r *config.Route) middleware.Stage {
-	var scan upload.Scanner
-	if r.Upload != nil && r.Upload.Scan {
-		scan = upload.Clamd(b.config.Scanner)
-	}
-	s, err := upload.New(r.Upload, scan)
-	if err != nil {
-		b.mistake(routePath(b.config, r)+".upload.extensions", err)
-	}
-	return s
-}
-
-func (b *builder) authz(r *config.Route) middleware.Stage {
-	policy := b.asked(r)
-	s := authz.New(policy, b.witness(r.Policy.Body && !policy.Body), b.config.Policies.Headers, slices.Sorted(maps.Keys(b.config.Masking.Keys)))
-	if e, ok := b.decider.(*opa.Engine); ok && e.Ages(r.Name) {
-		return authz.Fleeting(s)
-	}
-	return s
-}
-
-// asked is what of a request the policies are shown: no body that they cannot
-// read on the route, unless others are asked the same and may read more. Headers
-// they are shown all, for a decision may name one that no rule reads.
-func (b *builder) asked(r *config.Route) config.Policy {
-	policy := r.Policy
-	if e, ok := b.decider.(*opa.Engine); ok && b.plan.shadow == nil && b.decisions == nil {
-		body, _ := e.Reads(r.Name)
-		policy.Body = policy.Body && body
-	}
-	return policy
-}
-
-// mask is on every route whose policy decides: which fields are masked is not
-// known before.
-func (b *builder) mask(r *config.Route) middleware.Stage {
-	if r.Policy.Off {
-		return nil
-	}
-	s, err := mask.New(b.config.Masking, r)
-	if err != nil {
-		b.mistake("masking", err)
-		return nil
-	}
-	if b.config.Guard.DataVolume == nil {
-		return s
-	}
-	if s, err = mask.Counting(s, b.sensitive(r)); err != nil {
-		b.mistake("guard.data_volume", err)
-	}
-	return s
-}
-
-// sensitive gives the paths of what is masked for somebody on a route.
-func (b *builder) sensitive(r *config.Route) []string {
-	e, ok := b.decider.(*opa.Engine)
-	if !ok {
-		return nil
-	}
-	return e.MaskedPaths(b.ctx, probeOf(r))
-}
-
-func routePath(c *config.Config, r *config.Route) string {
-	for i, other := range c.Routes {
-		if other == r {
-			return fmt.Sprintf("routes[%d]", i)
-		}
-	}
-	return "routes"
 }
