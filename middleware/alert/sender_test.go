@@ -253,11 +253,14 @@ func TestReload(t *testing.T) {
 			s.Use(*eagerly(settings(t, &b, next)))
 			until(t, "all arrive", func() bool { return b.of("siem delivered") == 20 })
 			seen := map[string]bool{}
-			for i, e := range rec.events(t) {
-				seen[e.Metadata.UID] = true
-				if e.Evidences[0].SrcEndpoint.IP != address(i) {
+			for _, e := range rec.events(t) {
+				if seen[e.Metadata.UID] {
+					continue // whose answer came too late is sent again, under its id
+				}
+				if i := len(seen); e.Evidences[0].SrcEndpoint.IP != address(i) {
 					t.Errorf("%d: %s", i, e.Evidences[0].SrcEndpoint.IP)
 				}
+				seen[e.Metadata.UID] = true
 			}
 			if len(seen) != 20 || b.of("siem dropped")+b.of("siem damaged") > 0 {
 				t.Errorf("%d events; %v", len(seen), b.counts)
