@@ -34,7 +34,7 @@ import (
 //
 // The floor is the smallest median, and a median that once was the smallest may
 // never come again: the backend was given more to do per request. So the floor is
-// measured anew now and then, for one round, with the root of the bound, which
+// measured anew now and then, for one round, with half the root of the bound, which
 // lets a queue that the bound itself has caused run dry. Rounds in which answers
 // are slow, though the bound has come down as far as it does, bring that nearer
 // ten times as fast; a measurement that agrees with the one before puts it off,
@@ -177,7 +177,7 @@ func (l *limit) adjust(used bool) {
 	}
 	if l.due <= 0 {
 		l.resume = l.bound
-		l.bound = math.Ceil(math.Sqrt(l.bound))
+		l.bound = math.Ceil(math.Sqrt(l.bound) / 2)
 	}
 }
 

@@ -159,7 +159,7 @@ func TestSlowBackend(t *testing.T) {
 			s.set(2, takes)
 			time.Sleep(10 * time.Second)
 			slow := usualBound(c)
-			if slow > well/3 {
+			if slow > well/4 {
 				t.Errorf("the bound is %d when the backend is slow, of %d", slow, well)
 			}
 			if best, got := 2/takes.Seconds(), goodput(10*time.Second); got < 0.85*best {
