@@ -1,18 +1,10 @@
 package upstream
 
 import (
-	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/textproto"
-	"strings"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
@@ -24,9 +16,6 @@ const (
 	defaultAnswer = 30 * time.Second
 	defaultIdle   = 60 * time.Second
 )
-
-// errSent says that a request cannot be sent again.
-var errSent = errors.New("the body is on its way already")
 
 // Handle sends the exchange to an endpoint that is well and returns its answer.
 // It is a [middleware.Handler]. The body of the answer fails, which cuts the
@@ -40,115 +29,23 @@ func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
 		// Endpoints carry no region, so none is known to be in it.
 		return nil, unavailable(fmt.Sprintf("no endpoint of the backend is known to be in region %q", x.Decision.Region), nil)
 	}
-	e := u.pick()
-	if e == nil {
+	t := u.pick()
+	if t == nil {
 		return nil, unavailable("no endpoint of the backend is well", nil)
 	}
-	x.Upstream = e.name
+	x.Upstream = t.name
+	return u.attempt(x, t)
+}
 
-	answer, idle := defaultAnswer, defaultIdle
+// bounds is how long the upstream of an exchange may take: to begin its answer,
+// and for each piece of it.
+func bounds(x *middleware.Exchange) (answer, idle time.Duration) {
+	answer, idle = defaultAnswer, defaultIdle
 	if x.Route != nil && x.Route.Timeouts.Upstream > 0 {
 		answer = x.Route.Timeouts.Upstream.D()
 	}
 	if x.Route != nil && x.Route.Timeouts.Idle > 0 {
 		idle = x.Route.Timeouts.Idle.D()
 	}
-	ctx, cancel := context.WithCancelCause(x.Request.Context())
-	x.Cancel = cancel
-	w := newWatch(cancel, answer, idle)
-	way := &lane{}
-	out, sent := request(way.watched(ctx), x.Request, e, w)
-	res, err := u.transport.RoundTrip(out)
-	w.answered()
-	if err != nil {
-		defer cancel(nil)
-		return nil, refusal(ctx, x.Request.Context(), sent, err)
-	}
-	res.Request = x.Request
-	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
-	if late := context.Cause(ctx); errors.Is(late, errNoAnswer) { // by a hair: the call is already cut
-		_ = res.Body.Close()
-		return nil, refusal(ctx, x.Request.Context(), sent, late)
-	}
-	if err := inspect(res, way.conn != nil); err != nil {
-		_ = res.Body.Close()
-		way.close()
-		return nil, unavailable("the backend answered in a way that can be read in more than one", err)
-	}
-	x.Answered = res.StatusCode
-	return res, nil
-}
-
-// request makes what is sent of what came through the pipeline. The client's
-// request stays as it is; headers are copied only where they must differ.
-func request(ctx context.Context, in *http.Request, e *endpoint, w *watch) (*http.Request, *requestBody) {
-	out := in.WithContext(ctx)
-	target := *in.URL
-	target.Scheme, target.Host = e.url.Scheme, e.url.Host
-	out.URL, out.Host, out.RequestURI = &target, "", ""
-
-	_, named := in.Header["User-Agent"]
-	_, expects := in.Header["Expect"]
-	if !named || expects {
-		out.Header = in.Header.Clone()
-		out.Header.Del("Expect") // the gateway has answered it already
-		if !named {
-			out.Header["User-Agent"] = []string{""} // or net/http would put in its own
-		}
-	}
-	if in.Body == nil || in.Body == http.NoBody {
-		return out, nil
-	}
-	body := &requestBody{ReadCloser: in.Body, watch: w}
-	out.Body = body
-	if out.GetBody == nil {
-		// Says to net/http that a body which nobody has read can go out on
-		// another connection.
-		out.GetBody = func() (io.ReadCloser, error) { return nil, errSent }
-	}
-	return out, body
-}
-
-// refusal says why there is no answer. The order matters: a client that goes
-// away makes everything else fail too.
-func refusal(ctx, client context.Context, sent *requestBody, err error) error {
-	if client.Err() != nil {
-		if sent.tooSlow() {
-			return middleware.BodyRefusal(stage, sent.failure())
-		}
-		return unavailable("the request was given up", fmt.Errorf("%w: %w", client.Err(), err))
-	}
-	if errors.Is(context.Cause(ctx), errNoAnswer) {
-		return middleware.Refuse(stage, middleware.UpstreamTimeout, "the backend did not answer in time").With(err)
-	}
-	if failed := sent.failure(); failed != nil {
-		return middleware.BodyRefusal(stage, failed)
-	}
-	var certificate *tls.CertificateVerificationError
-	var names *certs.NameError
-	if errors.As(err, &certificate) || errors.As(err, &names) {
-		return unavailable("the backend cannot be reached", err) // why is for the record
-	}
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return unavailable("the backend cannot be reached", err)
-	}
-	return unavailable("the backend broke off or did not speak HTTP", unquoted(err))
-}
-
-// unquoted is an error without what it quotes of an answer that is not HTTP:
-// that may be a part of a body, which belongs into no record.
-func unquoted(err error) error {
-	var header textproto.ProtocolError
-	if errors.As(err, &header) {
-		return errors.New("the head of the answer is malformed")
-	}
-	if text, _, quotes := strings.Cut(err.Error(), `"`); quotes {
-		return errors.New(strings.TrimRight(text, " :"))
-	}
-	return err
-}
-
-func unavailable(detail string, err error) *middleware.Refusal {
-	return middleware.Refuse(stage, middleware.UpstreamUnavailable, detail).With(err)
+	return answer, idle
 }

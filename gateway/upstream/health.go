@@ -14,7 +14,7 @@ const defaultInterval = 5 * time.Second
 // check asks an endpoint how it is, now and once every interval, until ctx
 // ends. An endpoint counts as well until it was asked: a gateway that starts
 // beside its backends need not refuse what they could serve.
-func (u *Upstream) check(ctx context.Context, e *endpoint, c *config.Health) {
+func (u *Upstream) check(ctx context.Context, t *target, c *config.Health) {
 	interval := c.Interval.D()
 	if interval <= 0 {
 		interval = defaultInterval
@@ -22,11 +22,11 @@ func (u *Upstream) check(ctx context.Context, e *endpoint, c *config.Health) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
-		well := u.probe(ctx, e, c.Path, interval)
+		well := u.probe(ctx, t, c.Path, interval)
 		if ctx.Err() != nil {
 			return // it says nothing about the endpoint
 		}
-		e.well.Store(well)
+		t.well.Store(well)
 		select {
 		case <-ctx.Done():
 			return
@@ -37,20 +37,20 @@ func (u *Upstream) check(ctx context.Context, e *endpoint, c *config.Health) {
 
 // probe reports whether the endpoint answers with a 2xx in time. A redirect is
 // not one, and is not followed.
-func (u *Upstream) probe(ctx context.Context, e *endpoint, path string, within time.Duration) bool {
+func (u *Upstream) probe(ctx context.Context, t *target, path string, within time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	target, err := e.url.Parse(path)
-	if err != nil || target.Host != e.url.Host {
+	at, err := t.url.Parse(path)
+	if err != nil || at.Host != t.url.Host {
 		return false
 	}
 	way := &lane{} // as for any request: it takes connections that others have used
-	r, err := http.NewRequestWithContext(way.watched(ctx), http.MethodGet, target.String(), nil)
+	r, err := http.NewRequestWithContext(way.watched(ctx), http.MethodGet, at.String(), nil)
 	if err != nil {
 		return false
 	}
 	r.Header.Set("User-Agent", "gatehouse-health")
-	res, err := u.transport.RoundTrip(r)
+	res, err := t.sender.RoundTrip(r)
 	if err != nil {
 		return false
 	}

@@ -120,7 +120,7 @@ func TestCloseEndsTheChecks(t *testing.T) {
 func TestCheckPathCannotLeadElsewhere(t *testing.T) {
 	other := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("another host was asked") })
 	u := open(t, nil, "http://127.0.0.1:1")
-	if u.probe(t.Context(), u.endpoints[0], other, time.Second) {
+	if u.probe(t.Context(), u.targets[0], other, time.Second) {
 		t.Error("it counts as well")
 	}
 }

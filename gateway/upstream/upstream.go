@@ -44,20 +44,12 @@ const (
 
 // Upstream is a backend service.
 type Upstream struct {
-	endpoints []*endpoint
-	next      atomic.Uint64
-	transport *http.Transport
-	shown     certs.Certificate // zero where none is
+	targets []*target
+	next    atomic.Uint64
+	shown   certs.Certificate // zero where none is
 
 	stop   context.CancelFunc
 	checks sync.WaitGroup
-}
-
-// endpoint is one address of the service.
-type endpoint struct {
-	name string // as configured, for the record
-	url  *url.URL
-	well atomic.Bool
 }
 
 // Endpoint is what is known of one endpoint.
@@ -72,28 +64,29 @@ type Endpoint struct {
 func Open(c *config.Upstream) (*Upstream, error) {
 	u := &Upstream{}
 	for i, text := range c.Endpoints {
-		target, err := parse(text)
+		base, err := parse(text)
 		if err != nil {
 			return nil, &certs.FileError{Field: fmt.Sprintf("endpoints[%d]", i), Err: err}
 		}
-		e := &endpoint{name: text, url: target}
-		e.well.Store(true)
-		u.endpoints = append(u.endpoints, e)
+		u.targets = append(u.targets, &target{name: text, url: base})
 	}
-	if len(u.endpoints) == 0 {
+	if len(u.targets) == 0 {
 		return nil, &certs.FileError{Field: "endpoints", Err: errors.New("at least one is needed")}
 	}
 	t, err := transport(c)
 	if err != nil {
 		return nil, err
 	}
-	u.transport = t
+	for _, one := range u.targets {
+		one.sender = t
+		one.well.Store(true)
+	}
 	u.shown, _ = certs.Shown(t.TLSClientConfig)
 	ctx, stop := context.WithCancel(context.Background())
 	u.stop = stop
 	if c.Health != nil {
-		for _, e := range u.endpoints {
-			u.checks.Go(func() { u.check(ctx, e, c.Health) })
+		for _, t := range u.targets {
+			u.checks.Go(func() { u.check(ctx, t, c.Health) })
 		}
 	}
 	return u, nil
@@ -104,16 +97,18 @@ func Open(c *config.Upstream) (*Upstream, error) {
 func (u *Upstream) Close() error {
 	u.stop()
 	u.checks.Wait()
-	u.transport.CloseIdleConnections()
+	for _, t := range u.targets {
+		t.sender.CloseIdleConnections()
+	}
 	return nil
 }
 
 // Endpoints tells what is known of each endpoint, in the order of the
 // configuration.
 func (u *Upstream) Endpoints() []Endpoint {
-	out := make([]Endpoint, len(u.endpoints))
-	for i, e := range u.endpoints {
-		out[i] = Endpoint{e.name, e.well.Load()}
+	out := make([]Endpoint, len(u.targets))
+	for i, t := range u.targets {
+		out[i] = Endpoint{t.name, t.well.Load()}
 	}
 	return out
 }
@@ -122,18 +117,6 @@ func (u *Upstream) Endpoints() []Endpoint {
 // one.
 func (u *Upstream) Certificate() (certs.Certificate, bool) {
 	return u.shown, !u.shown.NotAfter.IsZero()
-}
-
-// pick gives the next endpoint that is well, in turn; nil where none is.
-func (u *Upstream) pick() *endpoint {
-	n := uint64(len(u.endpoints))
-	first := u.next.Add(1) - 1
-	for i := range n {
-		if e := u.endpoints[(first+i)%n]; e.well.Load() {
-			return e
-		}
-	}
-	return nil
 }
 
 // parse reads a base address. What is not understood is refused: it would not
