@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +70,7 @@ func announce(res *http.Response) int {
 	for name := range res.Trailer {
 		names = append(names, name)
 	}
+	slices.Sort(names)
 	res.Header["Trailer"] = []string{strings.Join(names, ", ")}
 	return len(names)
 }

@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
+)
+
+// reference is the shell made of httputil.ReverseProxy, whose transport is the
+// pipeline. It is the measure of what the gateway's own does.
+type reference struct {
+	g        *Gateway
+	listener string
+}
+
+func (f reference) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p := f.g.enter()
+	defer f.g.leave(p)
+	s := &passage{g: f.g, p: p, in: r, control: *http.NewResponseController(w)}
+	s.exchange = middleware.Exchange{
+		ID: newID(), Start: time.Now(), Client: clientAddress(r, nil), Listener: f.listener,
+		TLS: tlsVersion(r.TLS), Secure: r.TLS != nil, Request: r, Memory: p.memory, Spool: p.spool, Cutter: s,
+	}
+	s.x = &s.exchange
+	defer s.x.Release()
+	s.handler = p.handlerFor(s, r, f.listener)
+	w.Header()["Content-Type"] = nil
+	proxy := httputil.ReverseProxy{
+		Rewrite: s.referenceRewrite, Transport: referenceTransport{s},
+		ModifyResponse: func(res *http.Response) error {
+			if s.closes() {
+				res.Header.Set("Connection", "close")
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			if errors.Is(err, context.Canceled) {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(http.StatusTeapot) // which no case expects
+		},
+		ErrorLog: p.errorLog,
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+func (s *passage) referenceRewrite(pr *httputil.ProxyRequest) {
+	out, x := pr.Out, s.x
+	out.Trailer = nil
+	out.Header.Set("X-Request-Id", x.ID)
+	if s.in.Host != "" {
+		out.Header.Set("X-Forwarded-Host", s.in.Host)
+	}
+	out.Header.Set("X-Forwarded-Proto", "https")
+	if x.TLS == "" {
+		out.Header.Set("X-Forwarded-Proto", "http")
+	}
+	if x.Client.IsValid() {
+		out.Header.Set("X-Forwarded-For", x.Client.String())
+	}
+	if s.escaped != "" {
+		out.URL.Path, out.URL.RawPath = x.Forward, s.escaped
+	}
+	out.URL.Scheme, out.URL.Host, out.URL.User, out.URL.Fragment = "http", s.in.Host, nil, ""
+	out.URL.RawQuery = s.in.URL.RawQuery
+}
+
+type referenceTransport struct{ s *passage }
+
+func (f referenceTransport) RoundTrip(out *http.Request) (*http.Response, error) {
+	ctx, _ := f.s.p.tracing.Start(f.s.in.Context(), f.s.in.Header, "reference")
+	f.s.x.Request = out.WithContext(ctx)
+	f.s.p.tracing.Inject(ctx, f.s.x.Request.Header)
+	return f.s.handler(f.s.x)
+}
+
+// shells gives two servers of net/http that differ in their shells alone.
+func (w *world) shells(listener string) (own, standard *http.Server, closed func()) {
+	var wg sync.WaitGroup
+	serve := func(h http.Handler) *http.Server {
+		srv := &http.Server{Handler: h, Addr: "127.0.0.1:0", ErrorLog: w.g.ErrorLog(), DisableGeneralOptionsHandler: true}
+		if listener == "public" {
+			srv.TLSConfig = w.g.tls(listener)
+		}
+		ln := listenAt(w.t, srv)
+		wg.Go(func() {
+			if srv.TLSConfig != nil {
+				_ = srv.ServeTLS(ln, "", "")
+				return
+			}
+			_ = srv.Serve(ln)
+		})
+		return srv
+	}
+	own, standard = serve(w.g.Handler(listener)), serve(reference{w.g, listener})
+	return own, standard, func() {
+		_, _ = own.Close(), standard.Close()
+		wg.Wait()
+	}
+}
