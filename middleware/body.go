@@ -196,19 +196,46 @@ var errCut = errors.New("the body was closed before its end")
 // number of bytes that were read from it and an error where it was not read to
 // its end.
 func OnClose(res *http.Response, f func(n int64, err error)) {
-	res.Body = &closer{ReadCloser: res.Body, f: f, err: errCut}
+	WhenClosed(res, &closer{f: f})
 }
 
 type closer struct {
+	Watched
+	f func(int64, error)
+}
+
+func (c *closer) Closed(n int64, err error) { c.f(n, err) }
+
+// WhenClosed is [OnClose] for who has something of its own around each body: w
+// becomes the response's body, and its method Closed is what runs.
+func WhenClosed(res *http.Response, w interface {
 	io.ReadCloser
-	f    func(int64, error)
+	watcher
+},
+) {
+	*w.watched() = Watched{body: res.Body, then: w, err: errCut}
+	res.Body = w
+}
+
+type watcher interface {
+	Closed(n int64, err error)
+	watched() *Watched
+}
+
+// Watched is what such a body embeds, for [WhenClosed].
+type Watched struct {
+	body io.ReadCloser
+	then watcher
 	n    int64
 	err  error
 	done atomic.Bool
 }
 
-func (c *closer) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
+func (c *Watched) watched() *Watched { return c }
+
+// Read reads the body that was there before.
+func (c *Watched) Read(p []byte) (int, error) {
+	n, err := c.body.Read(p)
 	c.n += int64(n)
 	switch err {
 	case nil:
@@ -220,10 +247,11 @@ func (c *closer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *closer) Close() error {
-	err := c.ReadCloser.Close()
+// Close closes it.
+func (c *Watched) Close() error {
+	err := c.body.Close()
 	if c.done.CompareAndSwap(false, true) {
-		c.f(c.n, c.err)
+		c.then.Closed(c.n, c.err)
 	}
 	return err
 }

@@ -88,6 +88,9 @@ type Note struct {
 
 // Note adds a finding to the record of the exchange.
 func (x *Exchange) Note(key string, value any) {
+	if x.notes == nil {
+		x.notes = make([]Note, 0, 8) // as many as most have
+	}
 	x.notes = append(x.notes, Note{key, value})
 }
 

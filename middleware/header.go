@@ -8,7 +8,12 @@ import (
 
 // AddVary adds names to Vary without repeating any (RFC 9110, section 12.5.5).
 func AddVary(h http.Header, names ...string) {
-	have := strings.Join(h.Values("Vary"), ", ")
+	values := h["Vary"]
+	if len(values) == 0 {
+		h["Vary"] = []string{strings.Join(names, ", ")}
+		return
+	}
+	have, added := strings.Join(values, ", "), len(values) > 1
 	for _, n := range names {
 		found := false
 		for v := range strings.SplitSeq(have, ",") {
@@ -21,9 +26,11 @@ func AddVary(h http.Header, names ...string) {
 		if have != "" {
 			have += ", "
 		}
-		have += n
+		have, added = have+n, true
 	}
-	h.Set("Vary", have)
+	if added {
+		h["Vary"] = []string{have}
+	}
 }
 
 // Encoded reports whether a body is said to have a Content-Encoding (RFC 9110,

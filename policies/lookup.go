@@ -13,10 +13,20 @@ import (
 // without a value, with an empty text, with null or with an object reports
 // false: a missing named value never matches anything.
 func (in *Input) Lookup(name string) (any, bool) {
-	parts := strings.Split(name, ".")
-	if in == nil || CheckName(name) != nil {
+	if in == nil {
 		return nil, false
 	}
+	if field, ok := strings.CutPrefix(name, "subject."); ok && in.Subject != nil {
+		// What most decisions name, without a look at how names are made.
+		switch field {
+		case "id", "issuer", "role", "roles", "tenant", "branch", "branches", "acr", "amr":
+			return in.Subject.field(field)
+		}
+	}
+	if CheckName(name) != nil {
+		return nil, false
+	}
+	parts := strings.Split(name, ".")
 	switch parts[0] {
 	case "subject":
 		if in.Subject == nil {
@@ -34,8 +44,9 @@ func (in *Input) Lookup(name string) (any, bool) {
 	return in.Context.lookup(parts[1:])
 }
 
-func (s *Subject) lookup(parts []string) (any, bool) {
-	switch parts[0] {
+// field gives one of those that have a text or texts.
+func (s *Subject) field(name string) (any, bool) {
+	switch name {
 	case "id":
 		return text(s.ID)
 	case "issuer":
@@ -54,6 +65,12 @@ func (s *Subject) lookup(parts []string) (any, bool) {
 		return text(s.ACR)
 	case "amr":
 		return list(s.AMR)
+	}
+	return nil, false
+}
+
+func (s *Subject) lookup(parts []string) (any, bool) {
+	switch parts[0] {
 	case "auth_time":
 		if s.AuthTime == 0 {
 			return nil, false
@@ -64,6 +81,9 @@ func (s *Subject) lookup(parts []string) (any, bool) {
 			return nil, false
 		}
 		return json.Number(strconv.FormatInt(*s.AuthAge, 10)), true
+	case "claims":
+	default:
+		return s.field(parts[0])
 	}
 	var v any = s.Claims
 	for _, p := range parts[1:] {

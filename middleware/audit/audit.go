@@ -76,10 +76,22 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, err
 	}
 	answered = true
-	middleware.OnClose(res, func(n int64, err error) {
-		s.emit(x, s.record(x, method, res, n, err != nil || abandoned(x)))
-	})
+	middleware.WhenClosed(res, &answer{stage: s, x: x, method: method, res: res})
 	return res, nil
+}
+
+// answer is one that is being sent.
+type answer struct {
+	middleware.Watched
+	stage  *Stage
+	x      *middleware.Exchange
+	method string
+	res    *http.Response
+}
+
+// Closed records the exchange.
+func (a *answer) Closed(n int64, err error) {
+	a.stage.emit(a.x, a.stage.record(a.x, a.method, a.res, n, err != nil || abandoned(a.x)))
 }
 
 // abandoned reports whether nobody waits for a refusal any more: the client left

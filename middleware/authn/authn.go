@@ -119,8 +119,8 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return nil, refusal(err)
 	}
 	if !s.forward {
-		x.Request.Header.Del("Authorization")
-		x.Request.Header.Del("DPoP")
+		delete(x.Request.Header, "Authorization")
+		delete(x.Request.Header, "Dpop") // the canonical form of DPoP
 		if s.cookie != "" {
 			cookies.Remove(x.Request.Header, s.cookie)
 		}

@@ -9,6 +9,7 @@
 package authz
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -164,19 +165,35 @@ func setHeaders(x *middleware.Exchange, headers map[string]policies.Value) error
 func headerText(v any) (string, error) {
 	list, ok := v.([]any)
 	if !ok {
-		return fmt.Sprint(v), nil
+		return plainText(v), nil
 	}
-	if len(list) == 0 {
+	switch len(list) {
+	case 0:
 		return "", errors.New("is an empty list")
+	case 1:
+		if s, ok := list[0].(string); ok && !strings.Contains(s, ",") {
+			return s, nil
+		}
 	}
 	parts := make([]string, len(list))
 	for i, e := range list {
-		parts[i] = fmt.Sprint(e)
+		parts[i] = plainText(e)
 		if strings.Contains(parts[i], ",") {
 			return "", errors.New("has a member with a comma")
 		}
 	}
 	return strings.Join(parts, ","), nil
+}
+
+// plainText writes what is no list.
+func plainText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return fmt.Sprint(v)
 }
 
 // cleanHeader reports whether s is visible ASCII with inner spaces: no

@@ -39,7 +39,7 @@ func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 
 // readable gives the headers that policies may read.
 func (s *Stage) readable(x *middleware.Exchange) map[string][]string {
-	out := make(map[string][]string, len(s.headers))
+	out := map[string][]string{}
 	for _, name := range s.headers {
 		if v := x.Request.Header.Values(name); len(v) > 0 {
 			out[strings.ToLower(name)] = slices.Clone(v)

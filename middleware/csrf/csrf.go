@@ -53,7 +53,7 @@ func New(route *config.Route, c config.CSRFToken) middleware.Stage {
 	}
 	s := &Stage{protection: http.NewCrossOriginProtection(), byCookie: auto}
 	if carried {
-		s.tokens = &tokens{secret: []byte(c.Secret.Reveal()), cookie: c.Cookie, header: c.Header}
+		s.tokens = &tokens{secret: []byte(c.Secret.Reveal()), cookie: c.Cookie, header: c.Header, canonical: http.CanonicalHeaderKey(c.Header)}
 	}
 	if route.CORS == nil || !route.CORS.Credentials {
 		return s
@@ -113,7 +113,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 // hide keeps the value to ourselves: the upstream has no use for it.
 func (s *Stage) hide(x *middleware.Exchange) *middleware.Exchange {
 	if s.tokens != nil {
-		x.Request.Header.Del(s.tokens.header)
+		delete(x.Request.Header, s.tokens.canonical)
 		cookies.Remove(x.Request.Header, s.tokens.cookie)
 	}
 	return x

@@ -23,6 +23,7 @@ import (
 type tokens struct {
 	secret         []byte
 	cookie, header string
+	canonical      string // the name of the header, as maps have it
 }
 
 const (

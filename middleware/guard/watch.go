@@ -90,18 +90,30 @@ func (s *Stage) measure(x *middleware.Exchange, res *http.Response) {
 	if s.guard.volume == nil || res == nil || x.Subject == nil {
 		return
 	}
-	status := res.StatusCode
-	middleware.OnClose(res, func(int64, error) {
-		if x.Served == (middleware.Served{}) {
-			return
-		}
-		signal := &detect.Signal{
-			Time: time.Now(), Address: network(x.Client), Status: status,
-			Records: x.Served.Records, Sensitive: x.Served.Sensitive,
-		}
-		s.complete(x, signal)
-		s.guard.ask(x, signal, s.guard.volume)
-	})
+	middleware.WhenClosed(res, &served{stage: s, x: x, status: res.StatusCode})
+}
+
+// served is an answer that is being sent.
+type served struct {
+	middleware.Watched
+	stage  *Stage
+	x      *middleware.Exchange
+	status int
+	signal detect.Signal
+}
+
+// Closed shows what it held.
+func (a *served) Closed(int64, error) {
+	s, x := a.stage, a.x
+	if x.Served == (middleware.Served{}) {
+		return
+	}
+	a.signal = detect.Signal{
+		Time: time.Now(), Address: network(x.Client), Status: a.status,
+		Records: x.Served.Records, Sensitive: x.Served.Sensitive,
+	}
+	s.complete(x, &a.signal)
+	s.guard.ask(x, &a.signal, s.guard.volume)
 }
 
 // show asks the detectors, one after the other.

@@ -41,13 +41,15 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		}
 	}
 	cleanTrailers(res)
-	h.Set("X-Request-Id", x.ID)
-	h.Set("X-Content-Type-Options", "nosniff")
+	// The values have one array between them; none has room for another one.
+	v := &[4]string{x.ID, "nosniff", HSTS}
+	h["X-Request-Id"], h["X-Content-Type-Options"] = v[0:1:1], v[1:2:2]
 	if x.TLS != "" {
-		h.Set("Strict-Transport-Security", HSTS)
+		h["Strict-Transport-Security"] = v[2:3:3]
 	}
 	if s.private {
-		h.Set("Cache-Control", Private(h.Values("Cache-Control")))
+		v[3] = Private(h["Cache-Control"])
+		h["Cache-Control"] = v[3:4:4]
 		middleware.AddVary(h, "Authorization", "Cookie")
 	}
 	return res, nil
@@ -94,6 +96,13 @@ func undoesPrivate(name string) bool {
 // Private rewrites Cache-Control values (RFC 9111) so that only the caller's
 // own cache may keep the answer; everything else that was said stays.
 func Private(values []string) string {
+	const masked = "private, no-store"
+	switch {
+	case len(values) == 0:
+		return "private"
+	case len(values) == 1 && values[0] == masked: // as it is
+		return masked
+	}
 	out := []string{"private"}
 	for _, d := range strings.Split(strings.Join(values, ","), ",") {
 		d = strings.TrimSpace(d)

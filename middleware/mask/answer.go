@@ -36,12 +36,16 @@ type masker interface {
 	Report() redact.Report
 }
 
-// answer is a response on its way to being masked.
+// answer is a response on its way to being masked, with all that it takes.
 type answer struct {
 	*demand
 	x    *middleware.Exchange
 	res  *http.Response
 	rest memory
+
+	counted counted
+	stream  stream
+	out     http.Response
 }
 
 // mask gives the response that is sent instead, or says why there is none. The
@@ -100,7 +104,8 @@ func (a *answer) begin(f format) (io.ReadCloser, error) {
 		}
 		r = io.MultiReader(bytes.NewReader(first), res.Body)
 	}
-	return &counted{r: r, c: res.Body, want: res.ContentLength}, nil
+	a.counted = counted{r: r, c: res.Body, want: res.ContentLength}
+	return &a.counted, nil
 }
 
 // send makes the response of what the masker gives.
@@ -108,7 +113,8 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 	if err := a.reserve(f); err != nil {
 		return nil, err
 	}
-	body := &stream{masker: m, a: a, format: f}
+	body := &a.stream
+	*body = stream{masker: m, a: a, format: f}
 	if a.counting != nil {
 		body.list.Levels = a.counting.levels
 	}
@@ -187,12 +193,13 @@ func (a *answer) collect(m masker) ([]byte, error) {
 // the trailers of the one it gave when it has read its end, and they are not to
 // be sent.
 func (a *answer) response(body io.ReadCloser) *http.Response {
-	out := *a.res
-	middleware.DropValidators(&out)
+	a.out = *a.res
+	out := &a.out
+	middleware.DropValidators(out)
 	out.TransferEncoding = nil
 	out.Body = body
-	a.protect(&out)
-	return &out
+	a.protect(out)
+	return out
 }
 
 func (a *answer) setLength(res *http.Response, n int) {

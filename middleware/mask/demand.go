@@ -3,6 +3,8 @@ package mask
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/mask/graphql"
@@ -41,7 +43,23 @@ type compiled struct {
 
 // demand makes a plan of the decision for this caller, before the upstream is
 // asked, so that what cannot be carried out costs nothing. Errors are refusals.
-func (s *Stage) demand(x *middleware.Exchange) (*demand, error) {
+func (s *Stage) demand(x *middleware.Exchange) (d *demand, err error) {
+	if s.graphql == nil {
+		d, err = s.ready(x)
+	} else {
+		d, err = s.demanded(x)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if name, ok := s.guard.Check(x.Request.URL.RawQuery, d.fields); !ok {
+		return nil, oracleRefusal(name)
+	}
+	return d, nil
+}
+
+// demanded makes the plan, whatever was made before.
+func (s *Stage) demanded(x *middleware.Exchange) (*demand, error) {
 	spec, err := specOf(x)
 	if err != nil {
 		return nil, impossible(err)
@@ -80,9 +98,6 @@ func (s *Stage) demand(x *middleware.Exchange) (*demand, error) {
 	}
 	if s.graphql == nil {
 		d.fields = d.names
-	}
-	if name, ok := s.guard.Check(x.Request.URL.RawQuery, d.fields); !ok {
-		return nil, oracleRefusal(name)
 	}
 	return d, nil
 }
@@ -194,18 +209,16 @@ func impossible(err error) error {
 // those of the policy.
 func (a *answer) note(r redact.Report) {
 	x := a.x
-	var paths []string
-	for i, n := range a.counts(r.Rules) {
-		if n == 0 {
-			continue
+	masked := a.counts(r.Rules)
+	some := 0
+	for _, n := range masked {
+		if n != 0 {
+			some++
 		}
-		rule := a.rules[i]
-		x.Masked = append(x.Masked, middleware.Finding{Path: rule.Path, Class: rule.Class, Count: n})
-		paths = append(paths, fmt.Sprintf("%s=%d", rule.Path, n))
 	}
 	x.Note("masked", r.Masked)
-	if len(paths) > 0 {
-		x.Note("masked_paths", paths)
+	if some > 0 {
+		x.Note("masked_paths", a.noteMasked(masked, some))
 	}
 	x.Note("rows_dropped", r.Dropped)
 	x.Note("hidden", r.Hidden)
@@ -218,4 +231,28 @@ func (a *answer) note(r redact.Report) {
 		found = append(found, fmt.Sprintf("%s %s=%d", f.Path, f.Class, f.Count))
 	}
 	x.Note("unclassified", found)
+}
+
+// noteMasked tells what some of the rules masked, and gives it as texts, which are
+// pieces of one.
+func (a *answer) noteMasked(masked []int, some int) []string {
+	x := a.x
+	x.Masked = slices.Grow(x.Masked, some)
+	var room [512]byte
+	var ends [32]int
+	text, cuts := room[:0], ends[:0]
+	for i, n := range masked {
+		if n == 0 {
+			continue
+		}
+		rule := &a.rules[i]
+		x.Masked = append(x.Masked, middleware.Finding{Path: rule.Path, Class: rule.Class, Count: n})
+		text = strconv.AppendInt(append(append(text, rule.Path...), '='), int64(n), 10)
+		cuts = append(cuts, len(text))
+	}
+	all, out, begin := string(text), make([]string, some), 0
+	for i, end := range cuts {
+		out[i], begin = all[begin:end], end
+	}
+	return out
 }

@@ -27,6 +27,9 @@ const (
 // or a charset other than UTF-8 are unknown: in UTF-7 a name is spelled in ways
 // that no mask finds.
 func formatOf(h http.Header) format {
+	if v := h["Content-Type"]; len(v) == 1 && v[0] == plainJSON { // most are
+		return jsonText
+	}
 	mediaType, params, ok := contentType(h)
 	if !ok {
 		return unknown
@@ -40,6 +43,9 @@ func formatOf(h http.Header) format {
 	}
 	return f
 }
+
+// plainJSON is the spelling of it that is read without a parser.
+const plainJSON = "application/json"
 
 func contentType(h http.Header) (mediaType string, params map[string]string, ok bool) {
 	values := h.Values("Content-Type")
@@ -85,14 +91,15 @@ func (s *Stage) passing(mediaType string) bool {
 // would be that of the unmasked answer. Conditions on writing stay: without
 // If-Match a client that guards against a lost update would overwrite one.
 func (s *Stage) prepare(r *http.Request) {
-	drop := []string{"Range", "If-Range", "Te", "Upgrade"}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		drop = append(drop, "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since")
+	drop := [...]string{"Range", "If-Range", "Te", "Upgrade", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}
+	n := len(drop)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		n = 4
 	}
-	for _, h := range drop {
-		r.Header.Del(h)
+	for _, h := range drop[:n] {
+		delete(r.Header, h)
 	}
-	r.Header.Set("Accept-Encoding", "identity")
+	r.Header["Accept-Encoding"] = []string{"identity"}
 	if !s.acceptsMaskable(r.Header.Values("Accept")) {
 		r.Header.Set("Accept", strings.Join(append([]string{"application/json"}, s.passthrough...), ", "))
 	}
@@ -107,6 +114,9 @@ func (s *Stage) acceptsMaskable(accept []string) bool {
 	}
 	for _, value := range accept {
 		for part := range strings.SplitSeq(value, ",") {
+			if part == plainJSON {
+				continue
+			}
 			mediaType, _, err := mime.ParseMediaType(part)
 			if err != nil || !s.understands(typeFormat(mediaType)) && !s.passing(mediaType) {
 				return false

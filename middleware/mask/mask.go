@@ -63,6 +63,7 @@ type Stage struct {
 	detector    *detect.Detector  // nil where nothing is looked for
 	redactFound bool
 	plans       *lru.Cache[string, *compiled]
+	demands     *lru.Cache[readyKey, *demand]
 	counting    *counting // nil where nobody asks how much answers hold
 }
 
@@ -101,6 +102,9 @@ func New(m config.Masking, route *config.Route) (middleware.Stage, error) {
 		plans = maxQueryPlans
 	}
 	if s.plans, err = lru.New[string, *compiled](plans); err != nil {
+		return nil, err
+	}
+	if s.demands, err = lru.New[readyKey, *demand](plans); err != nil {
 		return nil, err
 	}
 	return s, nil

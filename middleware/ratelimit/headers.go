@@ -56,9 +56,11 @@ func (f headers) announce(t *take, h http.Header) {
 		left = t.RetryAfter
 	}
 	if f.ietf {
-		name := quote(t.rule.name)
-		h.Add(policyField, name+";q="+strconv.FormatInt(rate.Limit, 10)+";w="+strconv.FormatInt(seconds(rate.Period), 10))
-		h.Add(limitField, name+";r="+strconv.FormatInt(t.Remaining, 10)+";t="+strconv.FormatInt(seconds(left), 10))
+		var room [128]byte
+		b := append(append(room[:0], t.rule.quoted...), ";r="...)
+		b = append(strconv.AppendInt(b, t.Remaining, 10), ";t="...)
+		b = strconv.AppendInt(b, seconds(left), 10)
+		list(h, policyField, t.quota.announced, limitField, string(b))
 	}
 	if f.old {
 		inner, err := strconv.ParseInt(h.Get(oldRemaining), 10, 64)
@@ -69,6 +71,22 @@ func (f headers) announce(t *take, h http.Header) {
 		h[oldRemaining] = []string{strconv.FormatInt(t.Remaining, 10)}
 		h[oldReset] = []string{strconv.FormatInt(time.Now().Add(left+time.Second-1).Unix(), 10)}
 	}
+}
+
+// list adds a member to each of two lists. Each has room for another one: most routes
+// have two stages that tell of a quota.
+func list(h http.Header, first, one, second, other string) {
+	firsts, seconds := h[first], h[second]
+	if len(firsts)+len(seconds) == 0 {
+		var room [4]string
+		firsts, seconds = room[0:0:2], room[2:2:4]
+	}
+	h[first], h[second] = append(firsts, one), append(seconds, other)
+}
+
+// policy is what the fields say of a quota whatever is left of it.
+func (d *spec) policy() string {
+	return quote(d.name) + ";q=" + strconv.FormatInt(d.rate.Limit, 10) + ";w=" + strconv.FormatInt(seconds(d.rate.Period), 10)
 }
 
 // tighter reports whether t leaves less to the caller than other.

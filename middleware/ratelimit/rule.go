@@ -38,6 +38,7 @@ const (
 // concurrent use.
 type Rule struct {
 	name    string
+	quoted  string // the name, in fields
 	parts   []keyPart
 	subject bool // something about it needs to know who asks
 	policy  bool // policies may say the rate
@@ -73,7 +74,7 @@ func Open(name string, c *config.RateLimit, store *Store) (*Rule, error) {
 
 func newRule(name string, c *config.RateLimit, store *Store) (*Rule, error) {
 	r := &Rule{
-		name: name, store: store, onError: or(c.OnStoreError, onErrorLocal),
+		name: name, quoted: quote(name), store: store, onError: or(c.OnStoreError, onErrorLocal),
 		shadow: c.Mode == shadow, policy: c.Policy, exempt: c.Exempt, headers: headers{ietf: true},
 	}
 	d := spec{name: name, key: c.Key, algorithm: or(c.Algorithm, gcra), strict: c.Strict}

@@ -99,9 +99,10 @@ func prefix(d spec) string {
 
 // quota is a rate with what was counted against it.
 type quota struct {
-	spec   spec
-	local  *limiter.Limiter // in this process
-	shared *limiter.Limiter // in Redis; nil: there is none
+	spec      spec
+	announced string           // what fields say of it
+	local     *limiter.Limiter // in this process
+	shared    *limiter.Limiter // in Redis; nil: there is none
 
 	here   *inMemory // what counts for local
 	whole  terms
@@ -121,7 +122,7 @@ type replicaShare struct {
 // quota makes the quota of a definition, on what was counted against it before.
 func (s *Store) quota(d spec) *quota {
 	c := s.memory(d)
-	q := &quota{spec: d, local: limiter.New(c, d.rate), here: c.counting.(*inMemory), whole: d.terms()}
+	q := &quota{spec: d, announced: d.policy(), local: limiter.New(c, d.rate), here: c.counting.(*inMemory), whole: d.terms()}
 	if c := s.shared(d); c != nil {
 		q.shared, q.prefix = limiter.New(c, d.rate), prefix(d)
 		q.known = newTable(&s.ranks, s.keys, func(v *refused, now int64) int64 { return v.until - now })
