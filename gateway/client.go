@@ -16,13 +16,25 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return edge.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), trusted)
 }
 
-// newID makes a request id that cannot be guessed. A client's own id is not
-// taken over: it could be chosen to blur the record.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
+// newIDs makes a request id that cannot be guessed, and the traceparent of a trace
+// that begins here and is not sampled (W3C Trace Context, section 3.2). A client's
+// own id is not taken over: it could be chosen to blur the record.
+func newIDs() (id, parent string) {
+	var random [16 + 16 + 8]byte
+	rand.Read(random[:])
+	var text [32 + 55]byte
+	hex.Encode(text[:32], random[:16])
+	copy(text[32:], "00-")
+	hex.Encode(text[35:67], random[16:32])
+	text[67] = '-'
+	hex.Encode(text[68:84], random[32:])
+	copy(text[84:], "-00")
+	both := string(text[:])
+	return both[:32], both[32:]
 }
+
+// traceOf gives the id of the trace that a traceparent of ours names.
+func traceOf(parent string) string { return parent[3:35] }
 
 // tlsVersion gives "1.2", "1.3", or "" for a plain connection.
 func tlsVersion(s *tls.ConnectionState) string {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 )
 
 // forward makes the request that goes down the pipeline. It has the client's
@@ -91,15 +93,20 @@ func (s *passage) request(h http.Header) {
 // context that it goes down with is the client's own: 1xx answers of an upstream
 // have nobody to be reported to and end there.
 func (s *passage) trace() {
+	x, in, h := s.x, s.in.Context(), s.x.Request.Header
+	if s.p.tracing.Begins(h) {
+		x.Trace, x.Untraced = traceOf(s.parent), true
+		delete(h, "Tracestate") // one without the traceparent it came with means nothing
+		s.put(h, "Traceparent", s.parent)
+		return
+	}
 	name := "none"
-	if s.x.Route != nil {
-		name = s.x.Route.Name
+	if x.Route != nil {
+		name = x.Route.Name
 	}
-	in, h := s.in.Context(), s.x.Request.Header
-	ctx, end := s.p.tracing.Start(in, h, s.x.Request.Method+" "+name)
-	if ctx != in {
-		s.x.Request = s.x.Request.WithContext(ctx)
-	}
+	ctx, end := s.p.tracing.Start(in, h, x.Request.Method+" "+name)
+	x.Request = x.Request.WithContext(ctx)
+	x.Trace, x.Untraced = telemetry.TraceID(ctx), !telemetry.Recorded(ctx)
 	s.ended = end
 	s.p.tracing.Inject(ctx, h)
 }

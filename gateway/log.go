@@ -3,14 +3,12 @@ package gateway
 import (
 	"io"
 	"log"
-	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/gatehouse-dev/gatehouse/config"
-	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/audit"
 )
@@ -95,17 +93,40 @@ type complaints struct{ g *Gateway }
 
 func (c complaints) Write(p []byte) (int, error) { return c.g.Plan().errorLog.Writer().Write(p) }
 
-// access writes the one line of an exchange. The trace is what joins it to the
+// accessLine is what the log says of an exchange. The trace is what joins it to the
 // records of backends, which get the same id.
+type accessLine struct {
+	*audit.Record
+	trace  string
+	client [46]byte // room for its text
+}
+
+// access writes the one line of an exchange.
 func (l *Log) access(r *audit.Record, trace string) {
-	f := make([]zap.Field, 0, 28)
-	f = append(f,
-		zap.String("request_id", r.ID), zap.String("client", clientText(r.Client)), zap.String("listener", r.Listener),
-		zap.String("tls", r.TLS), zap.String("method", r.Method), zap.String("host", r.Host), zap.String("path", r.Path),
-		zap.String("route", r.Route), zap.Int("status", r.Status), zap.Int64("bytes", r.Bytes), zap.Duration("duration_ms", r.Duration),
-	)
-	for _, s := range []struct{ key, value string }{
-		{"trace_id", trace},
+	if e := l.Check(zap.InfoLevel, "exchange"); e != nil {
+		e.Write(zap.Inline(&accessLine{Record: r, trace: trace}))
+	}
+}
+
+// MarshalLogObject writes the fields.
+func (r *accessLine) MarshalLogObject(out zapcore.ObjectEncoder) error {
+	out.AddString("request_id", r.ID)
+	text := r.client[:0]
+	if r.Client.IsValid() { // else nobody knows who the client was
+		text = r.Client.AppendTo(text)
+	}
+	out.AddByteString("client", text)
+	out.AddString("listener", r.Listener)
+	out.AddString("tls", r.TLS)
+	out.AddString("method", r.Method)
+	out.AddString("host", r.Host)
+	out.AddString("path", r.Path)
+	out.AddString("route", r.Route)
+	out.AddInt("status", r.Status)
+	out.AddInt64("bytes", r.Bytes)
+	out.AddDuration("duration_ms", r.Duration)
+	for _, s := range [...]struct{ key, value string }{
+		{"trace_id", r.trace},
 		{"forward_path", r.Forward},
 		{"upstream", r.Upstream},
 		{"refused_by", r.Stage},
@@ -114,27 +135,29 @@ func (l *Log) access(r *audit.Record, trace string) {
 		{"policy_revision", r.Revision},
 	} {
 		if s.value != "" {
-			f = append(f, zap.String(s.key, s.value))
+			out.AddString(s.key, s.value)
 		}
 	}
 	if r.Level != "none" && r.Subject != "" {
-		f = append(f, zap.String("subject", r.Subject), zap.String("tenant", r.Tenant), zap.String("role", r.Role))
+		out.AddString("subject", r.Subject)
+		out.AddString("tenant", r.Tenant)
+		out.AddString("role", r.Role)
 	}
 	if r.Aborted {
-		f = append(f, zap.Bool("aborted", true))
+		out.AddBool("aborted", true)
 	}
 	if len(r.Obligations) > 0 {
-		f = append(f, zap.Strings("obligations", r.Obligations))
+		zap.Strings("obligations", r.Obligations).AddTo(out)
 	}
 	for _, n := range r.Notes {
-		f = append(f, zap.Any(n.Key, n.Value))
+		zap.Any(n.Key, n.Value).AddTo(out)
 	}
-	l.Info("exchange", f...)
+	return nil
 }
 
 // record logs an exchange and counts it.
 func (b *builder) record(x *middleware.Exchange, r *audit.Record) {
-	b.plan.log.access(r, telemetry.TraceID(x.Request.Context()))
+	b.plan.log.access(r, x.Trace)
 	b.deps.Metrics.Exchange(x, r.Status, r.Bytes, r.Duration)
 }
 
@@ -146,12 +169,4 @@ func (b *builder) panicked(x *middleware.Exchange, value any, stack []byte) {
 
 func (l *Log) panicked(id string, value any, stack []byte) {
 	l.Error("panic", zap.String("request_id", id), zap.Any("value", value), zap.ByteString("stack", stack))
-}
-
-// clientText is empty where nobody knows who the client was.
-func clientText(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return a.String()
 }

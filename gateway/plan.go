@@ -73,6 +73,7 @@ type Plan struct {
 // pipeline is a route with its list of stages.
 type pipeline struct {
 	route    *config.Route
+	names    []string // of the {id} segments of its path; nil without any
 	stages   []middleware.Stage
 	upstream *upstream.Upstream
 	handler  middleware.Handler

@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
@@ -37,6 +36,7 @@ type matched struct {
 func newRouter(pipelines []*pipeline) *router {
 	r := &router{hosts: map[string]*node{}, any: &node{}}
 	for _, p := range pipelines {
+		p.names = paramNames(p.route.Match.Path)
 		if len(p.route.Match.Hosts) == 0 {
 			r.any.add(p)
 		}
@@ -98,7 +98,11 @@ func paramName(segment string) string {
 
 // match finds the pipeline for a request, or says why there is none.
 func (r *router) match(host, path string, req *http.Request, preflight bool) (matched, *middleware.Refusal) {
-	segments := strings.Split(path[1:], "/")
+	var room [16]string // as many as nearly all paths have
+	segments := room[:0]
+	for s := range strings.SplitSeq(path[1:], "/") {
+		segments = append(segments, s)
+	}
 	found := r.find(host, segments)
 	if found == nil {
 		if r.hosts[host] == nil && len(r.hosts) > 0 && r.any.empty() {
@@ -114,7 +118,7 @@ func (r *router) match(host, path string, req *http.Request, preflight bool) (ma
 		return matched{}, middleware.Refuse("router", middleware.MethodNotAllowed, "this path does not serve that method").
 			Set("Allow", strings.Join(allowed(found), ", "))
 	}
-	return matched{p, params(p.route, segments)}, nil
+	return matched{p, params(p.names, segments)}, nil
 }
 
 // find gives the routes of a path on a host.
@@ -238,14 +242,29 @@ func allowed(found []*pipeline) []string {
 	return slices.Compact(out)
 }
 
-func params(r *config.Route, segments []string) map[string]string {
-	names, _ := split(r.Match.Path)
-	var out map[string]string
-	for i, n := range names {
-		if name := paramName(n); name != "" {
-			if out == nil {
-				out = map[string]string{}
+// paramNames gives the names of the {id} segments of a route's path, each at its
+// place; nil where there are none.
+func paramNames(path string) []string {
+	segments, _ := split(path)
+	var names []string
+	for i, s := range segments {
+		if name := paramName(s); name != "" {
+			if names == nil {
+				names = make([]string, len(segments))
 			}
+			names[i] = name
+		}
+	}
+	return names
+}
+
+func params(names, segments []string) map[string]string {
+	if names == nil {
+		return nil
+	}
+	out := make(map[string]string, len(names))
+	for i, name := range names {
+		if name != "" {
 			out[name] = segments[i]
 		}
 	}

@@ -34,12 +34,13 @@ type passage struct {
 	in       *http.Request
 	control  http.ResponseController
 	escaped  string // the path to send upstream, percent-encoded
+	parent   string // the traceparent of a trace that begins here
 	cut      atomic.Bool
 
 	out      http.Request
 	url      url.URL
 	body     clientBody
-	values   [6]string // of the headers that are set here
+	values   [8]string // of the headers that are set here
 	set      int       // how many of them are
 	answer   pacedBody
 	answered bool // there is an answer
@@ -57,8 +58,10 @@ func (s *passage) Cut() {
 // what is sent upstream is made of it and not of a copy.
 func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listener string) {
 	s := &passage{g: g, p: p, in: r, control: *http.NewResponseController(w)}
+	var id string
+	id, s.parent = newIDs()
 	s.exchange = middleware.Exchange{
-		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
+		ID: id, Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
 		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Request: r, Memory: p.memory, Spool: p.spool, Cutter: s,
 	}
 	s.x = &s.exchange

@@ -50,6 +50,10 @@ type Exchange struct {
 	Unclassified []Finding // mask: values that look like personal data and that no rule knows
 	Served       Served    // mask: how much of it there was; counted only where the guard's data_volume asks
 
+	Trace    string // gateway: id of the trace that it is part of, which backends are told; "" where it is not known
+	Untraced bool   // gateway: no span of it is recorded
+	Clock    Clock  // gateway: how long its stages take
+
 	// Memory is the budget that bodies held whole are taken from.
 	Memory *Budget // gateway
 
@@ -70,6 +74,13 @@ type Exchange struct {
 	notes   []Note
 
 	suspicions []Suspicion
+}
+
+// Clock tells how long the stage that is at work has been at work, without what is
+// inside of it. Both are instants and spans of one clock, which its owner reads.
+type Clock struct {
+	Spent time.Duration // until it last asked the next one, or was asked
+	Since time.Duration // when that came back, or it was asked
 }
 
 // Cutter ends an answer that its client does not take. Cut may be called from any

@@ -23,9 +23,10 @@ func (m *Metrics) Exchange(x *middleware.Exchange, status int, bytes int64, took
 	if x.Route != nil {
 		route = x.Route.Name
 	}
-	m.requests.WithLabelValues(route, method(x.Request), statusLabel(status)).Inc()
-	m.seconds.WithLabelValues(route).Observe(took.Seconds())
-	m.responseBytes.WithLabelValues(route).Add(float64(bytes))
+	of := m.route(route)
+	of.requests(m, route, method(x.Request), status).Inc()
+	of.seconds.Observe(took.Seconds())
+	of.bytes.Add(float64(bytes))
 	if r := x.Refusal; r != nil {
 		code := r.Code
 		if !m.codes[code] {

@@ -54,6 +54,8 @@ type Metrics struct {
 	guard           *prometheus.CounterVec
 	alerts          *prometheus.CounterVec
 
+	made        time.Time
+	routes      routes
 	connections connections
 	classes     classes
 	drift       drift
@@ -62,7 +64,7 @@ type Metrics struct {
 // New makes the metrics, with those of the Go runtime, the process and the
 // build.
 func New() *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), codes: map[string]bool{}}
+	m := &Metrics{made: time.Now(), registry: prometheus.NewRegistry(), codes: map[string]bool{}}
 	for _, c := range middleware.Codes() {
 		m.codes[string(c.Code)] = true
 	}

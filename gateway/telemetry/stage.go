@@ -22,7 +22,7 @@ func (m *Metrics) Stage(s middleware.Stage) middleware.Stage {
 	if s == nil {
 		return nil
 	}
-	t := &timed{s, m.stageSeconds.WithLabelValues(s.Name()), time.Now()}
+	t := &timed{s, s.Name(), "stage " + s.Name(), m.stageSeconds.WithLabelValues(s.Name()), m.made}
 	if d, ok := s.(middleware.Describer); ok {
 		return struct {
 			*timed
@@ -34,24 +34,37 @@ func (m *Metrics) Stage(s middleware.Stage) middleware.Stage {
 
 type timed struct {
 	middleware.Stage
-	seconds prometheus.Observer
-	made    time.Time // instants are counted from here: cheaper than time.Now
+	name, span string
+	seconds    prometheus.Observer
+	made       time.Time // instants are counted from here: cheaper than time.Now
 }
 
-// Handle times the stage.
+// Handle times the stage. The clock is read once on the way in and once on the way
+// out: what the stage outside has spent until then stands in the exchange
+// meanwhile.
 func (s *timed) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
-	end := span(x, "stage "+s.Name(), s.Name(), trace.SpanKindInternal)
-	var inside time.Duration
-	begin := time.Since(s.made)
-	res, err := s.Stage.Handle(x, func(x *middleware.Exchange) (*http.Response, error) {
-		start := time.Since(s.made)
-		res, err := next(x)
-		inside += time.Since(s.made) - start
-		return res, err
-	})
-	s.seconds.Observe((time.Since(s.made) - begin - inside).Seconds())
+	end := span(x, s.span, s.name, trace.SpanKindInternal)
+	outside := enter(x, time.Since(s.made))
+	res, err := s.Stage.Handle(x, next)
+	took, now := spent(x, time.Since(s.made))
+	s.seconds.Observe(took.Seconds())
+	x.Clock = middleware.Clock{Spent: outside, Since: now}
 	end(res, err)
 	return res, err
+}
+
+// enter begins to count for whoever is asked next, and gives what was spent
+// outside of it.
+func enter(x *middleware.Exchange, now time.Duration) (outside time.Duration) {
+	outside = x.Clock.Spent + now - x.Clock.Since
+	x.Clock = middleware.Clock{Since: now}
+	return outside
+}
+
+// spent gives what the one that comes back has spent. A panic that passed stages by
+// leaves what they have spent to the one that stopped it.
+func spent(x *middleware.Exchange, now time.Duration) (took, at time.Duration) {
+	return x.Clock.Spent + now - x.Clock.Since, now
 }
 
 // Upstream times the innermost handler, until the head of the answer, and
@@ -59,11 +72,15 @@ func (s *timed) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 // that the upstream is told of (see [Tracing.Inject]).
 func (m *Metrics) Upstream(name string, h middleware.Handler) middleware.Handler {
 	seconds := m.upstreamSeconds.WithLabelValues(name)
+	title := "upstream " + name
 	return func(x *middleware.Exchange) (*http.Response, error) {
-		end := span(x, "upstream "+name, "upstream", trace.SpanKindClient)
-		begin := time.Now()
+		end := span(x, title, "upstream", trace.SpanKindClient)
+		begin := time.Since(m.made)
+		outside := enter(x, begin)
 		res, err := h(x)
-		seconds.Observe(time.Since(begin).Seconds())
+		now := time.Since(m.made)
+		seconds.Observe((now - begin).Seconds())
+		x.Clock = middleware.Clock{Spent: outside, Since: now}
 		end(res, err)
 		return res, err
 	}
@@ -74,6 +91,9 @@ func (m *Metrics) Upstream(name string, h middleware.Handler) middleware.Handler
 // exchange's request would have to be replaced at every step. A refusal marks
 // the span of the stage it comes from, origin.
 func span(x *middleware.Exchange, name, origin string, kind trace.SpanKind) (end func(*http.Response, error)) {
+	if x.Untraced {
+		return untraced
+	}
 	ctx := x.Request.Context()
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {

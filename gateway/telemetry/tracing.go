@@ -85,6 +85,15 @@ func collector(text string) (string, error) {
 	return u.String(), nil
 }
 
+// Begins reports whether all there is to do for an exchange with this header is to
+// give its trace a name: nothing is recorded, and there is none to be continued.
+func (t *Tracing) Begins(header http.Header) bool {
+	return t.lost.SpanExporter == nil && len(header["Traceparent"]) != 1
+}
+
+// Recorded reports whether the span of ctx is recorded.
+func Recorded(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
+
 // Start begins the span of an exchange. The header is the client's request's;
 // name is for the time until the route is known. The context is that of
 // whatever is done for the exchange.
