@@ -265,7 +265,9 @@ func (b *pacedBody) Read(p []byte) (n int, err error) {
 		n, err = 0, errFault
 	}()
 	n, err = b.from.Read(p)
-	b.extend()
+	if n > 0 {
+		b.extend()
+	}
 	return n, err
 }
 

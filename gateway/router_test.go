@@ -261,3 +261,22 @@ func rankOf(m config.Match, host string, segments []string) (string, bool) {
 	}
 	return rank, len(segments) == len(parts)
 }
+
+// Finding a route without {id} segments allocates nothing.
+func TestMatchAllocates(t *testing.T) {
+	router := newRouter([]*pipeline{
+		{route: &config.Route{Match: config.Match{Path: "/a/b/", Methods: []string{"GET"}}}},
+		{route: &config.Route{Match: config.Match{Path: "/a/{id}/c"}}},
+	})
+	r := &http.Request{Method: http.MethodGet, Header: http.Header{}}
+	for path, want := range map[string]float64{"/a/b/c/d": 0, "/a/b/" + strings.Repeat("x/", 10): 0} {
+		got := testing.AllocsPerRun(100, func() {
+			if m, refusal := router.match("h", path, r, false); refusal != nil || m.pipeline == nil {
+				t.Fatal(refusal)
+			}
+		})
+		if got != want {
+			t.Errorf("%s: %v allocations, want %v", path, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"sync"
@@ -79,8 +80,33 @@ func (f referenceTransport) RoundTrip(out *http.Request) (*http.Response, error)
 	return f.s.handler(f.s.x)
 }
 
-// shells gives two servers of net/http that differ in their shells alone.
-func (w *world) shells(listener string) (own, standard *http.Server, closed func()) {
+// adopting is a ResponseWriter that takes the header of an answer as it is.
+type adopting struct {
+	http.ResponseWriter
+	h http.Header
+}
+
+func (a *adopting) Adopt(h http.Header)         { a.h = h }
+func (a *adopting) Header() http.Header         { return a.h }
+func (a *adopting) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *adopting) WriteHeader(status int) {
+	maps.Copy(a.ResponseWriter.Header(), a.h)
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// adopts serves h with such writers.
+func adopts(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := &adopting{ResponseWriter: w, h: http.Header{}}
+		h.ServeHTTP(a, r)
+		maps.Copy(w.Header(), a.h) // the trailers are in it by now
+	})
+}
+
+// shells gives servers of net/http that differ in their shells alone: the
+// gateway's own, the same with writers that adopt, and the reference.
+func (w *world) shells(listener string) (own, adopting, standard *http.Server, closed func()) {
 	var wg sync.WaitGroup
 	serve := func(h http.Handler) *http.Server {
 		srv := &http.Server{Handler: h, Addr: "127.0.0.1:0", ErrorLog: w.g.ErrorLog(), DisableGeneralOptionsHandler: true}
@@ -97,9 +123,9 @@ func (w *world) shells(listener string) (own, standard *http.Server, closed func
 		})
 		return srv
 	}
-	own, standard = serve(w.g.Handler(listener)), serve(reference{w.g, listener})
-	return own, standard, func() {
-		_, _ = own.Close(), standard.Close()
+	own, adopting, standard = serve(w.g.Handler(listener)), serve(adopts(w.g.Handler(listener))), serve(reference{w.g, listener})
+	return own, adopting, standard, func() {
+		_, _, _ = own.Close(), adopting.Close(), standard.Close()
 		wg.Wait()
 	}
 }

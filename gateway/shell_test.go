@@ -227,19 +227,21 @@ func TestShellAsReverseProxy(t *testing.T) {
 	b := &speaker{}
 	w.vars["HR"] = w.record(b.reply).url
 	w.start(plain+"    limits: {body_bytes: 2KiB}\n", "")
-	own, standard, done := w.shells("plain")
+	own, adopting, standard, done := w.shells("plain")
 	defer done()
 	compare := func(name, request string) {
 		t.Helper()
 		want := asks(t, standard.Addr, request)
 		wantSeen := strings.Join(b.take(), "\n\n")
-		got := asks(t, own.Addr, request)
-		gotSeen := strings.Join(b.take(), "\n\n")
-		if got != want {
-			t.Errorf("%s: the client got\n%s\n\nand of the reference\n%s", name, got, want)
-		}
-		if gotSeen != wantSeen {
-			t.Errorf("%s: the backend saw\n%s\n\nand of the reference\n%s", name, gotSeen, wantSeen)
+		for kind, srv := range map[string]*http.Server{"copying": own, "adopting": adopting} {
+			got := asks(t, srv.Addr, request)
+			gotSeen := strings.Join(b.take(), "\n\n")
+			if got != want {
+				t.Errorf("%s: %s: the client got\n%s\n\nand of the reference\n%s", kind, name, got, want)
+			}
+			if gotSeen != wantSeen {
+				t.Errorf("%s: %s: the backend saw\n%s\n\nand of the reference\n%s", kind, name, gotSeen, wantSeen)
+			}
 		}
 	}
 	n := 0
@@ -262,7 +264,7 @@ func TestShellAsReverseProxyHTTP2(t *testing.T) {
 	b := &speaker{}
 	w.vars["HR"] = w.record(b.reply).url
 	w.start(plain, "")
-	own, standard, done := w.shells("public")
+	own, _, standard, done := w.shells("public")
 	defer done()
 	c := w.client(true)
 	outcome := func(address, method, path string, headers ...string) string {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"go.uber.org/goleak"
 
+	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
@@ -315,4 +318,28 @@ func TestAgeOfKeys(t *testing.T) {
 			t.Error("keys of a file have an age")
 		}
 	})
+}
+
+// Many goroutines count in the time series of routes that none of them has met.
+func TestExchangesAtOnce(t *testing.T) {
+	m := New()
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 400 {
+				x := middlewaretest.Exchange(t, "GET", "/", nil)
+				x.Route = &config.Route{Name: "r" + strconv.Itoa(i%4)}
+				m.Exchange(x, 200+i%4+g%2, 10, time.Millisecond)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range 4 {
+		route := "r" + strconv.Itoa(i)
+		want(t, m,
+			"gatehouse_response_bytes_total{route=\""+route+"\"} 8000",
+			"gatehouse_request_duration_seconds_count{route=\""+route+"\"} 800",
+			"gatehouse_requests_total{method=\"GET\",route=\""+route+"\",status=\""+strconv.Itoa(200+i)+"\"} 400",
+			"gatehouse_requests_total{method=\"GET\",route=\""+route+"\",status=\""+strconv.Itoa(201+i)+"\"} 400")
+	}
 }
