@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,7 @@ func (s *passage) forward() {
 	}
 	s.put(h, "X-Forwarded-Proto", proto)
 	if x.Client.IsValid() {
-		s.put(h, "X-Forwarded-For", x.Client.String())
+		s.put(h, "X-Forwarded-For", addressText(x.Client, s.in.RemoteAddr))
 	} else {
 		delete(h, "X-Forwarded-For")
 	}
@@ -49,6 +50,17 @@ func (s *passage) forward() {
 	}
 	s.request(h)
 	s.trace()
+}
+
+// addressText writes an address. As nearly always, the connection's own has the text
+// already.
+func addressText(a netip.Addr, remote string) string {
+	var room [46]byte
+	text := a.AppendTo(room[:0])
+	if host, rest := remote[:min(len(text), len(remote))], remote[min(len(text), len(remote)):]; host == string(text) && strings.HasPrefix(rest, ":") {
+		return host
+	}
+	return string(text)
 }
 
 // put sets a header without allocating its list of values.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -344,4 +345,22 @@ func TestStreamsArrive(t *testing.T) {
 			_ = res.Body.Close()
 		}
 	})
+}
+
+// An address is written in its one form, whatever the connection's is.
+func TestAddressText(t *testing.T) {
+	for _, tt := range []struct{ address, remote, want string }{
+		{"192.0.2.1", "192.0.2.1:80", "192.0.2.1"},
+		{"192.0.2.1", "192.0.2.17:80", "192.0.2.1"},
+		{"192.0.2.1", "192.0.2.1", "192.0.2.1"},
+		{"192.0.2.1", "[::ffff:192.0.2.1]:80", "192.0.2.1"},
+		{"192.0.2.1", "10.0.0.1:80", "192.0.2.1"},
+		{"192.0.2.1", "", "192.0.2.1"},
+		{"2001:db8::1", "[2001:db8::1]:80", "2001:db8::1"},
+		{"2001:db8::1", "2001:db8::1:80", "2001:db8::1"},
+	} {
+		if got := addressText(netip.MustParseAddr(tt.address), tt.remote); got != tt.want {
+			t.Errorf("%s on %s: got %q, want %q", tt.address, tt.remote, got, tt.want)
+		}
+	}
 }
