@@ -156,8 +156,8 @@ func (x *Exchange) SetBody(data []byte) {
 // dropDigests removes what was computed over a body that is sent on changed (RFC
 // 9530): whoever verifies it would take the body for damaged.
 func dropDigests(h http.Header) {
-	for _, name := range []string{"Content-Md5", "Content-Digest", "Repr-Digest", "Digest"} {
-		h.Del(name)
+	for _, name := range [...]string{"Content-Md5", "Content-Digest", "Repr-Digest", "Digest"} {
+		delete(h, name)
 	}
 }
 
@@ -272,10 +272,10 @@ func ReplaceBody(res *http.Response, data []byte) {
 // DropValidators removes what was computed over a body that is about to
 // change: length, entity tag, digests, encoding, ranges and trailers.
 func DropValidators(res *http.Response) {
-	for _, h := range []string{
+	for _, name := range [...]string{ // in canonical form
 		"Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Accept-Ranges", "Content-Range", "Signature", "Signature-Input", "Trailer",
 	} {
-		res.Header.Del(h)
+		delete(res.Header, name)
 	}
 	dropDigests(res.Header)
 	res.ContentLength = -1

@@ -43,8 +43,9 @@ type cache struct {
 	shards [shards]shard
 }
 
-// shard is a part of a cache: its entries by token, and in the order they came,
-// which is the order they grow old in.
+// shard is a part of a cache: its entries by token, and in the order they came, but
+// for those that were spared. That is about the order they grow old in: what is
+// older than it may be is never given, and goes when it comes to the front.
 type shard struct {
 	mu     sync.Mutex
 	keys   *keySet // what all entries were verified with
@@ -59,6 +60,7 @@ type entry struct {
 	token digest
 	until time.Time // when it is to be verified again
 	size  int
+	used  bool   // since it came to its place among the others
 	next  *entry // the next younger
 }
 
@@ -78,6 +80,7 @@ func (c *cache) get(token *digest, keys *keySet, now time.Time) *verified {
 	if e == nil || !now.Before(e.until) || !now.Before(e.times.expires) {
 		return nil
 	}
+	e.used = true
 	return &e.verified
 }
 
@@ -94,21 +97,47 @@ func (c *cache) put(token *digest, size int, v verified, keys *keySet, now time.
 		s.flush()
 		s.keys, s.tokens = keys, map[digest]*entry{}
 	}
-	for s.oldest != nil && (!now.Before(s.oldest.until) || s.size+size+overhead > maxVerified/shards) {
+	for s.oldest != nil {
+		old, crowded := !now.Before(s.oldest.until), s.size+size+overhead > maxVerified/shards
+		if !old && !crowded {
+			break
+		}
+		if !old && s.oldest.used {
+			s.spare()
+			continue
+		}
 		s.drop()
 	}
 	if s.tokens[*token] != nil {
 		return // another request with the token was quicker
 	}
 	e := &entry{verified: v, token: *token, until: now.Add(keepVerified), size: size + overhead}
+	s.append(e)
+	s.tokens[*token] = e
+	s.size += e.size
+}
+
+// append makes an entry the newest.
+func (s *shard) append(e *entry) {
 	if s.newest == nil {
 		s.oldest = e
 	} else {
 		s.newest.next = e
 	}
-	s.newest = e
-	s.tokens[*token] = e
-	s.size += e.size
+	s.newest, e.next = e, nil
+}
+
+// spare lets the oldest entry stay once more, because somebody has used it since it
+// came to its place: who gets a flood of tokens from an issuer and shows each once
+// throws out those, and not what others come with again and again. It is not
+// believed for longer by that.
+func (s *shard) spare() {
+	e := s.oldest
+	if s.oldest = e.next; s.oldest == nil {
+		s.newest = nil
+	}
+	e.used = false
+	s.append(e)
 }
 
 // drop forgets the oldest entry.

@@ -315,3 +315,42 @@ func TestCachedAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// Who has many tokens and shows each once does not push out one that is in use, nor
+// is that believed for longer because it stays.
+func TestFloodLeavesWhatIsUsed(t *testing.T) {
+	var (
+		c    cache
+		keys = &keySet{}
+		now  = time.Now()
+		v    = verified{subject: &policies.Subject{}, times: times{expires: now.Add(time.Hour)}}
+	)
+	token := func(i int) *digest { return &digest{7, byte(i >> 16), byte(i >> 8), byte(i)} } // all of one shard
+	const size = 700
+	fit := maxVerified / shards / (size + overhead)
+	hot, idle := token(-1), token(-2)
+	c.put(hot, size, v, keys, now)
+	c.put(idle, size, v, keys, now)
+	for i := range 5 * fit {
+		if c.get(hot, keys, now) == nil {
+			t.Fatalf("it is gone after %d others", i)
+		}
+		c.put(token(i), size, v, keys, now)
+		if s := c.shard(hot); s.size > maxVerified/shards || len(s.tokens)*(size+overhead) != s.size {
+			t.Fatalf("%d entries with %d bytes", len(s.tokens), s.size)
+		}
+	}
+	if c.get(idle, keys, now) != nil {
+		t.Error("what nobody uses stays too")
+	}
+	if c.get(hot, keys, now.Add(keepVerified)) != nil {
+		t.Error("it is believed for longer than a minute")
+	}
+	n := 0
+	for e := c.shard(hot).oldest; e != nil; e = e.next {
+		n++
+	}
+	if s := c.shard(hot); n != len(s.tokens) || s.newest.next != nil {
+		t.Errorf("%d entries in order, %d by token", n, len(s.tokens))
+	}
+}

@@ -136,6 +136,7 @@ func denied(d *policies.Decision) error {
 // setHeaders puts the decision's headers on the request. A header that cannot
 // be told exactly is a denial: an upstream must never act on half an identity.
 func setHeaders(x *middleware.Exchange, headers map[string]policies.Value) error {
+	values := make([]string, 0, len(headers)) // they share an array, in which none has room for another one
 	for name, v := range headers {
 		text := v.Text
 		if v.Input != "" {
@@ -154,7 +155,9 @@ func setHeaders(x *middleware.Exchange, headers map[string]policies.Value) error
 			return middleware.Refuse(stageName, middleware.Forbidden, "the token holds a value that cannot be passed on").
 				With(fmt.Errorf("header %s: the value has characters that a header cannot carry", name))
 		}
-		x.Request.Header[http.CanonicalHeaderKey(name)] = []string{text}
+		values = append(values, text)
+		n := len(values)
+		x.Request.Header[http.CanonicalHeaderKey(name)] = values[n-1 : n : n]
 	}
 	return nil
 }

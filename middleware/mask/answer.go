@@ -204,7 +204,7 @@ func (a *answer) response(body io.ReadCloser) *http.Response {
 
 func (a *answer) setLength(res *http.Response, n int) {
 	res.ContentLength = int64(n)
-	res.Header.Set("Content-Length", strconv.Itoa(n))
+	res.Header["Content-Length"] = []string{strconv.Itoa(n)}
 	a.headOnly(res)
 }
 

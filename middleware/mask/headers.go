@@ -176,8 +176,8 @@ func (a *answer) protect(res *http.Response) {
 			h.Add("Link", l)
 		}
 	}
-	h.Set("Cache-Control", "private, no-store")
-	h.Set("Accept-Ranges", "none")
+	v := &[2]string{"private, no-store", "none"}
+	h["Cache-Control"], h["Accept-Ranges"] = v[0:1:1], v[1:2:2]
 	middleware.AddVary(h, "Authorization", "Cookie")
 }
 

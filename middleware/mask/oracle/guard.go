@@ -99,6 +99,10 @@ func reported(name string) string {
 // isOracle reports whether a part of name is that of an oracle parameter:
 // sort, $orderby, order_by, fields[people], sort[0], q[sort].
 func (g *Guard) isOracle(name string) bool {
+	if isWord(name) && !strings.Contains(name, "__") && !strings.Contains(name, "--") &&
+		!strings.Contains(name, "_-") && !strings.Contains(name, "-_") { // it has one part
+		return g.oracles[redact.Fold(name)]
+	}
 	for word := range words(name) {
 		for part := range parts(word) {
 			if g.oracles[redact.Fold(part)] {
@@ -113,6 +117,9 @@ func (g *Guard) isOracle(name string) bool {
 func (g *Guard) name(name string, oracle bool, hidden *Fields) bool {
 	if !utf8.ValidString(name) || hidden.odds(name) {
 		return true
+	}
+	if isWord(name) { // which is all that its words are joined
+		return g.masked(name, hidden) || hidden.exposed != nil && g.unexposedName(name, oracle, hidden)
 	}
 	for word := range words(name) {
 		if g.masked(word, hidden) {

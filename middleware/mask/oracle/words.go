@@ -20,11 +20,27 @@ func words(s string) iter.Seq[string] { return strings.FieldsFuncSeq(s, isCut) }
 
 // joined is a text without all that is between its words, folded.
 func joined(name string) string {
+	if isWord(name) {
+		return redact.Fold(name)
+	}
 	var b strings.Builder
 	for word := range words(name) {
 		b.WriteString(redact.Fold(word))
 	}
 	return b.String()
+}
+
+// isWord reports whether a text is one word of ASCII letters and digits, '_' and '-',
+// as the names of most parameters are.
+func isWord(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return s != ""
 }
 
 // parts cuts a word where two or more of '_' and '-' follow each other.
