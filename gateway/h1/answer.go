@@ -1,0 +1,344 @@
+package h1
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gatehouse-dev/gatehouse/gateway/wire"
+)
+
+// guess is how much of an answer whose length nobody has said is held back, in
+// bytes: if it ends within, its length is known after all.
+const guess = 2 << 10
+
+// answer is what there is of an answer, and what must be known of the request to
+// frame it.
+type answer struct {
+	head, new            bool // asked by HEAD; by HTTP/1.1 or later
+	keeps, unkept        bool // asked by HTTP/1.0 to keep the connection; not to
+	duplex, closes       bool // read while written; the connection ends with the answer
+	wrote, framed, done  bool // a status is chosen; the head is whole; the handler is back
+	chunked, empty, sent bool // in chunks; without content, whatever is written; something has left
+
+	header     http.Header
+	connection string // the field of the answer, as the handler set it
+	named      bool   // the handler set it
+	status     int
+	length     int64 // -1: not known
+	written    int64
+	announced  []string // trailers
+
+	room *[writeSize]byte // of out
+	out  []byte           // to be sent next
+	held []byte           // content ahead of which the head is not whole
+	err  error            // of writing; it stays
+}
+
+// Header gives the fields of the answer. After the status is written it is for
+// trailers only.
+func (x *exchange) Header() http.Header {
+	if x.header == nil {
+		x.header = make(http.Header, 8)
+	}
+	return x.header
+}
+
+// Adopt makes h the header of the answer, without copying it. It is the server's
+// until the handler is back.
+func (x *exchange) Adopt(h http.Header) { x.header = h }
+
+// WriteHeader begins the answer. One of 1xx, but for 101, is sent at once and is
+// not the answer yet.
+func (x *exchange) WriteHeader(status int) {
+	switch {
+	case x.hijacked():
+		x.c.s.logf("http: response.WriteHeader on hijacked connection")
+		return
+	case x.wrote:
+		x.c.s.logf("http: superfluous response.WriteHeader call")
+		return
+	case status < 100 || status > 999:
+		panic("invalid WriteHeader code " + strconv.Itoa(status))
+	}
+	if status != http.StatusContinue && status/100 == 1 && status != http.StatusSwitchingProtocols {
+		x.interim(status)
+		return
+	}
+	x.uninvite()
+	if status == http.StatusContinue {
+		x.interim(status)
+		return
+	}
+	x.wrote, x.status = true, status
+	x.empty = x.head || !contentAllowed(status)
+	x.lay()
+}
+
+// interim sends an answer ahead of the answer.
+func (x *exchange) interim(status int) {
+	x.begin(status)
+	x.out = wire.AppendFields(x.out, x.header, func(name string) bool { return framing(name) || trailing(name) })
+	x.out = append(x.out, '\r', '\n')
+	_ = x.flush()
+}
+
+// begin appends the first line.
+func (x *exchange) begin(status int) {
+	x.buffer()
+	x.out = appendStatus(x.out, x.new, status)
+}
+
+// appendStatus appends a status line.
+func appendStatus(b []byte, v11 bool, status int) []byte {
+	if v11 {
+		b = append(b, "HTTP/1.1 "...)
+	} else {
+		b = append(b, "HTTP/1.0 "...)
+	}
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(b, ' ')
+	if text := http.StatusText(status); text != "" {
+		b = append(b, text...)
+	} else {
+		b = append(b, "status code "...)
+		b = strconv.AppendInt(b, int64(status), 10)
+	}
+	return append(b, '\r', '\n')
+}
+
+// lay writes the head as it is now, but for the fields that frame the answer: the
+// handler may change it later, without effect.
+func (x *exchange) lay() {
+	x.begin(x.status)
+	dated := false
+	for name, values := range x.header {
+		switch {
+		case name == "Date":
+			dated = true
+		case name == "Connection":
+			x.named = true
+			for i, v := range values {
+				if i > 0 {
+					v = x.connection + ", " + v
+				}
+				x.connection = v
+			}
+			continue
+		case name == "Content-Length":
+			x.measure(values)
+			continue
+		case name == "Trailer":
+			x.announce(values)
+		case framing(name), trailing(name), name == "Content-Type" && x.status == http.StatusNotModified, !wire.ValidName(name):
+			continue
+		}
+		for _, v := range values {
+			x.out = wire.AppendField(x.out, name, v)
+		}
+	}
+	if !dated {
+		x.out = wire.AppendField(x.out, "Date", x.c.s.now())
+	}
+	if x.connection == "close" {
+		x.closes = true
+	}
+}
+
+// measure takes the length that the handler says the answer has.
+func (x *exchange) measure(values []string) {
+	if len(values) == 0 || values[0] == "" {
+		return
+	}
+	n, err := strconv.ParseUint(values[0], 10, 63)
+	if err != nil {
+		x.c.s.logf("http: invalid Content-Length of %q", values[0])
+		return
+	}
+	x.length = int64(n) //nolint:gosec // of 63 bits
+}
+
+// frame makes the head whole: how long the answer is, and whether the connection
+// ends with it.
+func (x *exchange) frame() {
+	x.framed = true
+	trailers := len(x.announced) > 0 || x.trailers()
+	if x.done && !x.empty && x.length < 0 && !trailers {
+		x.length = x.written
+	} else if x.done && x.head && x.length < 0 && x.written > 0 && contentAllowed(x.status) {
+		x.length = x.written
+	}
+	field := x.persist()
+	switch {
+	case !contentAllowed(x.status):
+	case x.length >= 0:
+		x.out = append(x.out, "Content-Length: "...)
+		x.out = strconv.AppendInt(x.out, x.length, 10)
+		x.out = append(x.out, '\r', '\n')
+	case x.head:
+	case x.new:
+		x.chunked = true
+		x.out = append(x.out, "Transfer-Encoding: chunked\r\n"...)
+	default: // it ends with the connection
+		if x.closes = true; !has(field, "close") {
+			field = ""
+		}
+	}
+	if field != "" {
+		x.out = wire.AppendField(x.out, "Connection", field)
+	}
+	x.out = append(x.out, '\r', '\n')
+}
+
+// persist decides whether the connection may be kept, and gives the field that
+// says so.
+func (x *exchange) persist() string {
+	field := x.connection
+	up := !x.c.s.closing.Load()
+	known := x.head || x.length >= 0 || !contentAllowed(x.status)
+	switch {
+	case x.keeps && known:
+		if !x.named {
+			field = "keep-alive"
+		}
+	case !x.new || x.unkept:
+		x.closes = true
+	}
+	if !up || x.expects && !x.body.whole() {
+		x.closes = true
+	}
+	if x.body.x != nil && !x.closes && !x.duplex && !x.body.settle() {
+		x.closes = true
+	}
+	switching := x.status == http.StatusSwitchingProtocols && has(field, "upgrade")
+	if !x.closes || switching || up && has(field, "close") {
+		return field
+	}
+	if x.new {
+		return "close"
+	}
+	return ""
+}
+
+// Write sends content, or holds it back until there is more.
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.hijacked() {
+		return 0, http.ErrHijacked
+	}
+	if !x.wrote {
+		x.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case len(p) == 0:
+		return 0, nil
+	case !contentAllowed(x.status):
+		return 0, http.ErrBodyNotAllowed
+	}
+	x.written += int64(len(p))
+	switch {
+	case x.length >= 0 && x.written > x.length:
+		return 0, http.ErrContentLength
+	case x.head:
+		return len(p), nil
+	case !x.framed && x.length < 0 && len(x.held)+len(p) <= guess:
+		x.held = append(x.held, p...)
+		return len(p), x.err
+	}
+	if err := x.forward(); err != nil {
+		return 0, err
+	}
+	if err := x.content(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// WriteString is Write.
+func (x *exchange) WriteString(s string) (int, error) { return x.Write([]byte(s)) }
+
+// forward makes the head whole, and lets go of what was held back.
+func (x *exchange) forward() error {
+	if x.framed {
+		return x.err
+	}
+	x.frame()
+	held := x.held
+	x.held = nil
+	return x.content(held)
+}
+
+// Flush sends what there is.
+func (x *exchange) Flush() { _ = x.FlushError() }
+
+// FlushError sends what there is.
+func (x *exchange) FlushError() error {
+	if x.hijacked() {
+		return http.ErrHijacked
+	}
+	if !x.wrote {
+		x.WriteHeader(http.StatusOK)
+	}
+	if err := x.forward(); err != nil {
+		return err
+	}
+	return x.flush()
+}
+
+// finish ends the answer when the handler is back, and reports whether another
+// request may follow.
+func (x *exchange) finish() bool {
+	x.done = true
+	if !x.wrote {
+		x.WriteHeader(http.StatusOK)
+	}
+	_ = x.forward()
+	if x.chunked {
+		x.buffer()
+		x.out = wire.AppendLastChunk(x.out, x.trailer())
+	}
+	_ = x.flush()
+	x.leave()
+	short := !x.head && x.length >= 0 && contentAllowed(x.status) && x.written != x.length
+	left := false
+	if x.body.x != nil {
+		_ = x.body.Close()
+		left = x.body.early
+	}
+	if f := x.req.MultipartForm; f != nil {
+		_ = f.RemoveAll()
+	}
+	if x.closes || short || left || x.err != nil {
+		x.c.end(x.err == nil && !short)
+		return false
+	}
+	return true
+}
+
+// abort ends the answer where it is, so that nobody takes it for whole.
+func (x *exchange) abort() {
+	if x.sent { // else the client has no answer, and may ask again
+		_ = x.flush()
+	}
+	x.release()
+	x.leave()
+	if x.framed && !x.chunked && x.length < 0 && !x.empty {
+		x.c.reset() // its end would be that of the connection
+	}
+	if x.body.x != nil {
+		x.body.abandon()
+	}
+}
+
+// trailers reports whether there are fields to come behind the answer.
+func (x *exchange) trailers() bool {
+	for name := range x.header {
+		if trailing(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// contentAllowed reports whether an answer of a status may have content.
+func contentAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
