@@ -1,97 +1,17 @@
 package h1
 
 import (
-	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
-
-// certificate makes one for this machine.
-func certificate(t testing.TB) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-// served is a server that runs, of either kind.
-type served struct {
-	address string
-	tls     *tls.Config // of a client; nil: plain
-}
-
-func (s served) dial(t testing.TB) net.Conn {
-	t.Helper()
-	if s.tls != nil {
-		c, err := tls.Dial("tcp", s.address, s.tls)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	c, err := net.Dial("tcp", s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// start runs a server of ours, or net/http's with the same settings.
-func start(t testing.TB, ours, secure bool, h http.Handler) served {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := served{address: l.Addr().String()}
-	var config *tls.Config
-	if secure {
-		config = &tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: []string{"h2", "http/1.1"}}
-		out.tls = &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
-	}
-	var wg sync.WaitGroup
-	var closer io.Closer
-	const limit = 10 * time.Second
-	if ours {
-		s := &Server{Handler: h, TLSConfig: config, ReadHeaderTimeout: limit, IdleTimeout: 6 * limit, WriteTimeout: 12 * limit}
-		wg.Go(func() { _ = s.Serve(l) })
-		closer = s
-	} else {
-		s := &http.Server{Handler: h, TLSConfig: config, ReadHeaderTimeout: limit, IdleTimeout: 6 * limit, WriteTimeout: 12 * limit}
-		wg.Go(func() {
-			if config != nil {
-				_ = s.ServeTLS(l, "", "")
-				return
-			}
-			_ = s.Serve(l)
-		})
-		closer = s
-	}
-	t.Cleanup(func() { _ = closer.Close(); wg.Wait() })
-	return out
-}
 
 // cpu gives the time that this process has had.
 func cpu() time.Duration {
@@ -121,11 +41,11 @@ func BenchmarkServer(b *testing.B) {
 		name := map[bool]string{false: "plain", true: "TLS"}[secure]
 		for _, kind := range []string{"none", "ours", "net/http"} {
 			b.Run(name+"/"+kind, func(b *testing.B) {
-				var s served
+				s := &served{}
 				if kind == "none" {
 					s = echoing(b, secure)
 				} else {
-					s = start(b, kind == "ours", secure, handler)
+					s = start(b, kind == "ours", secure, usual(), handler)
 				}
 				ask(b, s)
 			})
@@ -134,13 +54,13 @@ func BenchmarkServer(b *testing.B) {
 }
 
 // echoing answers without looking at what it answers.
-func echoing(b *testing.B, secure bool) served {
+func echoing(b *testing.B, secure bool) *served {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := served{address: l.Addr().String()}
+	s := &served{address: l.Addr().String()}
 	if secure {
 		s.tls = &tls.Config{InsecureSkipVerify: true}
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate(b)}})
@@ -172,7 +92,7 @@ func echoing(b *testing.B, secure bool) served {
 }
 
 // ask asks over 32 connections at once.
-func ask(b *testing.B, s served) {
+func ask(b *testing.B, s *served) {
 	b.Helper()
 	const clients = 32
 	var conns []net.Conn
@@ -226,25 +146,4 @@ func once(b testing.TB, c net.Conn, room []byte) {
 			return
 		}
 	}
-}
-
-// TestIdleConnections prints what an idle connection holds, of ours beside those
-// of net/http. The clients are in the same process and the same in both, so a
-// child process serves.
-func TestIdleConnections(t *testing.T) {
-	if kind := os.Getenv("H1_IDLE"); kind != "" {
-		idleChild(t, kind)
-		return
-	}
-	if testing.Short() || raceEnabled {
-		t.Skip("measures memory")
-	}
-	t.Log("see H1_IDLE")
-}
-
-func idleChild(t *testing.T, kind string) {
-	n, _ := strconv.Atoi(os.Getenv("H1_IDLE_N"))
-	s := start(t, strings.HasPrefix(kind, "ours"), strings.HasSuffix(kind, "TLS"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
-	_ = bufio.NewReader
-	_, _ = n, s
 }

@@ -50,8 +50,6 @@ func (b *body) read(p []byte) (int, error) {
 		case errors.Is(err, io.EOF):
 			b.ended = true
 			b.trailer()
-		case err != nil:
-			b.shut, b.early = true, true // what follows may be anything
 		}
 		return n, err
 	}
@@ -134,7 +132,7 @@ func (b *body) settle() bool {
 		return false
 	}
 	err := b.skip()
-	b.shut, b.early = true, !b.ended
+	b.shut = b.ended
 	return err == nil && b.ended
 }
 

@@ -32,13 +32,13 @@ type exchange struct {
 	answer
 }
 
-// begin makes an exchange of a request.
-func (c *conn) begin(r *http.Request) (*exchange, error) {
+// begin makes an exchange of a request, or of the first line of HTTP/2.
+func (c *conn) begin(r *http.Request, two bool) (*exchange, error) {
 	x := &exchange{c: c, begun: time.Now()}
-	x.life.local = c.net.LocalAddr()
+	x.life.local, x.life.server = c.net.LocalAddr(), c.s.shown
 	x.length = -1
 	r.Body = http.NoBody
-	if r.ContentLength != 0 && !preface(r) {
+	if r.ContentLength != 0 && !two {
 		x.body.x, x.body.left, x.body.chunked = x, r.ContentLength, r.ContentLength < 0
 		if x.body.chunked {
 			x.body.chunks.Reset(c.in)
@@ -50,7 +50,7 @@ func (c *conn) begin(r *http.Request) (*exchange, error) {
 	x.head, x.new = r.Method == http.MethodHead, r.ProtoMajor > 1 || r.ProtoMinor >= 1
 	connection := first(r.Header, "Connection")
 	x.keeps = r.ProtoMajor == 1 && r.ProtoMinor == 0 && has(connection, "keep-alive")
-	x.closes = preface(r)
+	x.closes = two
 	x.unkept = r.Close || has(connection, "close")
 	c.posted = r.Method == http.MethodPost
 	x.req = r.WithContext(&x.life)

@@ -28,8 +28,6 @@ func frame(r *http.Request) error {
 		return trailers(r)
 	case n >= 0:
 		r.ContentLength = n
-	case preface(r):
-		r.ContentLength, r.Close = -1, true
 	}
 	return nil
 }

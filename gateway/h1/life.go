@@ -11,7 +11,8 @@ import (
 // life is the context of a request. It ends with the handler, or when the client
 // goes away. What others need to wait for it is made when the first one does.
 type life struct {
-	local net.Addr
+	local  net.Addr
+	server *http.Server
 
 	mu     sync.Mutex
 	err    error
@@ -42,12 +43,16 @@ func (l *life) Err() error {
 	return l.err
 }
 
-// Value gives the address that the connection came to. Package context asks for
+// Value gives the address that the connection came to, and a server: by that,
+// others know that a panic ends the answer and nothing else. Package context asks for
 // a key of its own, by which contexts made of this one are told without a
 // goroutine.
 func (l *life) Value(key any) any {
-	if key == http.LocalAddrContextKey {
+	switch key {
+	case http.LocalAddrContextKey:
 		return l.local
+	case http.ServerContextKey:
+		return l.server
 	}
 	l.mu.Lock()
 	inner := l.inner

@@ -89,7 +89,8 @@ func (c *conn) linger() {
 			_ = w.CloseWrite()
 		}
 	}
-	_ = c.came.SetReadDeadline(time.Now().Add(lingerFor))
+	until := time.Now().Add(lingerFor)
+	_ = c.came.SetReadDeadline(until)
 	room := c.s.read()
 	defer c.s.reads.Put(room)
 	for n, all := 0, 0; all < lingerOver; all += n {
@@ -98,6 +99,7 @@ func (c *conn) linger() {
 			return
 		}
 	}
+	time.Sleep(time.Until(until)) // it is too much, but the answer is on its way
 }
 
 // reset lets the connection end in a way that cannot be taken for the end of an

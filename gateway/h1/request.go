@@ -114,7 +114,8 @@ func (c *conn) request(head []byte) (*exchange, error) {
 		Method: l.method, URL: l.url, Proto: l.proto, ProtoMajor: l.major, ProtoMinor: l.minor,
 		Header: h, Host: l.url.Host, RequestURI: l.target, RemoteAddr: c.remote, TLS: c.tls,
 	}
-	if err := host(&r); err != nil {
+	two := preface(&r)
+	if err := host(&r, two); err != nil {
 		return nil, err
 	}
 	if p := h["Pragma"]; len(p) > 0 && p[0] == "no-cache" && len(h["Cache-Control"]) == 0 {
@@ -123,7 +124,10 @@ func (c *conn) request(head []byte) (*exchange, error) {
 	if err := frame(&r); err != nil {
 		return nil, err
 	}
-	return c.begin(&r)
+	if two {
+		r.ContentLength, r.Close = -1, true
+	}
+	return c.begin(&r, two)
 }
 
 // preface reports whether a request is the first line of HTTP/2 and nothing
@@ -134,12 +138,12 @@ func preface(r *http.Request) bool {
 
 // host judges who a request is for: HTTP/1.1 must say it, nobody may twice (RFC
 // 9112, section 3.2).
-func host(r *http.Request) error {
+func host(r *http.Request, two bool) error {
 	hosts := r.Header["Host"]
 	switch {
 	case len(hosts) > 1:
 		return badRequest("")
-	case len(hosts) == 0 && (r.ProtoMajor > 1 || r.ProtoMinor >= 1) && r.Method != http.MethodConnect && !preface(r):
+	case len(hosts) == 0 && (r.ProtoMajor > 1 || r.ProtoMinor >= 1) && r.Method != http.MethodConnect && !two:
 		return badRequest("missing required Host header")
 	case len(hosts) == 1 && !httpguts.ValidHostHeader(hosts[0]):
 		return badRequest("malformed Host header")

@@ -64,6 +64,7 @@ type Server struct {
 	watched   bool          // the watcher runs
 	gone      chan struct{} // closed when the watcher is to end; nil before there is one
 	other     *other        // serves HTTP/2; nil without TLS
+	shown     *http.Server  // what handlers are shown for the server; it serves nothing
 }
 
 // Serve answers the requests of a listener's connections until the server is
@@ -112,6 +113,7 @@ func (s *Server) open(l net.Listener) (*other, bool) {
 		return nil, false
 	}
 	if s.listeners == nil {
+		s.shown = &http.Server{Handler: s.Handler, ErrorLog: s.ErrorLog}
 		s.listeners, s.conns, s.gone = map[net.Listener]bool{}, map[*conn]bool{}, make(chan struct{})
 	}
 	if s.other == nil && (s.TLSConfig != nil || !native) {
