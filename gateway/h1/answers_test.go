@@ -190,22 +190,22 @@ func TestAnswersAreWrittenAlike(t *testing.T) {
 	}
 	for _, secure := range []bool{false, true} {
 		for what, h := range answering() {
-			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				w.Header()["Content-Type"] = nil
-				if r.URL.Path == "/last" {
-					return
+			t.Run(fmt.Sprintf("%s, TLS %v", what, secure), func(t *testing.T) {
+				t.Parallel()
+				handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header()["Content-Type"] = nil
+					if r.URL.Path != "/last" {
+						h(w, r)
+					}
+				})
+				ours, theirs := start(t, true, secure, usual(), handler), start(t, false, secure, usual(), handler)
+				for how, a := range asked() {
+					got, want := answers(ours.talk(t, a[0]), a[1]), answers(theirs.talk(t, a[0]), a[1])
+					if d := cmp.Diff(want, got); d != "" && differ[what] == "" && differ[what+", "+how] == "" {
+						t.Errorf("%s: %.3000s", how, d)
+					}
 				}
-				h(w, r)
 			})
-			ours, theirs := start(t, true, secure, usual(), handler), start(t, false, secure, usual(), handler)
-			for how, a := range asked() {
-				got, want := answers(ours.talk(t, a[0]), a[1]), answers(theirs.talk(t, a[0]), a[1])
-				name := what + ", " + how
-				if d := cmp.Diff(want, got); d != "" && differ[what] == "" && differ[name] == "" {
-					t.Errorf("%s (TLS %v): %.3000s", name, secure, d)
-				}
-			}
-			_, _ = ours.Close(), theirs.Close()
 		}
 	}
 }
