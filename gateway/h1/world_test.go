@@ -43,6 +43,11 @@ func certificate(t testing.TB) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+// insecure are the settings of a client that takes any certificate.
+func insecure() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}} //nolint:gosec // it is one of this test
+}
+
 // limits are the bounds of a server under test.
 type limits struct {
 	header, idle, write time.Duration
@@ -97,7 +102,7 @@ func start(t testing.TB, ours, secure bool, b limits, h http.Handler) *served {
 	var config *tls.Config
 	if secure {
 		config = &tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: []string{"h2", "http/1.1"}}
-		out.tls = &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}} //nolint:gosec // the certificate is of this test
+		out.tls = insecure()
 	}
 	var wg sync.WaitGroup
 	logger := log.New(out.log, "", 0)
