@@ -51,8 +51,8 @@ func (x *exchange) Adopt(h http.Header) { x.header = h }
 // not the answer yet.
 func (x *exchange) WriteHeader(status int) {
 	switch {
-	case x.hijacked():
-		x.c.s.logf("http: response.WriteHeader on hijacked connection")
+	case x.lost() != nil:
+		x.c.s.logf("http: response.WriteHeader: %v", x.lost())
 		return
 	case x.wrote:
 		x.c.s.logf("http: superfluous response.WriteHeader call")
@@ -206,7 +206,7 @@ func (x *exchange) persist() string {
 	if !up || x.expects && !x.body.whole() {
 		x.closes = true
 	}
-	if x.body.x != nil && !x.closes && !x.duplex && !x.body.settle() {
+	if x.body != nil && !x.closes && !x.duplex && !x.body.settle() {
 		x.closes = true
 	}
 	switching := x.status == http.StatusSwitchingProtocols && has(field, "upgrade")
@@ -221,8 +221,8 @@ func (x *exchange) persist() string {
 
 // Write sends content, or holds it back until there is more.
 func (x *exchange) Write(p []byte) (int, error) {
-	if x.hijacked() {
-		return 0, http.ErrHijacked
+	if err := x.lost(); err != nil {
+		return 0, err
 	}
 	if !x.wrote {
 		x.WriteHeader(http.StatusOK)
@@ -271,8 +271,8 @@ func (x *exchange) Flush() { _ = x.FlushError() }
 
 // FlushError sends what there is.
 func (x *exchange) FlushError() error {
-	if x.hijacked() {
-		return http.ErrHijacked
+	if err := x.lost(); err != nil {
+		return err
 	}
 	if !x.wrote {
 		x.WriteHeader(http.StatusOK)
@@ -299,7 +299,7 @@ func (x *exchange) finish() bool {
 	x.leave()
 	short := !x.head && x.length >= 0 && contentAllowed(x.status) && x.written != x.length
 	left := false
-	if x.body.x != nil {
+	if x.body != nil {
 		_ = x.body.Close()
 		left = x.body.early
 	}
@@ -323,7 +323,7 @@ func (x *exchange) abort() {
 	if x.framed && !x.chunked && x.length < 0 && !x.empty {
 		x.c.reset() // its end would be that of the connection
 	}
-	if x.body.x != nil {
+	if x.body != nil {
 		x.body.abandon()
 	}
 }

@@ -187,7 +187,7 @@ func (c *conn) answer(x *exchange) (again bool) {
 			x.abort()
 		}
 	}()
-	if x.body.x == nil && c.in.Buffered() == 0 {
+	if x.body == nil && c.in.Buffered() == 0 {
 		c.drop()
 	}
 	c.s.Handler.ServeHTTP(x, x.req)

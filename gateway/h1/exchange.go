@@ -16,7 +16,7 @@ type exchange struct {
 	c     *conn
 	req   *http.Request
 	life  life
-	body  body
+	body  *body // nil: there is none
 	begun time.Time
 
 	looked time.Time // of the watcher
@@ -39,11 +39,11 @@ func (c *conn) begin(r *http.Request, two bool) (*exchange, error) {
 	x.length = -1
 	r.Body = http.NoBody
 	if r.ContentLength != 0 && !two {
-		x.body.x, x.body.left, x.body.chunked = x, r.ContentLength, r.ContentLength < 0
+		x.body = &body{x: x, left: r.ContentLength, chunked: r.ContentLength < 0}
 		if x.body.chunked {
 			x.body.chunks.Reset(c.in)
 		}
-		r.Body = &x.body
+		r.Body = x.body
 		_ = c.setRead(time.Time{}) // what was set for the head
 	}
 	// What the handler may change is noted now.
@@ -136,6 +136,20 @@ func (x *exchange) hijacked() bool {
 	return x.taken
 }
 
+// lost says why nothing more can be written: the connection is the handler's, or
+// is already that of the next exchange, whose answer must stay its own.
+func (x *exchange) lost() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.taken:
+		return http.ErrHijacked
+	case x.over:
+		return errOver
+	}
+	return nil
+}
+
 // Hijack gives the connection to the handler, with what was read ahead. The
 // server knows no more of it.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -151,6 +165,9 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, http.ErrHijacked
 	}
 	c := x.c
+	if x.body != nil {
+		x.body.abandon() // what of it is not read is the handler's to read
+	}
 	if c.in == nil {
 		c.in = c.s.reader(c)
 	}

@@ -81,22 +81,25 @@ func (c *conn) next(first bool) (*exchange, error) {
 		_, _ = c.in.Discard(lineEnds(b))
 	}
 	limit := c.s.headBytes()
-	for looked, hurried := 0, false; ; {
+	var err error
+	for looked, lined, hurried := 0, false, false; ; {
 		b, _ := c.in.Peek(c.in.Buffered())
 		if n := wire.Head(b, looked); n > 0 {
+			if n > limit {
+				return nil, tooLarge
+			}
 			x, err := c.request(b[:n])
 			_, _ = c.in.Discard(n)
-			if n > limit && err == nil {
-				err = tooLarge
-			}
 			return x, err
 		}
 		looked = len(b)
 		if looked == readSize || looked > limit {
 			return c.long(limit)
 		}
-		if err := c.partial(b); err != nil {
-			return nil, err
+		if !lined {
+			if lined, err = c.partial(b); err != nil {
+				return nil, err
+			}
 		}
 		if !first && looked > 0 && !hurried { // all of a head is usually there at once
 			hurried = true
@@ -136,7 +139,7 @@ func (c *conn) long(limit int) (*exchange, error) {
 			return nil, tooLarge
 		}
 		if looked == 0 {
-			if err := c.partial(head); err != nil {
+			if _, err := c.partial(head); err != nil {
 				return nil, err
 			}
 		}

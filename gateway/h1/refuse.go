@@ -65,7 +65,7 @@ func (c *conn) end(whole bool) {
 		return
 	}
 	left := c.in != nil && c.in.Buffered() > 0 || len(c.ahead) > 0
-	if x := c.current.Load(); x != nil && x.body.x != nil && x.body.early {
+	if x := c.current.Load(); x != nil && x.body != nil && x.body.early {
 		left = true
 	}
 	if left || c.pending() {

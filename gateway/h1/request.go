@@ -19,14 +19,15 @@ type line struct {
 }
 
 // partial looks at the beginning of a head, and gives the error that all of it
-// would have: who speaks something else is told so at once.
-func (c *conn) partial(b []byte) error {
+// would have: who speaks something else is told so at once. It reports whether
+// the first line is there.
+func (c *conn) partial(b []byte) (lined bool, err error) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
-		return nil
+		return false, nil
 	}
-	_, err := parseLine(b[:i])
-	return err
+	_, err = parseLine(b[:i])
+	return true, err
 }
 
 // parseLine reads the first line of a request, without its LF.

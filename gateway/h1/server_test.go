@@ -210,6 +210,10 @@ func TestWhatIsKeptStays(t *testing.T) {
 		_, _ = k.r.Body.Read(make([]byte, 1))
 		_ = http.NewResponseController(k.w).SetWriteDeadline(time.Unix(1, 0))
 		_ = k.r.Context().Err()
+		k.w.WriteHeader(500)
+		if _, err := io.WriteString(k.w, "somebody else's"); err == nil || http.NewResponseController(k.w).Flush() == nil {
+			t.Errorf("%s: it is still written", id)
+		}
 	}
 	var wg sync.WaitGroup
 	for client := range 4 {
