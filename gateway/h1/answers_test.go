@@ -200,6 +200,9 @@ func TestAnswersAreWrittenAlike(t *testing.T) {
 				})
 				ours, theirs := start(t, true, secure, usual(), handler), start(t, false, secure, usual(), handler)
 				for how, a := range asked() {
+					if secure && strings.HasPrefix(a[1], "POST") && how != "with a body" {
+						continue // net/http waits half a second after most of these
+					}
 					got, want := answers(ours.talk(t, a[0]), a[1]), answers(theirs.talk(t, a[0]), a[1])
 					if d := cmp.Diff(want, got); d != "" && differ[what] == "" && differ[what+", "+how] == "" {
 						t.Errorf("%s: %.3000s", how, d)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// until reads to the end of a connection and tells whether the server ended it.
+// ended reads to the end of a connection and tells whether the server ended it.
 func ended(c net.Conn) bool {
 	_, err := io.Copy(io.Discard, c)
 	return !errors.Is(err, os.ErrDeadlineExceeded)
@@ -38,6 +38,9 @@ func TestStallingClients(t *testing.T) {
 				t.Errorf("reading says %v", err)
 			}
 			return
+		}
+		if r.URL.Path == "/a" {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		}
 		if r.URL.Path == "/large" {
 			_, _ = w.Write(make([]byte, 50<<20))
@@ -67,6 +70,10 @@ func TestStallingClients(t *testing.T) {
 				_, _ = io.WriteString(c, post("Transfer-Encoding: chunked\r\n", "fffff\r\n"))
 				go trickle(c)
 			},
+			"no reading after a handler that waits": func(c net.Conn) {
+				_, _ = io.WriteString(answered(c), "GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+				time.Sleep(time.Second)
+			},
 			"no reading at all": func(c net.Conn) {
 				_, _ = io.WriteString(c, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
 				time.Sleep(time.Second)
@@ -74,8 +81,12 @@ func TestStallingClients(t *testing.T) {
 		} {
 			c := s.dial(t)
 			stall(c)
-			if !ended(c) {
+			n, err := io.Copy(io.Discard, c)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s (TLS %v): the connection stays open", name, secure)
+			}
+			if n >= 50<<20 {
+				t.Errorf("%s (TLS %v): all was sent", name, secure)
 			}
 			_ = c.Close()
 		}

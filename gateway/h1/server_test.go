@@ -164,24 +164,37 @@ func TestGivenUpWithoutALength(t *testing.T) {
 	}
 }
 
-// The client sees why it is refused, though it is still sending.
+// A client sees why it is refused, though it reads nothing before it has sent all.
 func TestRefusalsAreSeen(t *testing.T) {
-	s := start(t, true, false, usual(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	b := usual()
+	b.bytes = 8 << 10
+	s := start(t, true, false, b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(413)
 	}))
-	for name, text := range map[string]string{
-		"431": "GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 2<<20),
-		"400": "nonsense\r\n" + strings.Repeat("x", 200<<10),
-		"501": post("Transfer-Encoding: x\r\n", strings.Repeat("x", 200<<10)),
-		"417": post("Expect: x\r\nContent-Length: 200000\r\n", strings.Repeat("x", 200<<10)),
-		"413": post("Content-Length: 1000000\r\n", strings.Repeat("x", 1000000)),
+	much := strings.Repeat("x", 200<<10)
+	for want, text := range map[string]string{
+		"431": "GET / HTTP/1.1\r\nHost: h\r\nX: " + much,
+		"400": "nonsense\r\n" + much,
+		"501": post("Transfer-Encoding: x\r\n", much),
+		"417": post("Expect: x\r\nContent-Length: 200000\r\n", much),
+		"413": post("Content-Length: 1000000\r\n", much),
+		"505": "GET / HTTP/3.0\r\n\r\n" + much,
 	} {
-		for range 5 {
-			if got := s.talk(t, text); !strings.HasPrefix(got, "HTTP/1.1 "+name) {
-				t.Errorf("%s: %q", name, got)
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			c := s.dial(t)
+			for half := len(text) / 2; text != ""; text = text[half:] {
+				half = min(half, len(text))
+				if _, err := io.WriteString(c, text[:half]); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(50 * time.Millisecond) // it has answered by now
 			}
-		}
+			if res, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || fmt.Sprint(res.StatusCode) != want {
+				t.Errorf("%v %v", res, err)
+			}
+		})
 	}
 }
 
@@ -275,6 +288,40 @@ func TestExpectations(t *testing.T) {
 	_, _ = io.WriteString(c, last)
 	if got, _ := io.ReadAll(c); len(got) > 0 {
 		t.Errorf("what may be the body was answered: %q", got)
+	}
+}
+
+// Who takes a connection over gets what was read ahead, and nothing of the request
+// is read behind its back.
+func TestTakingOver(t *testing.T) {
+	over := make(chan string, 1)
+	s := start(t, true, false, usual(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if _, err := r.Body.Read(make([]byte, 1)); err == nil {
+			t.Error("the body can still be read")
+		}
+		go func() {
+			defer c.Close()
+			b, err := io.ReadAll(rw)
+			over <- fmt.Sprintf("%s %v", b, err)
+		}()
+	}))
+	for text, want := range map[string]string{get("Host: h\r\n") + "more": "more and more <nil>", post("Content-Length: 9\r\n", "more"): "more and more <nil>", get("Host: h\r\n"): " and more <nil>"} {
+		c := s.dial(t).(*net.TCPConn)
+		_, _ = io.WriteString(c, text)
+		time.Sleep(20 * time.Millisecond)
+		_, _ = io.WriteString(c, " and more")
+		_ = c.CloseWrite()
+		if got := <-over; got != want {
+			t.Errorf("%q: got %q", text, got)
+		}
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
