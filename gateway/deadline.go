@@ -7,7 +7,7 @@ import (
 
 // bound sets the time bounds of an exchange that is about to begin. They are
 // set before anything of it can wait for the client: whatever refuses the
-// request, net/http reads on to the end of a short body before the next one, and
+// request, the server reads on to the end of a short body before the next one, and
 // would wait for it forever.
 func (s *passage) bound() {
 	if r := s.in; r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {

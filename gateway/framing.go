@@ -8,7 +8,7 @@ import (
 
 // twofold reports whether a request may have said its length in two ways, after
 // which nothing more may be read from the connection (RFC 9112, sections 6.1 and
-// 6.3): chunks beside a Content-Length, or chunks in HTTP/1.0. net/http keeps
+// 6.3): chunks beside a Content-Length, or chunks in HTTP/1.0. The server keeps
 // the one that counts and does not tell of the other, so that all are meant
 // which could have had one.
 func twofold(r *http.Request) bool {

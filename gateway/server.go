@@ -15,13 +15,14 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
+	http1 "github.com/gatehouse-dev/gatehouse/gateway/h1"
 )
 
 // Server is a gateway with its listeners open.
 type Server struct {
 	g       *Gateway
 	drain   time.Duration
-	servers []*http.Server
+	servers []*http1.Server
 	open    []net.Listener
 	names   []string
 }
@@ -49,18 +50,17 @@ func Listen(g *Gateway) (*Server, error) {
 }
 
 // server makes the HTTP server of one listener. Its TLS settings are taken
-// from the plan that is current when a client connects.
-func (g *Gateway) server(p *Plan, name string) *http.Server {
+// from the plan that is current when a client connects. OPTIONS * is answered and
+// recorded as everything else is.
+func (g *Gateway) server(p *Plan, name string) *http1.Server {
 	c := p.config
-	srv := &http.Server{
+	srv := &http1.Server{
 		Handler: g.Handler(name), ReadHeaderTimeout: c.Timeouts.Header.D(), IdleTimeout: c.Timeouts.Idle.D(),
-		// For what net/http writes by itself. Everything else moves it: see
+		// For what the server writes by itself. Everything else moves it: see
 		// passage.bound and pacedBody.
 		WriteTimeout:   2 * c.Timeouts.Idle.D(),
 		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: g.ErrorLog(),
 		HTTP2: http2Bounds(c),
-		// OPTIONS * is answered and recorded as everything else is.
-		DisableGeneralOptionsHandler: true,
 	}
 	if c.Listeners[name].TLS != nil {
 		srv.TLSConfig = g.tls(name)
@@ -130,13 +130,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	failed := make(chan error, len(s.servers))
 	for i, srv := range s.servers {
 		wg.Go(func() {
-			var err error
-			if srv.TLSConfig != nil {
-				err = srv.ServeTLS(s.open[i], "", "")
-			} else {
-				err = srv.Serve(s.open[i])
-			}
-			if !errors.Is(err, http.ErrServerClosed) {
+			if err := srv.Serve(s.open[i]); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("listener %s: %w", s.names[i], err)
 			}
 		})

@@ -46,6 +46,13 @@ func (c *conn) SetLinger(seconds int) error {
 	return nil
 }
 
+// NetConn gives the connection below, for who wants to look at its socket.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
+// Direct reports whether reading from the connection below is the same as
+// reading from this one.
+func (c *conn) Direct() bool { return true }
+
 // counter counts open connections: all, and those of each address. It knows of
 // no address that has none open.
 type counter struct {

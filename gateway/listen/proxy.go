@@ -144,6 +144,9 @@ func (c *proxied) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// Direct is false: more than the header may have been read from below.
+func (c *proxied) Direct() bool { return false }
+
 // SetDeadline bounds reading and writing.
 func (c *proxied) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
