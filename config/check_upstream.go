@@ -16,6 +16,9 @@ func (k *checker) upstreams() {
 		}
 		k.clientTLS(path, u)
 		k.concurrency(u.Concurrency, join(path, "concurrency"))
+		k.pool(u.Connections, join(path, "connections"))
+		k.retries(u.Retries, join(path, "retries"))
+		k.breaker(u.Breaker, join(path, "breaker"))
 		if u.Health != nil && u.Health.Path != "" && u.Health.Path[0] != '/' {
 			k.mistake(join(path, "health.path"), "%q does not begin with /", u.Health.Path)
 		}

@@ -55,6 +55,12 @@ func defaults(t reflect.Type) reflect.Value {
 		},
 		Health{Interval: Duration(5 * time.Second)},
 		Concurrency{Wait: Duration(100 * time.Millisecond)},
+		Upstream{Connections: Pool{Idle: IdleConnections, IdleTimeout: Duration(IdleConnection)}},
+		Retries{
+			Attempts: 2, On: []string{"connect", "reset", "timeout"}, Statuses: []int{502, 503, 504},
+			Budget: 0.2, Pause: Duration(50 * time.Millisecond),
+		},
+		Breaker{Threshold: 0.5, Requests: 20, Window: Duration(10 * time.Second), Open: Duration(5 * time.Second), Probes: 3},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
 		AuthFailures{
 			Threshold: 5, Window: Duration(15 * time.Minute), Distinct: 3,

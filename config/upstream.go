@@ -27,6 +27,14 @@ type Upstream struct {
 	// Concurrency bounds how many requests the backend has at once. Absent: no
 	// bound.
 	Concurrency *Concurrency `yaml:"concurrency"`
+	// Connections bounds the connections to each endpoint.
+	Connections Pool `yaml:"connections"`
+	// Retries says which requests are sent again where one try failed. Absent:
+	// none, but those that never left the gateway.
+	Retries *Retries `yaml:"retries"`
+	// Breaker stops sending for a while when the backend mostly fails. Absent:
+	// it is always tried.
+	Breaker *Breaker `yaml:"breaker"`
 }
 
 // Health is an active health check: an endpoint that answers GET path with a

@@ -21,6 +21,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,10 +37,8 @@ import (
 )
 
 const (
-	dialTimeout    = 5 * time.Second
-	idleConnection = 30 * time.Second // shorter than what servers usually grant
-	idlePerHost    = 256
-	headerBytes    = 64 << 10
+	dialTimeout = 5 * time.Second
+	headerBytes = 64 << 10
 )
 
 // Upstream is a backend service.
@@ -155,8 +154,9 @@ func transport(c *config.Upstream) (*http.Transport, error) {
 		Protocols:              &protocols,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 		DisableCompression:     true,
-		MaxIdleConnsPerHost:    idlePerHost,
-		IdleConnTimeout:        idleConnection,
+		MaxConnsPerHost:        c.Connections.Max,
+		MaxIdleConnsPerHost:    cmp.Or(c.Connections.Idle, config.IdleConnections),
+		IdleConnTimeout:        cmp.Or(c.Connections.IdleTimeout.D(), config.IdleConnection),
 		MaxResponseHeaderBytes: headerBytes,
 	}, nil
 }
