@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 )
 
 // errSurplus ends a connection on which something came that nobody had asked for.
@@ -30,6 +31,8 @@ var errSurplus = errors.New("the upstream sent more than its answer, or ended th
 type conn struct {
 	net.Conn
 
+	open *atomic.Int64 // connections of the upstream
+
 	mu      sync.Mutex
 	reading bool          // a read waits for the upstream
 	closed  bool          // there will be no more
@@ -39,13 +42,15 @@ type conn struct {
 }
 
 // dial makes connections that are guarded.
-func dial(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+// They are counted in open.
+func dial(d *net.Dialer, open *atomic.Int64) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := d.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return &conn{Conn: c}, nil
+		open.Add(1)
+		return &conn{Conn: c, open: open}, nil
 	}
 }
 
@@ -86,6 +91,9 @@ func (c *conn) Write(p []byte) (int, error) {
 // Close ends the connection.
 func (c *conn) Close() error {
 	c.mu.Lock()
+	if !c.closed && c.open != nil {
+		c.open.Add(-1)
+	}
 	c.closed = true
 	c.settle()
 	c.mu.Unlock()
@@ -124,17 +132,24 @@ func (c *conn) ready(ctx context.Context) {
 type lane struct {
 	ctx   context.Context //nolint:containedctx // of the call
 	conn  *conn
+	used  bool // there was a connection, so that something may have been sent
 	trace httptrace.ClientTrace
+
+	bounded    bool        // there may be no place for a connection
+	connecting atomic.Bool // one was begun to be made
 }
 
 // watched gives a context in which net/http tells the lane its connection.
 func (l *lane) watched(ctx context.Context) context.Context {
 	l.ctx = ctx
 	l.trace.GotConn = l.got
+	l.trace.ConnectStart = func(string, string) { l.connecting.Store(true) }
+	l.trace.DNSStart = func(httptrace.DNSStartInfo) { l.connecting.Store(true) }
 	return httptrace.WithClientTrace(ctx, &l.trace)
 }
 
 func (l *lane) got(info httptrace.GotConnInfo) {
+	l.used = true
 	under := info.Conn
 	if t, ok := under.(*tls.Conn); ok {
 		if t.ConnectionState().NegotiatedProtocol == "h2" {

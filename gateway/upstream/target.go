@@ -3,6 +3,7 @@ package upstream
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"sync/atomic"
 )
 
@@ -32,4 +33,17 @@ func (u *Upstream) pick() *target {
 		}
 	}
 	return nil
+}
+
+// another gives a target that is well, one that was not tried yet if there is
+// one; nil where none is.
+func (u *Upstream) another(tried []*target) *target {
+	t := u.pick()
+	for range u.targets {
+		if t == nil || !slices.Contains(tried, t) {
+			return t
+		}
+		t = u.pick()
+	}
+	return t
 }

@@ -46,6 +46,10 @@ type Upstream struct {
 	targets []*target
 	next    atomic.Uint64
 	shown   certs.Certificate // zero where none is
+	retries *retries          // nil where nothing is tried again
+	breaker *breaker          // nil where there is none
+	counts  counts
+	bounded bool // how many connections there may be is
 
 	stop   context.CancelFunc
 	checks sync.WaitGroup
@@ -61,7 +65,7 @@ type Endpoint struct {
 // errors are [certs.FileError]s, whose Field is relative to the settings: ca,
 // endpoints[0]. Whoever opens an upstream closes it.
 func Open(c *config.Upstream) (*Upstream, error) {
-	u := &Upstream{}
+	u := &Upstream{retries: newRetries(c.Retries), breaker: newBreaker(c.Breaker), bounded: c.Connections.Max > 0}
 	for i, text := range c.Endpoints {
 		base, err := parse(text)
 		if err != nil {
@@ -72,7 +76,7 @@ func Open(c *config.Upstream) (*Upstream, error) {
 	if len(u.targets) == 0 {
 		return nil, &certs.FileError{Field: "endpoints", Err: errors.New("at least one is needed")}
 	}
-	t, err := transport(c)
+	t, err := transport(c, &u.counts.connections)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +143,7 @@ func parse(text string) (*url.URL, error) {
 // transport makes the connections. It differs from http.DefaultTransport where
 // a proxy must: bodies pass as they are encoded, the environment names no
 // proxy, many connections are kept, and the head of an answer is bounded.
-func transport(c *config.Upstream) (*http.Transport, error) {
+func transport(c *config.Upstream, open *atomic.Int64) (*http.Transport, error) {
 	settings, err := certs.Client(c)
 	if err != nil {
 		return nil, err
@@ -148,7 +152,7 @@ func transport(c *config.Upstream) (*http.Transport, error) {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true) // over TLS only
 	return &http.Transport{
-		DialContext:            dial(&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}),
+		DialContext:            dial(&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}, open),
 		TLSClientConfig:        settings,
 		TLSHandshakeTimeout:    dialTimeout,
 		Protocols:              &protocols,

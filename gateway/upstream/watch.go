@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -82,6 +83,7 @@ func (w *watch) answered() {
 type requestBody struct {
 	io.ReadCloser
 	watch *watch
+	begun atomic.Bool // something was read, or wanted to be
 
 	reading sync.Mutex // held while the client is read from
 	mu      sync.Mutex // net/http reads it in a goroutine of its own
@@ -91,6 +93,7 @@ type requestBody struct {
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
+	b.begun.Store(true)
 	b.watch.set(false, false)
 	n, err := b.ReadCloser.Read(p)
 	b.watch.set(false, true)
@@ -100,6 +103,15 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
+}
+
+// Close leaves a body open of which nothing was read: it may go to another
+// endpoint. Whoever has it of the client closes it.
+func (b *requestBody) Close() error {
+	if !b.begun.Load() {
+		return nil
+	}
+	return b.ReadCloser.Close()
 }
 
 func (b *requestBody) failure() error {
