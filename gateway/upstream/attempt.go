@@ -36,9 +36,9 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.
 	}
 	res.Request = x.Request
 	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
-	if late := context.Cause(ctx); errors.Is(late, errNoAnswer) { // by a hair: the call is already cut
+	if cause := context.Cause(ctx); errors.Is(cause, errNoAnswer) { // by a hair: the call is already cut
 		_ = res.Body.Close()
-		return nil, way.failure(ctx, x.Request.Context(), sent, late)
+		return nil, way.failure(ctx, x.Request.Context(), sent, cause)
 	}
 	if err := inspect(res, way.conn != nil); err != nil {
 		_ = res.Body.Close()
@@ -89,10 +89,10 @@ func (l *lane) failure(ctx, client context.Context, sent *requestBody, err error
 		return &failure{ours, unavailable("the request was given up", fmt.Errorf("%w: %w", client.Err(), err))}
 	}
 	if errors.Is(context.Cause(ctx), errNoAnswer) {
-		return l.late(err)
+		return l.outOfTime(err)
 	}
-	if failed := sent.failure(); failed != nil {
-		return &failure{ours, middleware.BodyRefusal(stage, failed)}
+	if err := sent.failure(); err != nil {
+		return &failure{ours, middleware.BodyRefusal(stage, err)}
 	}
 	var certificate *tls.CertificateVerificationError
 	var names *certs.NameError
@@ -117,8 +117,8 @@ func (l *lane) failure(ctx, client context.Context, sent *requestBody, err error
 	return &failure{k, unavailable("the backend broke off or did not speak HTTP", unquoted(err))}
 }
 
-// late says what there was no time for.
-func (l *lane) late(err error) *failure {
+// outOfTime says what there was no time for.
+func (l *lane) outOfTime(err error) *failure {
 	if l.bounded && !l.used && !l.connecting.Load() {
 		return &failure{busy, middleware.Refuse(stage, middleware.Overloaded, "all connections to the backend are in use").With(err).Set("Retry-After", "1")}
 	}
@@ -126,7 +126,7 @@ func (l *lane) late(err error) *failure {
 	if !l.used {
 		return &failure{unsent, r}
 	}
-	return &failure{silent, r}
+	return &failure{late, r}
 }
 
 // ended reports whether the connection ended, in whatever way.

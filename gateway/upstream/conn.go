@@ -31,8 +31,6 @@ var errSurplus = errors.New("the upstream sent more than its answer, or ended th
 type conn struct {
 	net.Conn
 
-	open *atomic.Int64 // connections of the upstream
-
 	mu      sync.Mutex
 	reading bool          // a read waits for the upstream
 	closed  bool          // there will be no more
@@ -41,16 +39,14 @@ type conn struct {
 	settled chan struct{} // where somebody waits for reading or closed
 }
 
-// dial makes connections that are guarded.
-// They are counted in open.
-func dial(d *net.Dialer, open *atomic.Int64) func(ctx context.Context, network, address string) (net.Conn, error) {
+// guarded makes the connections of dial guarded.
+func guarded(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := d.DialContext(ctx, network, address)
+		c, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		open.Add(1)
-		return &conn{Conn: c, open: open}, nil
+		return &conn{Conn: c}, nil
 	}
 }
 
@@ -91,9 +87,6 @@ func (c *conn) Write(p []byte) (int, error) {
 // Close ends the connection.
 func (c *conn) Close() error {
 	c.mu.Lock()
-	if !c.closed && c.open != nil {
-		c.open.Add(-1)
-	}
 	c.closed = true
 	c.settle()
 	c.mu.Unlock()

@@ -27,27 +27,24 @@ const (
 // open, upstream_timeout, overloaded where all connections are in use, or what is
 // wrong with the request body where reading it from the client failed.
 func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
-	if x.Decision != nil && x.Decision.Region != "" {
-		// Endpoints carry no region, so none is known to be in it.
-		return nil, unavailable(fmt.Sprintf("no endpoint of the backend is known to be in region %q", x.Decision.Region), nil)
-	}
-	t := u.another(nil)
+	a := askOf(x)
+	t := u.pick(a)
 	if t == nil {
-		return nil, unavailable("no endpoint of the backend is well", nil)
+		return nil, nobody(a)
 	}
 	answer, idle := bounds(x)
-	c := course{u: u, x: x, answer: answer, begin: time.Now()}
+	c := course{u: u, ask: a, answer: answer, begin: time.Now()}
 	if u.retries != nil {
 		u.retries.budget.count()
 		c.repeats = u.retries.repeats(x.Request)
 	}
 	defer c.end()
 	for {
-		res, failed, err := c.try(t, idle)
+		res, f, err := c.try(t, idle)
 		if err != nil {
 			return nil, err
 		}
-		k := outcome(res, failed)
+		k := became(res, f)
 		if k == answered {
 			return res, nil
 		}
@@ -56,23 +53,33 @@ func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
 		}
 		switch {
 		case t != nil:
-		case failed != nil:
-			return nil, failed.refusal
+		case f != nil:
+			return nil, f.refusal
 		default:
 			return res, nil
 		}
 	}
 }
 
-// outcome is what became of a try.
-func outcome(res *http.Response, failed *failure) kind {
+// became is what became of a try.
+func became(res *http.Response, f *failure) kind {
 	switch {
-	case failed != nil:
-		return failed.kind
+	case f != nil:
+		return f.kind
 	case res.StatusCode >= http.StatusBadGateway && res.StatusCode <= http.StatusGatewayTimeout:
 		return unwell
 	}
 	return answered
+}
+
+// nobody says why there is no target for an exchange.
+func nobody(a ask) error {
+	if a.region == "" {
+		return unavailable("no endpoint of the backend is well", nil)
+	}
+	r := unavailable(fmt.Sprintf("no endpoint of the backend that is well is known to be in region %q", a.region), nil)
+	r.Status = http.StatusServiceUnavailable // another region is there, and may not serve
+	return r
 }
 
 // bounds is how long the upstream of an exchange may take: to begin its answer,

@@ -29,7 +29,7 @@ const (
 	answered kind = iota // by the backend, and well
 	unsent               // no connection was made: nothing of the request has left the gateway
 	broken               // the connection ended before the answer began
-	silent               // no answer in time
+	late                 // no answer in time
 	unwell               // an answer with a status that tells of failure
 	garbled              // an answer that is none, or from somebody else
 	busy                 // all connections were in use
@@ -59,7 +59,7 @@ func newRetries(c *config.Retries) *retries {
 		return nil
 	}
 	r := &retries{settings: c, budget: newBudget(c.Budget)}
-	for _, k := range []kind{unsent, broken, silent} {
+	for _, k := range []kind{unsent, broken, late} {
 		r.reasons[k] = slices.Contains(c.On, k.String())
 	}
 	return r
@@ -87,7 +87,7 @@ var errGivenUp = errors.New("another try is made")
 // course is the way of one exchange through its tries.
 type course struct {
 	u       *Upstream
-	x       *middleware.Exchange
+	ask     ask
 	answer  time.Duration // for all of it
 	begin   time.Time
 	repeats bool
@@ -126,23 +126,24 @@ func (c *course) try(t *target, idle time.Duration) (*http.Response, *failure, e
 	if err != nil {
 		return nil, nil, err
 	}
-	c.x.Upstream, c.x.Answered = t.name, 0
-	res, failed := c.u.attempt(c.x, t, c.within(), idle)
-	pass.leave(outcome(res, failed))
+	c.ask.x.Upstream, c.ask.x.Answered = t.name, 0
+	res, f := c.u.try(c.ask.x, t, c.within(), idle)
+	pass.leave(became(res, f))
 	c.tried[c.n] = t
 	c.n++
-	return res, failed, nil
+	return res, f, nil
 }
 
 // next gives the target of the next try, once that may begin; nil where there is
 // none. Nothing of the last try is held any more then, and neither is it where
 // there is an error.
 func (c *course) next(k kind, res *http.Response) (*target, error) {
-	ctx := c.x.Request.Context()
+	ctx := c.ask.x.Request.Context()
 	if ctx.Err() != nil || c.n == mostTries || k == ours {
 		return nil, nil
 	}
-	t := c.u.another(c.tried[:c.n])
+	c.ask.tried = c.tried[:c.n]
+	t := c.u.pick(c.ask)
 	if t == nil {
 		return nil, nil
 	}
@@ -162,7 +163,7 @@ func (c *course) next(k kind, res *http.Response) (*target, error) {
 		return nil, nil
 	}
 	if res != nil {
-		giveUp(c.x, res)
+		giveUp(c.ask.x, res)
 	}
 	c.note(k, res)
 	if !wait(ctx, pause) {
@@ -174,7 +175,7 @@ func (c *course) next(k kind, res *http.Response) (*target, error) {
 // renew makes the body of the request ready for another try. One that is not
 // held whole is not: nobody has read of it then.
 func (c *course) renew() error {
-	r := c.x.Request
+	r := c.ask.x.Request
 	if c.n == 0 || r.GetBody == nil {
 		return nil
 	}
@@ -215,8 +216,8 @@ func (c *course) note(k kind, res *http.Response) {
 // end puts on record that there was more than one try.
 func (c *course) end() {
 	if c.n > 1 {
-		c.x.Note("tries", c.n)
-		c.x.Note("tried_again", c.why)
+		c.ask.x.Note("tries", c.n)
+		c.ask.x.Note("tried_again", c.why)
 	}
 }
 

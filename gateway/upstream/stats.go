@@ -19,19 +19,37 @@ type Stats struct {
 
 // counts is what an upstream counts.
 type counts struct {
-	connections atomic.Int64
-	again       [kinds]atomic.Uint64 // by why
-	withheld    atomic.Uint64
+	again    [kinds]atomic.Uint64 // by why
+	withheld atomic.Uint64
 }
 
 // Stats tells what was done so far.
 func (u *Upstream) Stats() Stats {
-	s := Stats{Connections: u.counts.connections.Load(), Withheld: u.counts.withheld.Load(), Retries: map[string]uint64{}}
-	for _, k := range []kind{unsent, broken, silent, unwell} {
+	s := Stats{Connections: u.connections(), Withheld: u.counts.withheld.Load(), Retries: map[string]uint64{}}
+	for _, k := range []kind{unsent, broken, late, unwell} {
 		s.Retries[k.String()] = u.counts.again[k].Load()
 	}
 	if b := u.breaker; b != nil {
 		s.Breaker = &Breaker{State: b.two.State().String(), Opened: b.opened.Load(), Refused: b.refused.Load()}
 	}
 	return s
+}
+
+// connections counts the open ones, also to addresses that are not used any more.
+func (u *Upstream) connections() (n int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, t := range u.targets {
+		n += t.links.open()
+	}
+	for _, l := range u.leaving {
+		n += l.links.open()
+	}
+	return n
+}
+
+func (l *links) open() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int64(len(l.all))
 }
