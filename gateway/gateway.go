@@ -56,6 +56,7 @@ func New(d *Deps, p *Plan) *Gateway {
 			}
 		}
 	})
+	d.Metrics.WatchUpstreams(func(yield func(telemetry.Upstream)) { g.Plan().tries(yield) })
 	d.Metrics.WatchIssuers(func(yield func(issuer string, keys int, confirmed time.Time)) {
 		for name, i := range g.Plan().issuers {
 			if n, confirmed, ok := i.Keys(); ok {

@@ -30,6 +30,7 @@ func home() map[string][]string {
 		"github.com/andybalholm/brotli":          {"middleware/mask/coding"},
 		"github.com/vektah/gqlparser":            {"middleware/mask/graphql"},
 		"github.com/hashicorp/golang-lru":        {"middleware/mask", "middleware/authz"},
+		"github.com/sony/gobreaker":              {"gateway/upstream"},
 		"go.yaml.in/yaml":                        {"config"},
 		"go.uber.org/zap":                        {"gateway", "cmd/gatehouse", "certs/acme"}, // certmagic logs to it
 		"github.com/caddyserver/certmagic":       {"certs/acme"},

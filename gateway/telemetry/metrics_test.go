@@ -83,6 +83,10 @@ func used(t *testing.T) *Metrics {
 		yield("hr", "http://127.0.0.1:1", true)
 		yield("hr", "http://127.0.0.1:2", false)
 	})
+	m.WatchUpstreams(func(yield func(Upstream)) {
+		yield(Upstream{Name: "hr", Connections: 3, Retries: map[string]uint64{"reset": 2}, Withheld: 1, Breaker: "open", Opened: 4, Refused: 5})
+		yield(Upstream{Name: "plain"})
+	})
 	c := m.Connections("public", "total", "per_address")
 	c.Opened()
 	c.Opened()
@@ -139,6 +143,13 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_guard_findings_total{action="block_address",detector="auth_failures",mode="enforce"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:1",upstream="hr"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:2",upstream="hr"} 0`,
+		`gatehouse_upstream_connections_open{upstream="hr"} 3`,
+		`gatehouse_upstream_connections_open{upstream="plain"} 0`,
+		`gatehouse_upstream_retries_total{reason="reset",upstream="hr"} 2`,
+		`gatehouse_upstream_retries_withheld_total{upstream="hr"} 1`,
+		`gatehouse_upstream_breaker_state{upstream="hr"} 2`,
+		`gatehouse_upstream_breaker_opened_total{upstream="hr"} 4`,
+		`gatehouse_upstream_breaker_refused_total{upstream="hr"} 5`,
 		`gatehouse_issuer_keys{issuer="auth"} 2`,
 		`gatehouse_issuer_keys{issuer="local"} 1`,
 		`gatehouse_stage_duration_seconds_count{stage="authn"} 1`,

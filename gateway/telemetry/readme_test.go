@@ -48,6 +48,7 @@ func ours() []metric {
 	m := New()
 	m.WatchTracing(func() int64 { return 0 })
 	m.WatchEndpoints(func(func(string, string, bool)) {})
+	m.WatchUpstreams(func(func(Upstream)) {})
 	m.WatchCertificates(func(func(string, string, time.Time)) {})
 	m.WatchIssuers(func(func(string, int, time.Time)) {})
 	m.WatchOrders(func() (int, int, int) { return 0, 0, 0 })
