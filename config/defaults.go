@@ -53,7 +53,14 @@ func defaults(t reflect.Type) reflect.Value {
 				Tenant: "tenant", Branch: "branch", Branches: "branches",
 			},
 		},
-		Health{Interval: Duration(5 * time.Second)},
+		Upstream{Resolve: Duration(30 * time.Second), Balance: "round_robin"},
+		Endpoint{Weight: 1},
+		Hash{By: "tenant", Otherwise: "round_robin"},
+		Health{Interval: Duration(5 * time.Second), Healthy: 1, Unhealthy: 1},
+		Ejection{
+			Failures: 5, Statuses: []int{502, 503, 504}, Share: 50,
+			For: Duration(10 * time.Second), Longest: Duration(5 * time.Minute),
+		},
 		Concurrency{Wait: Duration(100 * time.Millisecond)},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
 		AuthFailures{
@@ -149,6 +156,9 @@ func complete(c *Config) {
 	}
 	for _, u := range c.Upstreams {
 		u.Concurrency.complete()
+		if u.Health != nil {
+			fill(u.Health, Health{Timeout: u.Health.Interval})
+		}
 	}
 	if len(c.Masking.Keys) == 1 {
 		for id := range c.Masking.Keys {

@@ -38,10 +38,10 @@ type conn struct {
 	settled chan struct{} // where somebody waits for reading or closed
 }
 
-// dial makes connections that are guarded.
-func dial(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+// guarded makes the connections of dial guarded.
+func guarded(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := d.DialContext(ctx, network, address)
+		c, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}

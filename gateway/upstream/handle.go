@@ -25,16 +25,23 @@ const (
 // Errors are refusals: upstream_unavailable, upstream_timeout, or what is wrong
 // with the request body where reading it from the client failed.
 func (u *Upstream) Handle(x *middleware.Exchange) (*http.Response, error) {
-	if x.Decision != nil && x.Decision.Region != "" {
-		// Endpoints carry no region, so none is known to be in it.
-		return nil, unavailable(fmt.Sprintf("no endpoint of the backend is known to be in region %q", x.Decision.Region), nil)
-	}
-	t := u.pick()
+	a := askOf(x)
+	t := u.pick(a)
 	if t == nil {
-		return nil, unavailable("no endpoint of the backend is well", nil)
+		return nil, nobody(a)
 	}
 	x.Upstream = t.name
-	return u.attempt(x, t)
+	return u.try(x, t)
+}
+
+// nobody says why there is no target for an exchange.
+func nobody(a ask) error {
+	if a.region == "" {
+		return unavailable("no endpoint of the backend is well", nil)
+	}
+	r := unavailable(fmt.Sprintf("no endpoint of the backend that is well is known to be in region %q", a.region), nil)
+	r.Status = http.StatusServiceUnavailable // another region is there, and may not serve
+	return r
 }
 
 // bounds is how long the upstream of an exchange may take: to begin its answer,

@@ -127,8 +127,9 @@ func (b *requestBody) tooSlow() bool {
 // responseBody is the upstream's body on its way.
 type responseBody struct {
 	io.ReadCloser
-	watch *watch
-	ctx   context.Context // of the call
+	watch  *watch
+	ctx    context.Context // of the call
+	flight flight          // ends when it is closed
 }
 
 func (b *responseBody) Read(p []byte) (int, error) {
@@ -144,6 +145,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 }
 
 func (b *responseBody) Close() error {
+	defer b.flight.land()
 	b.watch.set(true, false)
 	err := b.ReadCloser.Close()
 	b.watch.cancel(nil)
