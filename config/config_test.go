@@ -136,14 +136,14 @@ func TestPathsAreAbsolute(t *testing.T) {
 func TestMistake(t *testing.T) {
 	c := load(t, "testdata/full.good.yaml")
 	for path, want := range map[string]string{
-		"routes[0].upstream":                         "83:15",
-		"routes[1].upstream":                         "117:15",
-		"routes[1].session.idle":                     "115:5", // the route, which says nothing of it
+		"routes[0].upstream":                         "71:15",
+		"routes[1].upstream":                         "105:15",
+		"routes[1].session.idle":                     "103:5", // the route, which says nothing of it
 		"issuers.filed.jwks_file":                    "36:72",
 		"listeners.public.tls.certificates[0].cert":  "9:17",
 		"listeners.public.tls.certificates":          "8:7",
 		"listeners.public.tls.certificates[7].cert":  "8:7",
-		"routes[0].sanitize.fields./people/*/a.b~1c": "100:35",
+		"routes[0].sanitize.fields./people/*/a.b~1c": "88:35",
 		"nothing.like.it":                            "2:1",
 	} {
 		m := c.Mistake(path, "is %s", "wrong")

@@ -122,6 +122,7 @@ func (a *Admin) routes() http.Handler {
 	inner.HandleFunc("GET /admin/unclassified", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, a.g.Unclassified()) })
 	inner.HandleFunc("GET /admin/shadow", a.shadow)
 	inner.HandleFunc("GET /admin/limits", a.limits)
+	inner.HandleFunc("GET /admin/upstreams", a.upstreams)
 	a.orderRoutes(inner)
 	inner.HandleFunc("/debug/pprof/", pprof.Index)
 	inner.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -73,7 +73,7 @@ func (u *Upstream) eject(t *target, now time.Time) {
 			out++
 		}
 	}
-	if !t.ejected.IsZero() || t.gone.Load() || out*100 > u.ejection.Share*len(u.targets) {
+	if u.cut || !t.ejected.IsZero() || t.gone.Load() || out*100 > u.ejection.Share*len(u.targets) {
 		return
 	}
 	if now.Sub(t.back) >= u.ejection.Longest.D() {

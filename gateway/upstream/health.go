@@ -46,6 +46,9 @@ func jittered(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
 func (u *Upstream) learn(t *target, well bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.cut {
+		return // it is not the target that keeps us from it
+	}
 	if well == t.well {
 		t.row = 0
 		return

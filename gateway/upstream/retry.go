@@ -166,7 +166,7 @@ func (c *course) next(k kind, res *http.Response) (*target, error) {
 		giveUp(c.ask.x, res)
 	}
 	c.note(k, res)
-	if !wait(ctx, pause) {
+	if !sleep(ctx, pause) {
 		return nil, unavailable("the request was given up", ctx.Err())
 	}
 	return t, nil
@@ -228,8 +228,8 @@ func later(h http.Header) bool {
 	return len(v) > 1 || len(v) == 1 && v[0] != "0"
 }
 
-// wait waits, unless the client goes away.
-func wait(ctx context.Context, d time.Duration) bool {
+// sleep waits, unless the client goes away.
+func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

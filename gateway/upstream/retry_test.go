@@ -72,7 +72,7 @@ func saying(text string) func(net.Conn, *bufio.Reader) {
 	return func(c net.Conn, _ *bufio.Reader) { _, _ = io.WriteString(c, text) }
 }
 
-func status(line string, fields ...string) func(net.Conn, *bufio.Reader) {
+func answer(line string, fields ...string) func(net.Conn, *bufio.Reader) {
 	return saying("HTTP/1.1 " + line + "\r\nConnection: close\r\nContent-Length: 4\r\n" + strings.Join(fields, "") + "\r\noops")
 }
 
@@ -93,10 +93,10 @@ func TestTriedAgain(t *testing.T) {
 		wrong func(net.Conn, *bufio.Reader)
 		why   string
 	}{
-		"502":                {status("502 Bad Gateway"), "502"},
-		"503":                {status("503 Service Unavailable"), "503"},
-		"503, retry at once": {status("503 Service Unavailable", "Retry-After: 0\r\n"), "503"},
-		"504":                {status("504 Gateway Timeout"), "504"},
+		"502":                {answer("502 Bad Gateway"), "502"},
+		"503":                {answer("503 Service Unavailable"), "503"},
+		"503, retry at once": {answer("503 Service Unavailable", "Retry-After: 0\r\n"), "503"},
+		"504":                {answer("504 Gateway Timeout"), "504"},
 		"closes":             {saying(""), "reset"},
 		"half a head":        {saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"), "reset"},
 		"resets":             {func(c net.Conn, _ *bufio.Reader) { _ = c.(*net.TCPConn).SetLinger(0) }, "reset"},
@@ -134,19 +134,19 @@ func TestNotTriedAgain(t *testing.T) {
 		code         string
 	}{
 		"POST":                            {method: "POST", wrong: resets, code: "upstream_unavailable"},
-		"PATCH":                           {method: "PATCH", wrong: status("503 No"), status: 503},
-		"POST with a key, not configured": {method: "POST", opt: key, wrong: status("503 No"), status: 503},
-		"POST without a key, configured":  {method: "POST", change: func(r *config.Retries) { r.IdempotencyKey = true }, wrong: status("503 No"), status: 503},
-		"a body that streams":             {method: "PUT", body: "upload", wrong: status("503 No"), status: 503},
+		"PATCH":                           {method: "PATCH", wrong: answer("503 No"), status: 503},
+		"POST with a key, not configured": {method: "POST", opt: key, wrong: answer("503 No"), status: 503},
+		"POST without a key, configured":  {method: "POST", change: func(r *config.Retries) { r.IdempotencyKey = true }, wrong: answer("503 No"), status: 503},
+		"a body that streams":             {method: "PUT", body: "upload", wrong: answer("503 No"), status: 503},
 		"a body that streams, reset":      {method: "PUT", body: "upload", wrong: resets, code: "upstream_unavailable"},
-		"upgrade":                         {method: "GET", opt: middlewaretest.Header("Upgrade", "websocket"), wrong: status("503 No"), status: 503},
-		"an error of its own":             {method: "GET", wrong: status("500 Oops"), status: 500},
-		"not implemented":                 {method: "GET", wrong: status("501 No"), status: 501},
-		"a status that is not listed":     {method: "GET", change: func(r *config.Retries) { r.Statuses = []int{504} }, wrong: status("503 No"), status: 503},
+		"upgrade":                         {method: "GET", opt: middlewaretest.Header("Upgrade", "websocket"), wrong: answer("503 No"), status: 503},
+		"an error of its own":             {method: "GET", wrong: answer("500 Oops"), status: 500},
+		"not implemented":                 {method: "GET", wrong: answer("501 No"), status: 501},
+		"a status that is not listed":     {method: "GET", change: func(r *config.Retries) { r.Statuses = []int{504} }, wrong: answer("503 No"), status: 503},
 		"a reason that is not listed":     {method: "GET", change: func(r *config.Retries) { r.On = []string{"connect"} }, wrong: resets, code: "upstream_unavailable"},
-		"come back in a second":           {method: "GET", wrong: status("503 No", "Retry-After: 1\r\n"), status: 503},
-		"come back tomorrow":              {method: "GET", wrong: status("503 No", "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n"), status: 503},
-		"come back, in two ways":          {method: "GET", wrong: status("503 No", "Retry-After: 0\r\n", "Retry-After: 0\r\n"), status: 503},
+		"come back in a second":           {method: "GET", wrong: answer("503 No", "Retry-After: 1\r\n"), status: 503},
+		"come back tomorrow":              {method: "GET", wrong: answer("503 No", "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n"), status: 503},
+		"come back, in two ways":          {method: "GET", wrong: answer("503 No", "Retry-After: 0\r\n", "Retry-After: 0\r\n"), status: 503},
 		"not HTTP":                        {method: "GET", wrong: saying("SSH-2.0-OpenSSH_9.6\r\n\r\n"), code: "upstream_unavailable"},
 		"two lengths":                     {method: "GET", wrong: saying("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), code: "upstream_unavailable"},
 	} {
@@ -196,7 +196,7 @@ func TestBodyThatIsHeldIsSentTwice(t *testing.T) {
 			var f tries
 			r := twice()
 			r.IdempotencyKey = tt.key
-			u := open(t, &config.Upstream{Retries: r}, f.serve(t, 1, status("503 No")))
+			u := open(t, &config.Upstream{Retries: r}, f.serve(t, 1, answer("503 No")))
 			text := strings.Repeat("all of it ", 10_000)
 			x := middlewaretest.Exchange(t, tt.method, "/", strings.NewReader(text), middlewaretest.Header("Idempotency-Key", "k1"))
 			if _, err := x.Body("test"); err != nil {
@@ -271,7 +271,7 @@ func TestTriesKeepToTheRegion(t *testing.T) {
 // Another try prefers another endpoint.
 func TestTriesPreferAnotherEndpoint(t *testing.T) {
 	var sick, well tries
-	u := open(t, &config.Upstream{Retries: twice()}, sick.serve(t, 1000, status("503 No")), well.serve(t, 0, nil))
+	u := open(t, &config.Upstream{Retries: twice()}, sick.serve(t, 1000, answer("503 No")), well.serve(t, 0, nil))
 	for range 20 {
 		if got, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil)); err != nil || got != 200 {
 			t.Fatalf("got %d %v", got, err)
@@ -294,7 +294,7 @@ func TestClientThatWentAwayIsNotTriedFor(t *testing.T) {
 				if pause < time.Second {
 					leave()
 				}
-				status("503 No")(c, r)
+				answer("503 No")(c, r)
 				_ = c.Close()
 				leave()
 			}))
@@ -391,7 +391,7 @@ func TestBreakerKeepsRequestsAway(t *testing.T) {
 	r.Attempts = 5
 	u := open(t, &config.Upstream{Retries: r, Breaker: &config.Breaker{
 		Threshold: 0.5, Requests: 3, Window: config.Duration(time.Minute), Open: config.Duration(time.Hour), Probes: 1,
-	}}, f.serve(t, 1000, status("503 No")))
+	}}, f.serve(t, 1000, answer("503 No")))
 	got, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil))
 	if got != 503 || err != nil || f.count() != 3 {
 		t.Fatalf("got %d %v after %d tries", got, err, f.count())

@@ -111,6 +111,13 @@ func (l *links) remove(c io.Closer) {
 	delete(l.all, c)
 }
 
+// reopen lets there be connections again.
+func (l *links) reopen() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = false
+}
+
 // close ends every connection, and with it what is under way on it.
 func (l *links) close() {
 	l.mu.Lock()

@@ -70,6 +70,8 @@ type Upstream struct {
 	leaving []leaving
 	due     time.Time     // when the view is to be made anew; zero for never
 	wake    chan struct{} // tells that due has changed; nil before it first has
+	left    time.Time     // when what is under way is cut; zero while a plan in force is served
+	cut     bool          // it was
 	closed  bool
 
 	ctx     context.Context //nolint:containedctx // of everything that runs beside exchanges

@@ -37,6 +37,13 @@ func (u *Upstream) arrange(now time.Time) {
 		l.links.close()
 		return true
 	})
+	switch {
+	case u.left.IsZero():
+	case now.Before(u.left):
+		soon(u.left)
+	default:
+		u.drained()
+	}
 	members := map[string][]choice{}
 	for _, t := range u.targets {
 		if !t.ejected.IsZero() && !now.Before(t.ejected) {
