@@ -109,8 +109,6 @@ func (l *lane) failure(ctx, client context.Context, sent *requestBody, err error
 		k = ours
 	case !l.used && l.connecting.Load():
 		k = unsent // the handshake broke off
-	case !l.used:
-		k = ours // there is something about the request that cannot be sent
 	case ended(err):
 		k = broken
 	}
