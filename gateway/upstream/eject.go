@@ -51,12 +51,14 @@ func (u *Upstream) judge(x *middleware.Exchange, res *http.Response, err error) 
 		return served
 	}
 	var r *middleware.Refusal
-	ours := x.Request.Context().Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, middleware.ErrEnded)
-	if ours || !errors.As(err, &r) {
+	if !errors.As(err, &r) {
 		return silent
 	}
-	switch middleware.Code(r.Code) {
-	case middleware.UpstreamUnavailable, middleware.UpstreamTimeout:
+	ours := x.Request.Context().Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, middleware.ErrEnded)
+	switch code := middleware.Code(r.Code); {
+	case code == middleware.UpstreamTimeout: // however it was ended
+		return failed
+	case code == middleware.UpstreamUnavailable && !ours:
 		return failed
 	}
 	return silent
