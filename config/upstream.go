@@ -8,9 +8,9 @@ type Upstream struct {
 	Endpoints []Endpoint `yaml:"endpoints" is:"required"`
 	// Resolve is how often the names of endpoints are looked up again. All
 	// addresses of a name get requests; where it has IPv4 and IPv6 addresses,
-	// those of the kind that this machine prefers. An address that is gone gets
-	// no new ones and finishes what it has, within 25s; a look-up that fails
-	// changes nothing. Default: 30s.
+	// those of the kind that this machine prefers; localhost is left to each dial.
+	// An address that is gone gets no new ones and has `timeouts.drain` to finish
+	// those it has. A look-up that fails changes nothing. Default: 30s.
 	Resolve Duration `yaml:"resolve" is:"positive"`
 	// Balance says which endpoint gets a request: each in turn (round_robin), the
 	// one with the fewest requests under way for its weight (least_in_flight),

@@ -79,7 +79,7 @@ func (u *Upstream) pick(a ask) *target {
 // It is part of a [view] and does not change.
 type group struct {
 	usable []choice // in the order of the configuration
-	slots  []uint16 // indices in usable, each as often as it weighs, well mixed
+	slots  []uint32 // indices in usable, each as often as it weighs, well mixed
 	even   bool     // all weigh the same
 	turn   *atomic.Uint64
 }

@@ -120,7 +120,7 @@ func TestTurnsAreBounded(t *testing.T) {
 		all = append(all, choice{&target{}, int64(99 + 2*(i%2)*99/2)})
 	}
 	s := slots(all)
-	n := map[uint16]int{}
+	n := map[uint32]int{}
 	for _, i := range s {
 		n[i]++
 	}

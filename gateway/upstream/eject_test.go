@@ -225,16 +225,19 @@ func (r reading) Read(p []byte) (int, error) {
 
 // The counterpart over a real network: what the endpoint causes counts.
 func TestEndpointsCauseEjection(t *testing.T) {
+	silence := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	url, ca := serveTLS(t, silence)
 	for name, tt := range map[string]struct {
 		url string
 		opt func(*middleware.Exchange)
 	}{
 		"not there":   {"http://127.0.0.1:1", timeouts(time.Minute, 0)},
-		"silent":      {serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), timeouts(short, 0)},
+		"HTTP/2":      {url, timeouts(short, 0)},
+		"silent":      {serve(t, silence), timeouts(short, 0)},
 		"unavailable": {serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }), timeouts(time.Minute, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := open(t, &config.Upstream{Ejection: patient(100)}, tt.url)
+			u := open(t, &config.Upstream{Ejection: patient(100), CA: ca}, tt.url)
 			for range 3 {
 				if u.Endpoints()[0].EjectedUntil != nil {
 					t.Fatal("it is out too early")

@@ -1,8 +1,8 @@
 // Package upstream sends exchanges to a backend service: the innermost handler
 // of the pipeline.
 //
-// A request goes to one endpoint and its answer comes back as it is, or not at
-// all. Nothing is followed, unpacked or tried elsewhere. A request is sent again
+// A request goes to one endpoint (see [Upstream.pick]) and its answer comes back
+// as it is, or not at all. Nothing is followed, unpacked or tried elsewhere. A request is sent again
 // only by net/http itself, on another connection, where the kept one turned out
 // to be dead: if nothing of the request was written, or if its method is safe
 // (or the client says by Idempotency-Key that twice is once) and not a byte of

@@ -102,7 +102,7 @@ func (u *Upstream) groupOf(region string, all []choice) *group {
 
 // slots gives each choice as many turns as it weighs, as evenly apart as can be:
 // the k-th of w stands at (k+1/2)/w of the way.
-func slots(of []choice) []uint16 {
+func slots(of []choice) []uint32 {
 	if len(of) == 0 {
 		return nil
 	}
@@ -125,9 +125,9 @@ func slots(of []choice) []uint16 {
 		}
 	}
 	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.at, b.at) })
-	out := make([]uint16, len(places))
+	out := make([]uint32, len(places))
 	for i, p := range places {
-		out[i] = uint16(p.index) //nolint:gosec // there are fewer: see mostAddresses
+		out[i] = uint32(p.index)
 	}
 	return out
 }
