@@ -73,13 +73,14 @@ func (b *body) frame(res *http.Response, method string) error {
 	if err != nil {
 		return err
 	}
+	_, coded := h["Transfer-Encoding"]
 	chunked, err := coding(res)
 	if err != nil {
 		return err
 	}
 	old := res.ProtoMinor == 0
 	connection := h["Connection"]
-	res.Close = names(connection, "close") || old && !names(connection, "keep-alive")
+	res.Close = names(connection, "close") || old && (coded || !names(connection, "keep-alive"))
 	res.ContentLength = n
 	if chunked {
 		res.ContentLength = -1
@@ -114,7 +115,6 @@ func coding(res *http.Response) (bool, error) {
 	}
 	delete(res.Header, "Transfer-Encoding")
 	if res.ProtoMinor == 0 {
-		delete(res.Header, "Connection")
 		return false, nil
 	}
 	if len(values) != 1 || !strings.EqualFold(values[0], "chunked") {
