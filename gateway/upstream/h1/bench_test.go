@@ -96,7 +96,9 @@ func BenchmarkGet(b *testing.B) {
 	b.Cleanup(ours.CloseIdleConnections)
 	for name, send := range map[string]func(r *http.Request) (*http.Response, error){
 		"transport": theirs.RoundTrip,
-		"h1":        func(r *http.Request) (*http.Response, error) { return ours.Do(&Call{Answer: time.Minute, Idle: time.Minute}, r) },
+		"h1": func(r *http.Request) (*http.Response, error) {
+			return ours.Do(&Call{Answer: time.Minute, Idle: time.Minute}, r)
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
