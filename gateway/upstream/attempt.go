@@ -23,6 +23,17 @@ var errSent = errors.New("the body is on its way already")
 // attempt sends the exchange to one target, once, and returns its answer, which
 // has to begin within a time and may not pause for longer than idle.
 func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.Duration) (*http.Response, *failure) {
+	if d, ok := t.sender.(direct); ok {
+		ctx, cancel := context.WithTimeoutCause(x.Request.Context(), answer, errNoAnswer)
+		c, err := d.client(ctx)
+		cancel()
+		if err != nil {
+			return nil, refused(x.Request.Context(), false, err)
+		}
+		if c != nil {
+			return directly(x, c, answer, idle)
+		}
+	}
 	ctx, cancel := context.WithCancelCause(x.Request.Context())
 	x.Cancel = cancel
 	w := newWatch(cancel, answer, idle)
@@ -94,13 +105,10 @@ func (l *lane) failure(ctx, client context.Context, sent *requestBody, err error
 	if err := sent.failure(); err != nil {
 		return &failure{ours, middleware.BodyRefusal(stage, err)}
 	}
-	var certificate *tls.CertificateVerificationError
-	var names *certs.NameError
-	if errors.As(err, &certificate) || errors.As(err, &names) {
+	if stranger(err) {
 		return &failure{garbled, unavailable("the backend cannot be reached", err)} // why is for the record
 	}
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
+	if undialed(err) {
 		return &failure{unsent, unavailable("the backend cannot be reached", err)}
 	}
 	k := garbled
@@ -108,7 +116,7 @@ func (l *lane) failure(ctx, client context.Context, sent *requestBody, err error
 	case errors.Is(context.Cause(ctx), middleware.ErrEnded):
 		k = ours
 	case !l.used && l.connecting.Load():
-		k = unsent // the handshake broke off
+		k = unsent // there was no connection, or its handshake broke off
 	case ended(err):
 		k = broken
 	}
@@ -135,6 +143,19 @@ func ended(err error) bool {
 		}
 	}
 	return false
+}
+
+// stranger reports whether the other side is not who it has to be.
+func stranger(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var names *certs.NameError
+	return errors.As(err, &certificate) || errors.As(err, &names)
+}
+
+// undialed reports whether there was no connection.
+func undialed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // unquoted is an error without what it quotes of an answer that is not HTTP:

@@ -94,7 +94,9 @@ func Open(c *config.Upstream, drain time.Duration) (*Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := begin(c, drain, system, func(t *target) sender { return transport(settings, c.Connections, t) })
+	u, err := begin(c, drain, system, func(t *target) sender {
+		return senderOf(t, transport(settings, c.Connections, t))
+	})
 	if err == nil {
 		u.shown, _ = certs.Shown(settings)
 	}
