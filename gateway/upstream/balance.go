@@ -90,8 +90,12 @@ type choice struct {
 	weight int64
 }
 
-// next gives the next one in turn.
+// next gives the next one in turn. Another try takes no turn: of two endpoints the
+// one that fails would else be the first one for every request.
 func (g *group) next(tried []*target) *target {
+	if len(tried) > 0 {
+		return g.from(g.turn.Load(), tried)
+	}
 	return g.from(g.turn.Add(1)-1, tried)
 }
 

@@ -2,11 +2,14 @@
 // of the pipeline.
 //
 // A request goes to one endpoint (see [Upstream.pick]) and its answer comes back
-// as it is, or not at all. Nothing is followed, unpacked or tried elsewhere. A request is sent again
-// only by net/http itself, on another connection, where the kept one turned out
-// to be dead: if nothing of the request was written, or if its method is safe
+// as it is, or not at all. Nothing is followed or unpacked. It goes to another
+// endpoint where nothing of it has left the gateway, and is tried again otherwise
+// only where the configuration says so and twice is once (see [course]). Below
+// that, a request is sent again on another connection where the kept one turned
+// out to be dead: if nothing of the request was written, or if its method is safe
 // (or the client says by Idempotency-Key that twice is once) and not a byte of
-// an answer came. An answer is its own: what an upstream sends beyond one ends
+// an answer came. An upstream that mostly fails is left alone for a while (see
+// [breaker]). An answer is its own: what an upstream sends beyond one ends
 // the connection (see [conn]), and a head that is ambiguous is refused (see
 // [inspect]).
 //
