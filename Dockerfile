@@ -10,6 +10,8 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /gatehouse ./cmd/gateho
 
 FROM scratch
 COPY --from=build /gatehouse /gatehouse
+# The Go runtime is told of nine tenths of the container's memory limit, unless
+# GOMEMLIMIT is set.
 # A user without a name or a home. The root file system can be read-only: the
 # gateway writes its log, to standard output, and where routes take uploads the
 # files on their way, to spool.folder. Mount a folder for them at /tmp (tmpfs is

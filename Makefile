@@ -111,5 +111,6 @@ soak:
 		done; \
 	done
 	GATEHOUSE_SOAK=1 $(GO) test -count 1 -timeout 30m -v -run '^TestFloodsOfEachKind$$' ./gateway
+	GATEHOUSE_SOAK=1 $(GO) test -count 1 -timeout 60m -v -run '^TestSoak$$' ./gateway
 	GATEHOUSE_SOAK=1 $(GO) test -count 1 -timeout 30m -v -run '^TestTenMillion$$' ./middleware/ratelimit
-	GATEHOUSE_SOAK=1 $(GO) test -race -count 20 -timeout 4h -skip '^Test(FloodsOfEachKind|TenMillion)$$' ./gateway/... ./middleware/...
+	GATEHOUSE_SOAK=1 $(GO) test -race -count 20 -timeout 4h -skip '^Test(FloodsOfEachKind|TenMillion|Soak)$$' ./gateway/... ./middleware/...

@@ -10,15 +10,13 @@ import (
 func (k *checker) upstreams() {
 	for _, name := range names(k, "upstreams", k.c.Upstreams) {
 		u, path := k.c.Upstreams[name], join("upstreams", name)
-		k.unique(join(path, "endpoints"), u.Endpoints)
-		for i, e := range u.Endpoints {
-			k.endpoint(index(join(path, "endpoints"), i), e, u.Insecure)
-		}
+		k.endpoints(join(path, "endpoints"), u)
 		k.clientTLS(path, u)
 		k.concurrency(u.Concurrency, join(path, "concurrency"))
-		if u.Health != nil && u.Health.Path != "" && u.Health.Path[0] != '/' {
-			k.mistake(join(path, "health.path"), "%q does not begin with /", u.Health.Path)
-		}
+		k.pool(u.Connections, join(path, "connections"))
+		k.retries(u.Retries, join(path, "retries"))
+		k.breaker(u.Breaker, join(path, "breaker"))
+		k.balance(path, u)
 	}
 }
 
@@ -35,7 +33,7 @@ func (k *checker) clientTLS(path string, u *Upstream) {
 			k.mistake(index(join(path, "san"), i), "%q %s", name, why)
 		}
 	}
-	secure := func(e string) bool { return len(e) >= 6 && strings.EqualFold(e[:6], "https:") }
+	secure := func(e Endpoint) bool { return len(e.URL) >= 6 && strings.EqualFold(e.URL[:6], "https:") }
 	if len(u.Endpoints) == 0 || k.unread(join(path, "endpoints")) || slices.ContainsFunc(u.Endpoints, secure) {
 		return
 	}
@@ -69,13 +67,15 @@ func wrongSAN(name string) string {
 	return ""
 }
 
-func (k *checker) endpoint(path, text string, insecure bool) {
+// endpoint checks one base address. The path is that of the endpoint, or of its
+// url where it is a mapping.
+func (k *checker) endpoint(path, endpoints, text string, insecure bool) {
 	u := k.url(path, text)
 	switch {
 	case u == nil:
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery:
 		k.mistake(path, "%q has more than a scheme, a host and a port", text)
-	case plain(u) && !insecure && !k.unread(join(parent(parent(path)), "insecure")):
+	case plain(u) && !insecure && !k.unread(join(parent(endpoints), "insecure")):
 		k.mistake(path, "%q is plain http beyond loopback; use https, or write insecure: true beside endpoints", text)
 	}
 }

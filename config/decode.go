@@ -35,6 +35,9 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, r rules, path string) {
 	if p, ok := v.Addr().Interface().(*Policy); ok && d.policy(n, p, path) {
 		return
 	}
+	if e, ok := v.Addr().Interface().(*Endpoint); ok && d.endpoint(n, e, path) {
+		return
+	}
 	if _, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		d.scalar(n, v, r, path)
 		return
@@ -73,6 +76,22 @@ func (d *decoder) policy(n *yaml.Node, p *Policy, path string) bool {
 		p.Off = true
 	default:
 		d.unreadable(path, markOf(n), "expected on, off or a mapping, found %q", text)
+	}
+	return true
+}
+
+// endpoint reads the short form of an endpoint. It reports whether there is
+// nothing left to read.
+func (d *decoder) endpoint(n *yaml.Node, e *Endpoint, path string) bool {
+	if !d.expect(n, yaml.ScalarNode, "a URL or a mapping", path, yaml.MappingNode) {
+		return true
+	}
+	*e = defaults(reflect.TypeFor[Endpoint]()).Interface().(Endpoint)
+	if n.Kind == yaml.MappingNode {
+		return false
+	}
+	if text, ok := d.text(n, path); ok {
+		e.URL = text
 	}
 	return true
 }
@@ -198,8 +217,8 @@ func (d *decoder) pairs(n *yaml.Node, path string, visit func(key string, k, v *
 }
 
 // expect reports a node of another kind.
-func (d *decoder) expect(n *yaml.Node, kind yaml.Kind, what, path string) bool {
-	if n.Kind == kind {
+func (d *decoder) expect(n *yaml.Node, kind yaml.Kind, what, path string, or ...yaml.Kind) bool {
+	if n.Kind == kind || slices.Contains(or, n.Kind) {
 		return true
 	}
 	d.unreadable(path, markOf(n), "expected %s, found %s", what, found(n))

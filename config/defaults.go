@@ -53,8 +53,23 @@ func defaults(t reflect.Type) reflect.Value {
 				Tenant: "tenant", Branch: "branch", Branches: "branches",
 			},
 		},
-		Health{Interval: Duration(5 * time.Second)},
+		Upstream{
+			Resolve: Duration(30 * time.Second), Balance: "round_robin",
+			Connections: Pool{Idle: IdleConnections, IdleTimeout: Duration(IdleConnection)},
+		},
+		Endpoint{Weight: 1},
+		Hash{By: "tenant", Otherwise: "round_robin"},
+		Health{Interval: Duration(5 * time.Second), Healthy: 1, Unhealthy: 1},
+		Ejection{
+			Failures: 5, Statuses: []int{502, 503, 504}, Share: 50,
+			For: Duration(10 * time.Second), Longest: Duration(5 * time.Minute),
+		},
 		Concurrency{Wait: Duration(100 * time.Millisecond)},
+		Retries{
+			Attempts: 2, On: []string{"connect", "reset", "timeout"}, Statuses: []int{502, 503, 504},
+			Budget: 0.2, Pause: Duration(50 * time.Millisecond),
+		},
+		Breaker{Threshold: 0.5, Requests: 20, Window: Duration(10 * time.Second), Open: Duration(5 * time.Second), Probes: 3},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},
 		AuthFailures{
 			Threshold: 5, Window: Duration(15 * time.Minute), Distinct: 3,
@@ -149,6 +164,9 @@ func complete(c *Config) {
 	}
 	for _, u := range c.Upstreams {
 		u.Concurrency.complete()
+		if u.Health != nil {
+			fill(u.Health, Health{Timeout: u.Health.Interval})
+		}
 	}
 	if len(c.Masking.Keys) == 1 {
 		for id := range c.Masking.Keys {

@@ -108,6 +108,9 @@ type Admin struct {
 	// Certificates make the admin listener speak TLS. Required beyond
 	// loopback where a token is set.
 	Certificates []KeyPair `yaml:"certificates"`
+	// Pprof answers operators with profiles of the Go runtime under
+	// /debug/pprof/. Default: false.
+	Pprof bool `yaml:"pprof"`
 }
 
 // Log is where and how the gateway logs.

@@ -109,7 +109,7 @@ func read(t *testing.T, v reflect.Value, stated any) any {
 	case []any:
 		for _, s := range x {
 			e := reflect.New(v.Type().Elem()).Elem()
-			if err := assign(e, s.(string)); err != nil {
+			if err := assign(e, fmt.Sprint(s)); err != nil {
 				t.Error(err)
 			}
 			out = reflect.Append(out, e)

@@ -3,11 +3,34 @@ package config
 // Upstream is a named backend service.
 type Upstream struct {
 	// Endpoints are the base addresses that serve it (scheme, host and port,
-	// no path). Plain http is allowed on loopback or with `insecure`. At
-	// least one is required.
-	Endpoints []string `yaml:"endpoints" is:"required"`
+	// no path), each alone or as a mapping with a region and a weight. Plain http
+	// is allowed on loopback or with `insecure`. At least one is required.
+	Endpoints []Endpoint `yaml:"endpoints" is:"required"`
+	// Resolve is how often the names of endpoints are looked up again. All
+	// addresses of a name get requests; where it has IPv4 and IPv6 addresses,
+	// those of the kind that this machine prefers; localhost is left to each dial.
+	// An address that is gone gets no new ones and has `timeouts.drain` to finish
+	// those it has. A look-up that fails changes nothing. Default: 30s.
+	Resolve Duration `yaml:"resolve" is:"positive"`
+	// Balance says which endpoint gets a request: each in turn (round_robin), the
+	// one with the fewest requests under way for its weight (least_in_flight),
+	// the better one of two that are drawn (power_of_two), or always the same one
+	// for the same caller (hash). Default: round_robin.
+	Balance string `yaml:"balance" oneof:"round_robin least_in_flight power_of_two hash"`
+	// Hash is how balance: hash chooses. Absent: by tenant.
+	Hash *Hash `yaml:"hash"`
+	// SlowStart is how long an endpoint that became well takes to get its whole
+	// share: it begins with a tenth. So does an address that is new to a name.
+	// Default: 0s, its whole share at once.
+	SlowStart Duration `yaml:"slow_start"`
 	// Health checks the endpoints. Absent: they are taken to be well.
 	Health *Health `yaml:"health"`
+	// Ejection takes endpoints out that fail requests. Absent: none is.
+	Ejection *Ejection `yaml:"ejection"`
+	// Panic is a percentage: where fewer of the addresses, of those that may serve
+	// a request, are well, all of them get requests, as if the checks were wrong.
+	// Never those of another region. Default: 0, never: what is not well gets none.
+	Panic int `yaml:"panic"`
 	// Insecure allows plain http endpoints beyond loopback.
 	Insecure bool `yaml:"insecure"`
 	// CA is a PEM file with the authorities that vouch for https endpoints.
@@ -27,15 +50,14 @@ type Upstream struct {
 	// Concurrency bounds how many requests the backend has at once. Absent: no
 	// bound.
 	Concurrency *Concurrency `yaml:"concurrency"`
-}
-
-// Health is an active health check: an endpoint that answers GET path with a
-// 2xx within the interval is well.
-type Health struct {
-	// Path to ask for. Required.
-	Path string `yaml:"path" is:"required"`
-	// Interval between two checks of an endpoint. Default: 5s.
-	Interval Duration `yaml:"interval" is:"positive"`
+	// Connections bounds the connections to each endpoint.
+	Connections Pool `yaml:"connections"`
+	// Retries says which requests are sent again where one try failed. Absent:
+	// none, but those that never left the gateway.
+	Retries *Retries `yaml:"retries"`
+	// Breaker stops sending for a while when the backend mostly fails. Absent:
+	// it is always tried.
+	Breaker *Breaker `yaml:"breaker"`
 }
 
 // Store is where what all replicas share is kept: counts of rate limits, sessions,

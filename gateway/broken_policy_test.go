@@ -29,7 +29,7 @@ func brokenPolicies() []broken {
 		},
 		{
 			name: "policy/region without an endpoint", settings: open, policy: grant + "all_fields if true\nregion := \"eu\"\n",
-			status: 502, code: "upstream_unavailable",
+			status: 503, code: "upstream_unavailable",
 		},
 		{
 			name: "policy/header without a value", settings: open, policy: grant + "all_fields if true\nheaders[\"X-Branch\"] := {\"input\": \"subject.claims.branch\"}\n",

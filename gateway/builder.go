@@ -249,7 +249,7 @@ func (b *builder) openUpstreams() {
 			settings.Content += fileDigest(pair.Cert) + fileDigest(pair.Key)
 		}
 		u, err := hold(b.plan.lease, "upstream", settings, func() (*upstream.Upstream, error) {
-			return upstream.Open(c)
+			return upstream.Open(c, b.config.Timeouts.Drain.D())
 		})
 		if err != nil {
 			b.tlsMistakes("upstreams."+name, err)

@@ -49,13 +49,8 @@ func New(d *Deps, p *Plan) *Gateway {
 		return spans
 	})
 	d.Metrics.WatchMemo(func() telemetry.Memo { return g.Plan().memoStats() })
-	d.Metrics.WatchEndpoints(func(yield func(upstream, endpoint string, well bool)) {
-		for name, u := range g.Plan().upstreams {
-			for _, e := range u.Endpoints() {
-				yield(name, e.URL, e.Well)
-			}
-		}
-	})
+	d.Metrics.WatchEndpoints(func(yield func(telemetry.Endpoint)) { g.Plan().endpoints(yield) })
+	d.Metrics.WatchUpstreams(func(yield func(telemetry.Upstream)) { g.Plan().tries(yield) })
 	d.Metrics.WatchIssuers(func(yield func(issuer string, keys int, confirmed time.Time)) {
 		for name, i := range g.Plan().issuers {
 			if n, confirmed, ok := i.Keys(); ok {
@@ -83,6 +78,7 @@ func (g *Gateway) Plan() *Plan { return g.plan.Load() }
 func (g *Gateway) Swap(p *Plan) {
 	old := g.plan.Swap(p)
 	p.begin()
+	hand(old, p)
 	old.leave()
 }
 

@@ -210,6 +210,7 @@ func (p *Plan) Conditions(ctx context.Context) []Condition {
 	}
 	out = append(out, p.expiring(time.Now())...)
 	out = append(out, p.issuing(time.Now())...)
+	out = append(out, p.breaking()...)
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }

@@ -19,8 +19,8 @@ func PolicyOptions(c *config.Config) opa.Options {
 	p := c.Policies
 	return opa.Options{
 		Path: p.Path, Data: p.Data, Budget: p.Budget.D(),
-		RateLimits: policyLimits(c),
-		Tests:      p.Tests != "off", MinCoverage: float64(p.Coverage), Probes: probes(c),
+		RateLimits: policyLimits(c), Regions: regions(c),
+		Tests: p.Tests != "off", MinCoverage: float64(p.Coverage), Probes: probes(c),
 		Memo: memo.Options{Entries: p.Memo.Entries, AuditEvery: p.Memo.AuditEvery, Routes: routeConstants(c)},
 	}
 }
@@ -31,6 +31,20 @@ func policyLimits(c *config.Config) []string {
 	for name, l := range c.RateLimits {
 		if l.Policy {
 			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// regions are those that endpoints are in; not nil.
+func regions(c *config.Config) []string {
+	names := []string{}
+	for _, u := range c.Upstreams {
+		for _, e := range u.Endpoints {
+			if e.Region != "" && !slices.Contains(names, e.Region) {
+				names = append(names, e.Region)
+			}
 		}
 	}
 	slices.Sort(names)

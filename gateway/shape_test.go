@@ -30,6 +30,7 @@ func home() map[string][]string {
 		"github.com/andybalholm/brotli":          {"middleware/mask/coding"},
 		"github.com/vektah/gqlparser":            {"middleware/mask/graphql"},
 		"github.com/hashicorp/golang-lru":        {"middleware/mask", "middleware/authz"},
+		"github.com/sony/gobreaker":              {"gateway/upstream"},
 		"go.yaml.in/yaml":                        {"config"},
 		"go.uber.org/zap":                        {"gateway", "cmd/gatehouse", "certs/acme"}, // certmagic logs to it
 		"github.com/caddyserver/certmagic":       {"certs/acme"},
@@ -78,7 +79,8 @@ func mayImport() map[string][]string {
 		"gateway/wire":              {},
 		"gateway/h1":                {"gateway/wire"},
 		"gateway/listen":            {"gateway/edge"},
-		"gateway/upstream":          {"middleware", "config", "certs"},
+		"gateway/upstream":          {"middleware", "config", "certs", "gateway/upstream/h1"},
+		"gateway/upstream/h1":       {"gateway/wire"},
 		"gateway":                   {"gateway/telemetry", "gateway/upstream", "gateway/edge", "gateway/listen", "gateway/h1", "middleware", "middleware/*", "middleware/guard/detect", "policies", "policies/*", "policies/opa/*", "config", "certs", "certs/acme"},
 		"gateway/admin":             {"gateway", "middleware/alert", "middleware/authn", "middleware/orders", "middleware/ratelimit", "config", "certs"},
 		"cmd/gatehouse/demo":        {"certs", "policies"},

@@ -81,7 +81,7 @@ func Codes() []CodeInfo {
 		{MethodUnknown, http.StatusNotImplemented, "the method is none that the gateway knows"},
 		{HeaderInvalid, http.StatusBadRequest, "a header can be read in more than one way: twice where it may stand once, or not what its name promises"},
 		{HeaderTooLarge, http.StatusRequestHeaderFieldsTooLarge, "the request has more header fields or cookies than the gateway reads"},
-		{UpstreamUnavailable, http.StatusBadGateway, "the backend cannot be reached or broke off"},
+		{UpstreamUnavailable, http.StatusBadGateway, "the backend cannot be reached or broke off; 503 where the policy names a region and none of its endpoints there can serve, or, with `Retry-After`, while its circuit breaker is open"},
 		{UpstreamTimeout, http.StatusGatewayTimeout, "the backend did not answer in time"},
 		{ResponseUnmaskable, http.StatusBadGateway, "the backend's answer cannot be masked as the policy demands, so it is withheld"},
 		{PolicyError, http.StatusInternalServerError, "the policy could not decide; nothing was sent to the backend"},

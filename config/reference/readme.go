@@ -91,6 +91,8 @@ func (w *writer) one(f field) string {
 	switch {
 	case t == "Policy":
 		return "`on`, `off` or " + link("settings", w.anchors[t])
+	case t == "Endpoint":
+		return "URL or " + link("settings", w.anchors[t])
 	case w.model[t] != nil:
 		return link(words(t), w.anchors[t])
 	case len(f.oneof) > 0:

@@ -82,7 +82,9 @@ func (m model) value(f field, typ string) object {
 		return out
 	}
 	switch {
-	case typ == "Policy": // the one section that has a short form
+	case typ == "Endpoint": // it has a short form
+		return object{"anyOf": []object{{"type": "string"}, reference(typ)}}
+	case typ == "Policy": // so has this
 		return object{"anyOf": []object{{"enum": []any{"on", "off", true, false}}, reference(typ)}}
 	case m[typ] != nil:
 		return reference(typ)
@@ -128,6 +130,11 @@ func initial(f field) (any, bool) {
 	words := strings.Split(f.initial, ", ")
 	if f.initial == "" || f.initial == "none" || slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, " ") }) {
 		return nil, false
+	}
+	if f.typ == "[]int" {
+		var v []int
+		err := json.Unmarshal([]byte("["+f.initial+"]"), &v)
+		return v, err == nil
 	}
 	if strings.HasPrefix(f.typ, "[]") {
 		return words, true

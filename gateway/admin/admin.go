@@ -17,7 +17,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"strings"
 	"time"
 
@@ -122,12 +121,9 @@ func (a *Admin) routes() http.Handler {
 	inner.HandleFunc("GET /admin/unclassified", func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, a.g.Unclassified()) })
 	inner.HandleFunc("GET /admin/shadow", a.shadow)
 	inner.HandleFunc("GET /admin/limits", a.limits)
+	inner.HandleFunc("GET /admin/upstreams", a.upstreams)
 	a.orderRoutes(inner)
-	inner.HandleFunc("/debug/pprof/", pprof.Index)
-	inner.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	inner.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	inner.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	inner.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	inner.Handle("/debug/pprof/", a.profiles())
 	mux.Handle("/", a.protected(inner))
 	checked := a.sameSite(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -211,8 +211,22 @@ func TestOff(t *testing.T) {
 	}
 }
 
-func TestToken(t *testing.T) {
+// Who shows the token gets profiles only where the configuration says so, and
+// learns that it does not; others do not even learn that.
+func TestProfilesAreOff(t *testing.T) {
 	w := start(t, `{address: "127.0.0.1:0", token: `+token+`}`, fine, keys)
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/pprof/profile?seconds=1"} {
+		if res, body := w.ask("GET", path, "Bearer "+token); res.StatusCode != 404 || !strings.Contains(body, "admin.pprof") {
+			t.Errorf("%s: %s %s", path, res.Status, body)
+		}
+		if res, _ := w.ask("GET", path, ""); res.StatusCode != 401 {
+			t.Errorf("%s without a token: %s", path, res.Status)
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	w := start(t, `{address: "127.0.0.1:0", pprof: true, token: `+token+`}`, fine, keys)
 	for _, path := range protectedPaths() {
 		for _, bearer := range []string{"", "Bearer", "Bearer ", "Bearer " + token + "x", "Bearer " + token[1:], "Basic " + token, token, "Bearer  " + token} {
 			res, body := w.ask("GET", path, bearer)

@@ -182,32 +182,6 @@ func (m *Metrics) WatchTracing(lost func() int64) {
 	}, func() float64 { return float64(lost()) }))
 }
 
-// WatchEndpoints adds the health of every endpoint, which list tells whenever
-// the metrics are read. It is called at most once.
-func (m *Metrics) WatchEndpoints(list func(yield func(upstream, endpoint string, well bool))) {
-	m.registry.MustRegister(&endpoints{list, prometheus.NewDesc(namespace+"_upstream_endpoint_well",
-		"Whether an endpoint of an upstream is taken to be well: 1 or 0.", []string{"upstream", "endpoint"}, nil)})
-}
-
-// endpoints is collected when it is read, so that endpoints which a reload
-// took out do not linger.
-type endpoints struct {
-	list func(yield func(upstream, endpoint string, well bool))
-	desc *prometheus.Desc
-}
-
-func (e *endpoints) Describe(out chan<- *prometheus.Desc) { out <- e.desc }
-
-func (e *endpoints) Collect(out chan<- prometheus.Metric) {
-	e.list(func(upstream, endpoint string, well bool) {
-		value := 0.0
-		if well {
-			value = 1
-		}
-		out <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, value, upstream, endpoint)
-	})
-}
-
 // WatchCertificates adds when each certificate expires, which list tells
 // whenever the metrics are read. It is called at most once.
 func (m *Metrics) WatchCertificates(list func(yield func(listener, name string, expires time.Time))) {

@@ -82,9 +82,13 @@ func used(t *testing.T) *Metrics {
 	m.Reload(false, time.Unix(1_800_000_000, 0))
 	m.Panic()
 	m.GuardFinding("auth_failures", "enforce", "block_address")
-	m.WatchEndpoints(func(yield func(string, string, bool)) {
-		yield("hr", "http://127.0.0.1:1", true)
-		yield("hr", "http://127.0.0.1:2", false)
+	m.WatchEndpoints(func(yield func(Endpoint)) {
+		yield(Endpoint{Upstream: "hr", URL: "http://127.0.0.1:1", Well: 2, Draining: 1, InFlight: 7})
+		yield(Endpoint{Upstream: "hr", URL: "http://127.0.0.1:2", Unwell: 1, Ejected: 3, Ejections: 4})
+	})
+	m.WatchUpstreams(func(yield func(Upstream)) {
+		yield(Upstream{Name: "hr", Connections: 3, Retries: map[string]uint64{"reset": 2}, Withheld: 1, Breaker: "open", Opened: 4, Refused: 5})
+		yield(Upstream{Name: "plain"})
 	})
 	c := m.Connections("public", "total", "per_address")
 	c.Opened()
@@ -142,6 +146,19 @@ func TestMetricsAreCounted(t *testing.T) {
 		`gatehouse_guard_findings_total{action="block_address",detector="auth_failures",mode="enforce"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:1",upstream="hr"} 1`,
 		`gatehouse_upstream_endpoint_well{endpoint="http://127.0.0.1:2",upstream="hr"} 0`,
+		`gatehouse_upstream_connections_open{upstream="hr"} 3`,
+		`gatehouse_upstream_connections_open{upstream="plain"} 0`,
+		`gatehouse_upstream_retries_total{reason="reset",upstream="hr"} 2`,
+		`gatehouse_upstream_retries_withheld_total{upstream="hr"} 1`,
+		`gatehouse_upstream_breaker_state{upstream="hr"} 2`,
+		`gatehouse_upstream_breaker_opened_total{upstream="hr"} 4`,
+		`gatehouse_upstream_breaker_refused_total{upstream="hr"} 5`,
+		`gatehouse_upstream_endpoint_addresses{endpoint="http://127.0.0.1:1",state="well",upstream="hr"} 2`,
+		`gatehouse_upstream_endpoint_addresses{endpoint="http://127.0.0.1:1",state="draining",upstream="hr"} 1`,
+		`gatehouse_upstream_endpoint_addresses{endpoint="http://127.0.0.1:2",state="unwell",upstream="hr"} 1`,
+		`gatehouse_upstream_endpoint_addresses{endpoint="http://127.0.0.1:2",state="ejected",upstream="hr"} 3`,
+		`gatehouse_upstream_endpoint_in_flight{endpoint="http://127.0.0.1:1",upstream="hr"} 7`,
+		`gatehouse_upstream_endpoint_ejections_total{endpoint="http://127.0.0.1:2",upstream="hr"} 4`,
 		`gatehouse_issuer_keys{issuer="auth"} 2`,
 		`gatehouse_issuer_keys{issuer="local"} 1`,
 		`gatehouse_stage_duration_seconds_count{stage="authn"} 1`,

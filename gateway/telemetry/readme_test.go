@@ -47,7 +47,8 @@ func byName(a, b metric) int { return cmp.Compare(a.name, b.name) }
 func ours() []metric {
 	m := New()
 	m.WatchTracing(func() int64 { return 0 })
-	m.WatchEndpoints(func(func(string, string, bool)) {})
+	m.WatchEndpoints(func(func(Endpoint)) {})
+	m.WatchUpstreams(func(func(Upstream)) {})
 	m.WatchCertificates(func(func(string, string, time.Time)) {})
 	m.WatchIssuers(func(func(string, int, time.Time)) {})
 	m.WatchOrders(func() (int, int, int) { return 0, 0, 0 })

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/middleware"
@@ -18,31 +20,41 @@ import (
 // errSent says that a request cannot be sent again.
 var errSent = errors.New("the body is on its way already")
 
-// attempt sends the exchange to one target, once, and returns its answer. Errors
-// are refusals.
-func (u *Upstream) attempt(x *middleware.Exchange, t *target) (*http.Response, error) {
-	answer, idle := bounds(x)
+// attempt sends the exchange to one target, once, and returns its answer, which
+// has to begin within a time and may not pause for longer than idle.
+func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.Duration) (*http.Response, *failure) {
+	if d, ok := t.sender.(direct); ok {
+		ctx, cancel := context.WithTimeoutCause(x.Request.Context(), answer, errNoAnswer)
+		c, err := d.client(ctx)
+		cancel()
+		if err != nil {
+			return nil, refused(x.Request.Context(), false, err)
+		}
+		if c != nil {
+			return directly(x, c, answer, idle)
+		}
+	}
 	ctx, cancel := context.WithCancelCause(x.Request.Context())
 	x.Cancel = cancel
 	w := newWatch(cancel, answer, idle)
-	way := &lane{}
+	way := &lane{bounded: u.bounded}
 	out, sent := request(way.watched(ctx), x.Request, t, w)
 	res, err := t.sender.RoundTrip(out)
 	w.answered()
 	if err != nil {
 		defer cancel(nil)
-		return nil, refusal(ctx, x.Request.Context(), sent, err)
+		return nil, way.failure(ctx, x.Request.Context(), sent, err)
 	}
 	res.Request = x.Request
 	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
-	if late := context.Cause(ctx); errors.Is(late, errNoAnswer) { // by a hair: the call is already cut
+	if cause := context.Cause(ctx); errors.Is(cause, errNoAnswer) { // by a hair: the call is already cut
 		_ = res.Body.Close()
-		return nil, refusal(ctx, x.Request.Context(), sent, late)
+		return nil, way.failure(ctx, x.Request.Context(), sent, cause)
 	}
 	if err := inspect(res, way.conn != nil); err != nil {
 		_ = res.Body.Close()
 		way.close()
-		return nil, unavailable("the backend answered in a way that can be read in more than one", err)
+		return nil, &failure{garbled, unavailable("the backend answered in a way that can be read in more than one", err)}
 	}
 	x.Answered = res.StatusCode
 	return res, nil
@@ -78,31 +90,72 @@ func request(ctx context.Context, in *http.Request, t *target, w *watch) (*http.
 	return out, body
 }
 
-// refusal says why there is no answer. The order matters: a client that goes
+// failure says why there is no answer. The order matters: a client that goes
 // away makes everything else fail too.
-func refusal(ctx, client context.Context, sent *requestBody, err error) error {
+func (l *lane) failure(ctx, client context.Context, sent *requestBody, err error) *failure {
 	if client.Err() != nil {
 		if sent.tooSlow() {
-			return middleware.BodyRefusal(stage, sent.failure())
+			return &failure{ours, middleware.BodyRefusal(stage, sent.failure())}
 		}
-		return unavailable("the request was given up", fmt.Errorf("%w: %w", client.Err(), err))
+		return &failure{ours, unavailable("the request was given up", fmt.Errorf("%w: %w", client.Err(), err))}
 	}
 	if errors.Is(context.Cause(ctx), errNoAnswer) {
-		return middleware.Refuse(stage, middleware.UpstreamTimeout, "the backend did not answer in time").With(err)
+		return l.outOfTime(err)
 	}
-	if failed := sent.failure(); failed != nil {
-		return middleware.BodyRefusal(stage, failed)
+	if err := sent.failure(); err != nil {
+		return &failure{ours, middleware.BodyRefusal(stage, err)}
 	}
+	if stranger(err) {
+		return &failure{garbled, unavailable("the backend cannot be reached", err)} // why is for the record
+	}
+	if undialed(err) {
+		return &failure{unsent, unavailable("the backend cannot be reached", err)}
+	}
+	k := garbled
+	switch {
+	case errors.Is(context.Cause(ctx), middleware.ErrEnded):
+		k = ours
+	case !l.used && l.connecting.Load():
+		k = unsent // there was no connection, or its handshake broke off
+	case ended(err):
+		k = broken
+	}
+	return &failure{k, unavailable("the backend broke off or did not speak HTTP", unquoted(err))}
+}
+
+// outOfTime says what there was no time for.
+func (l *lane) outOfTime(err error) *failure {
+	if l.bounded && !l.used && !l.connecting.Load() {
+		return &failure{busy, middleware.Refuse(stage, middleware.Overloaded, "all connections to the backend are in use").With(err).Set("Retry-After", "1")}
+	}
+	r := middleware.Refuse(stage, middleware.UpstreamTimeout, "the backend did not answer in time").With(err)
+	if !l.used {
+		return &failure{unsent, r}
+	}
+	return &failure{late, r}
+}
+
+// ended reports whether the connection ended, in whatever way.
+func ended(err error) bool {
+	for _, e := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed, errSurplus} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// stranger reports whether the other side is not who it has to be.
+func stranger(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var names *certs.NameError
-	if errors.As(err, &certificate) || errors.As(err, &names) {
-		return unavailable("the backend cannot be reached", err) // why is for the record
-	}
+	return errors.As(err, &certificate) || errors.As(err, &names)
+}
+
+// undialed reports whether there was no connection.
+func undialed(err error) bool {
 	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return unavailable("the backend cannot be reached", err)
-	}
-	return unavailable("the backend broke off or did not speak HTTP", unquoted(err))
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // unquoted is an error without what it quotes of an answer that is not HTTP:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 )
 
 // errSurplus ends a connection on which something came that nobody had asked for.
@@ -38,10 +39,10 @@ type conn struct {
 	settled chan struct{} // where somebody waits for reading or closed
 }
 
-// dial makes connections that are guarded.
-func dial(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+// guarded makes the connections of dial guarded.
+func guarded(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := d.DialContext(ctx, network, address)
+		c, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
@@ -124,17 +125,24 @@ func (c *conn) ready(ctx context.Context) {
 type lane struct {
 	ctx   context.Context //nolint:containedctx // of the call
 	conn  *conn
+	used  bool // there was a connection, so that something may have been sent
 	trace httptrace.ClientTrace
+
+	bounded    bool        // there may be no place for a connection
+	connecting atomic.Bool // one was begun to be made
 }
 
 // watched gives a context in which net/http tells the lane its connection.
 func (l *lane) watched(ctx context.Context) context.Context {
 	l.ctx = ctx
 	l.trace.GotConn = l.got
+	l.trace.ConnectStart = func(string, string) { l.connecting.Store(true) }
+	l.trace.DNSStart = func(httptrace.DNSStartInfo) { l.connecting.Store(true) }
 	return httptrace.WithClientTrace(ctx, &l.trace)
 }
 
 func (l *lane) got(info httptrace.GotConnInfo) {
+	l.used = true
 	under := info.Conn
 	if t, ok := under.(*tls.Conn); ok {
 		if t.ConnectionState().NegotiatedProtocol == "h2" {

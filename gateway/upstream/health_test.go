@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -161,4 +162,93 @@ func TestWatch(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Thresholds, statuses and time-outs say when an answer counts for how much.
+func TestThresholds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &moods{codes: map[string]int{"1": 204}}
+		u := fleet(t, &config.Upstream{Endpoints: ports(1), Health: &config.Health{
+			Path: "/", Interval: config.Duration(10 * time.Second), Healthy: 2, Unhealthy: 3, Statuses: []int{204, 401},
+		}}, m.answer)
+		// asked waits for n checks and says how the endpoint is then.
+		asked := func(n int) bool {
+			for m.since(); n > 0; {
+				time.Sleep(time.Second)
+				synctest.Wait()
+				n -= m.since()["1"]
+			}
+			return u.Endpoints()[0].Well
+		}
+		for i, step := range []struct {
+			code, checks int
+			want         bool
+		}{
+			{204, 2, true},
+			{200, 2, true}, // not one of the statuses, and not three in a row
+			{401, 1, true},
+			{200, 2, true},
+			{200, 1, false},
+			{204, 1, false},
+			{500, 1, false},
+			{204, 1, false},
+			{204, 1, true},
+		} {
+			m.set("1", 0)
+			m.codes["1"] = step.code
+			if got := asked(step.checks); got != step.want {
+				t.Errorf("step %d: well=%v after %d checks with %d", i, got, step.checks, step.code)
+			}
+		}
+	})
+}
+
+// Replicas that start together do not go on asking together.
+func TestChecksAreNotInStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var mu sync.Mutex
+		var times []time.Duration
+		u := fleet(t, &config.Upstream{Endpoints: ports(1), Health: &config.Health{Path: "/", Interval: config.Duration(10 * time.Second)}},
+			func(string, *http.Request) (*http.Response, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				times = append(times, time.Since(start))
+				return status(200)
+			})
+		time.Sleep(1000 * time.Second)
+		synctest.Wait()
+		_ = u.Close()
+		gaps := map[time.Duration]bool{}
+		for i := range times[2:] {
+			gap := times[i+2] - times[i+1]
+			if gap < 9*time.Second || gap > 11*time.Second {
+				t.Errorf("%s between two checks", gap)
+			}
+			gaps[gap] = true
+		}
+		if times[0] != 0 || times[1] > 10*time.Second || len(times) < 92 || len(times) > 112 || len(gaps) < 50 {
+			t.Errorf("%d checks with %d gaps, the first at %s and %s", len(times), len(gaps), times[0], times[1])
+		}
+	})
+}
+
+// A check ends when its own time is over, not that of the interval.
+func TestCheckTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var took time.Duration
+		u := fleet(t, &config.Upstream{Endpoints: ports(1), Health: &config.Health{
+			Path: "/", Interval: config.Duration(time.Hour), Timeout: config.Duration(time.Second),
+		}}, func(_ string, r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			took = time.Since(start)
+			return nil, r.Context().Err()
+		})
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if u.Endpoints()[0].Well || took != time.Second {
+			t.Errorf("well after %s of silence", took)
+		}
+	})
 }

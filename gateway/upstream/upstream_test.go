@@ -37,8 +37,10 @@ func open(t *testing.T, c *config.Upstream, endpoints ...string) *Upstream {
 	if c == nil {
 		c = &config.Upstream{}
 	}
-	c.Endpoints = endpoints
-	u, err := Open(c)
+	for _, e := range endpoints {
+		c.Endpoints = append(c.Endpoints, config.Endpoint{URL: e})
+	}
+	u, err := Open(c, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,17 +283,17 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		field string
 	}{
 		"none":      {config.Upstream{}, "endpoints"},
-		"scheme":    {config.Upstream{Endpoints: []string{"http://a", "ftp://b"}}, "endpoints[1]"},
-		"no scheme": {config.Upstream{Endpoints: []string{"localhost:80"}}, "endpoints[0]"},
-		"no host":   {config.Upstream{Endpoints: []string{"http://:80"}}, "endpoints[0]"},
-		"path":      {config.Upstream{Endpoints: []string{"http://a/b"}}, "endpoints[0]"},
-		"query":     {config.Upstream{Endpoints: []string{"http://a?b"}}, "endpoints[0]"},
-		"user":      {config.Upstream{Endpoints: []string{"http://u:p@a"}}, "endpoints[0]"},
-		"garbage":   {config.Upstream{Endpoints: []string{"http://[a"}}, "endpoints[0]"},
-		"ca":        {config.Upstream{Endpoints: []string{"https://a"}, CA: "/nowhere.pem"}, "ca"},
+		"scheme":    {config.Upstream{Endpoints: []config.Endpoint{{URL: "http://a"}, {URL: "ftp://b"}}}, "endpoints[1]"},
+		"no scheme": {config.Upstream{Endpoints: []config.Endpoint{{URL: "localhost:80"}}}, "endpoints[0]"},
+		"no host":   {config.Upstream{Endpoints: []config.Endpoint{{URL: "http://:80"}}}, "endpoints[0]"},
+		"path":      {config.Upstream{Endpoints: []config.Endpoint{{URL: "http://a/b"}}}, "endpoints[0]"},
+		"query":     {config.Upstream{Endpoints: []config.Endpoint{{URL: "http://a?b"}}}, "endpoints[0]"},
+		"user":      {config.Upstream{Endpoints: []config.Endpoint{{URL: "http://u:p@a"}}}, "endpoints[0]"},
+		"garbage":   {config.Upstream{Endpoints: []config.Endpoint{{URL: "http://[a"}}}, "endpoints[0]"},
+		"ca":        {config.Upstream{Endpoints: []config.Endpoint{{URL: "https://a"}}, CA: "/nowhere.pem"}, "ca"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open(&tt.c)
+			_, err := Open(&tt.c, time.Minute)
 			var f *certs.FileError
 			if !errors.As(err, &f) || f.Field != tt.field {
 				t.Errorf("got %v, want an error of %s", err, tt.field)

@@ -6,15 +6,17 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/gateway/upstream/h1"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // Why a call was ended.
 var (
-	errNoAnswer = errors.New("no response headers in time")
-	errIdle     = errors.New("the upstream stopped in the middle of its answer")
+	errNoAnswer = h1.ErrNoAnswer
+	errIdle     = h1.ErrIdle
 )
 
 // A watch ends a call to an upstream that keeps the gateway waiting: for the
@@ -82,6 +84,7 @@ func (w *watch) answered() {
 type requestBody struct {
 	io.ReadCloser
 	watch *watch
+	begun atomic.Bool // something was read, or wanted to be
 
 	reading sync.Mutex // held while the client is read from
 	mu      sync.Mutex // net/http reads it in a goroutine of its own
@@ -91,6 +94,7 @@ type requestBody struct {
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
+	b.begun.Store(true)
 	b.watch.set(false, false)
 	n, err := b.ReadCloser.Read(p)
 	b.watch.set(false, true)
@@ -100,6 +104,15 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
+}
+
+// Close leaves a body open of which nothing was read: it may go to another
+// endpoint. Whoever has it of the client closes it.
+func (b *requestBody) Close() error {
+	if !b.begun.Load() {
+		return nil
+	}
+	return b.ReadCloser.Close()
 }
 
 func (b *requestBody) failure() error {
@@ -127,8 +140,9 @@ func (b *requestBody) tooSlow() bool {
 // responseBody is the upstream's body on its way.
 type responseBody struct {
 	io.ReadCloser
-	watch *watch
-	ctx   context.Context // of the call
+	watch  *watch
+	ctx    context.Context // of the call
+	flight flight          // ends when it is closed
 }
 
 func (b *responseBody) Read(p []byte) (int, error) {
@@ -144,6 +158,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 }
 
 func (b *responseBody) Close() error {
+	defer b.flight.land()
 	b.watch.set(true, false)
 	err := b.ReadCloser.Close()
 	b.watch.cancel(nil)

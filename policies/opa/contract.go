@@ -15,6 +15,7 @@ type facts struct {
 	rules   int
 	headers []string // canonical, sorted
 	limits  []limitUse
+	regions []regionUse
 	always  map[string]*ast.Rule
 }
 
@@ -98,7 +99,7 @@ func checkRule(rule *ast.Rule, f *facts, m *Mistakes) string {
 	case "rate_limits":
 		checkRateRule(&r, rule, f, m)
 	case "allow", "all_fields", "all_rows", "region", "audit":
-		checkValueRule(&r, rule, name, m)
+		checkValueRule(&r, rule, name, f, m)
 	default:
 		checkSetRule(&r, rule, name, m)
 	}
@@ -112,7 +113,7 @@ func checkRule(rule *ast.Rule, f *facts, m *Mistakes) string {
 }
 
 // checkValueRule checks a rule with one value, and its else branches.
-func checkValueRule(r *reader, rule *ast.Rule, name string, m *Mistakes) {
+func checkValueRule(r *reader, rule *ast.Rule, name string, f *facts, m *Mistakes) {
 	if len(rule.Head.Ref()) != 1 || rule.Head.Key != nil {
 		m.at(rule.Location, "%s has one value: write `%s if …` or `%s := value if …`", name, name, name)
 		return
@@ -121,7 +122,7 @@ func checkValueRule(r *reader, rule *ast.Rule, name string, m *Mistakes) {
 		v := b.Head.Value
 		switch name {
 		case "region":
-			r.region(v)
+			f.region(r.region(v), b)
 		case "audit":
 			r.word(v, "audit level", auditLevels())
 		default:

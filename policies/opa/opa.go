@@ -72,7 +72,7 @@ type Engine struct {
 	headers      []string
 	revision     string
 	rules, files int
-	warnings     Mistakes // of the probes
+	warnings     Mistakes // of the probes, and of regions nobody is in
 	tests        TestReport
 	vocabulary   Vocabulary
 	mask         *record.Mask
@@ -116,6 +116,7 @@ func (s *Sources) Load(ctx context.Context) (*Engine, error) {
 	if e.mask, err = src.recordMask(ctx, g); err != nil {
 		return nil, err
 	}
+	g.unknownRegions(o.Regions, &e.warnings)
 	if err := src.prove(ctx, e, g, o); err != nil {
 		return nil, err
 	}

@@ -48,6 +48,9 @@ type Options struct {
 	// RateLimits are the names of the rate limits whose rate policies may say. A
 	// rule about another is a mistake. Default: nil, any name will do.
 	RateLimits []string
+	// Regions are those that endpoints are in. A rule about another is warned
+	// of. Default: nil, any name will do.
+	Regions []string
 	// Memo says how decisions are remembered. By default they are.
 	Memo memo.Options
 }
