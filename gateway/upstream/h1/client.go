@@ -60,7 +60,7 @@ func (e *DialError) Unwrap() error { return e.Err }
 // Settings of a client. What is 0 has its default.
 type Settings struct {
 	Host string                                      // for the field Host, where [Client.Do] is used
-	Dial func(ctx context.Context) (net.Conn, error) // makes a connection, without TLS
+	Dial func(ctx context.Context) (net.Conn, error) // makes a connection, without TLS: one that is a [syscall.Conn], or it is not seen what has come over it
 	TLS  *tls.Config                                 // nil: none. ServerName or InsecureSkipVerify must be set
 
 	Idle        int           // connections that are kept, at most. Default: 256
