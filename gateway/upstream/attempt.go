@@ -21,19 +21,17 @@ var errSent = errors.New("the body is on its way already")
 // attempt sends the exchange to one target, once, and returns its answer. Errors
 // are refusals.
 func (u *Upstream) attempt(x *middleware.Exchange, t *target) (*http.Response, error) {
-	if d, ok := t.sender.(direct); ok {
-		answer, _ := bounds(x)
-		ctx, cancel := context.WithTimeoutCause(x.Request.Context(), answer, errNoAnswer)
-		c, err := d.client(ctx)
-		cancel()
+	answer, idle := bounds(x)
+	d, able := t.sender.(direct)
+	if able {
+		c, err := d.client(x.Request.Context(), answer)
 		if err != nil {
 			return nil, refused(x.Request.Context(), err)
 		}
 		if c != nil {
-			return u.directly(x, c)
+			return u.directly(x, d, c, answer, idle)
 		}
 	}
-	answer, idle := bounds(x)
 	ctx, cancel := context.WithCancelCause(x.Request.Context())
 	x.Cancel = cancel
 	w := newWatch(cancel, answer, idle)
@@ -44,6 +42,9 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target) (*http.Response, e
 	if err != nil {
 		defer cancel(nil)
 		return nil, refusal(ctx, x.Request.Context(), sent, err)
+	}
+	if able {
+		d.learned(res.ProtoMajor)
 	}
 	res.Request = x.Request
 	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
