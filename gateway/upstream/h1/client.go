@@ -160,21 +160,24 @@ func (c *Client) Connect(ctx context.Context) error {
 // and is not lost.
 func (c *Client) do(k *Call, r *http.Request, host string) (*http.Response, io.ReadCloser, error) {
 	buf := c.head()
-	defer c.heads.Put(buf)
+	defer func() {
+		k.body.out.head = nil // which is in buf
+		c.heads.Put(buf)
+	}()
 	out, err := c.prepare(k, r, host, buf)
 	if err != nil {
 		return nil, nil, err
 	}
 	k.begin(c, r.Context())
 	res, err := c.exchange(k, out)
-	if err != nil {
-		err = k.fail(err)
-		if k.sent != nil {
-			return nil, nil, err
-		}
-		return nil, out.again(), err
+	if err == nil {
+		return res, nil, nil
 	}
-	return res, nil, nil
+	err = k.fail(err)
+	if k.sent != nil {
+		return nil, nil, err
+	}
+	return nil, out.again(), err
 }
 
 // exchange sends what was prepared and reads the head of the answer. It does so
