@@ -23,15 +23,14 @@ var errSent = errors.New("the body is on its way already")
 // attempt sends the exchange to one target, once, and returns its answer, which
 // has to begin within a time and may not pause for longer than idle.
 func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.Duration) (*http.Response, *failure) {
-	if d, ok := t.sender.(direct); ok {
-		ctx, cancel := context.WithTimeoutCause(x.Request.Context(), answer, errNoAnswer)
-		c, err := d.client(ctx)
-		cancel()
+	d, able := t.sender.(direct)
+	if able {
+		c, err := d.client(x.Request.Context(), answer)
 		if err != nil {
 			return nil, refused(x.Request.Context(), false, err)
 		}
 		if c != nil {
-			return directly(x, c, answer, idle)
+			return directly(x, d, c, answer, idle)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(x.Request.Context())
@@ -44,6 +43,9 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.
 	if err != nil {
 		defer cancel(nil)
 		return nil, way.failure(ctx, x.Request.Context(), sent, err)
+	}
+	if able {
+		d.learned(res.ProtoMajor)
 	}
 	res.Request = x.Request
 	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}

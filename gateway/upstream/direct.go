@@ -18,18 +18,25 @@ import (
 // needs no request of its own, and no timers.
 type direct interface {
 	sender
-	// client gives the client, nil where the other side does not speak HTTP/1.1.
-	client(ctx context.Context) (*h1.Client, error)
+	// client gives the client, nil where the other side speaks HTTP/2. To learn which
+	// it is may take as long as an answer.
+	client(ctx context.Context, answer time.Duration) (*h1.Client, error)
+	// learned tells with which version of HTTP a call was answered, 0 where there was
+	// no connection.
+	learned(version int)
 }
 
 // plain is a sender without TLS.
 type plain struct{ *h1.Client }
 
-func (p plain) client(context.Context) (*h1.Client, error) { return p.Client, nil }
+func (p plain) client(context.Context, time.Duration) (*h1.Client, error) { return p.Client, nil }
+
+func (p plain) learned(int) {}
 
 // agreed is a sender over TLS, where both sides agree on a protocol with the first
 // connection (ALPN). If that is HTTP/2, it is what is spoken from then on, by
-// net/http. If not, no other is offered any more.
+// net/http. If not, no other is offered. It is learned anew after a connection that
+// was not made, or that has surprised net/http: servers change.
 type agreed struct {
 	one    *h1.Client // offers HTTP/1.1
 	asking *h1.Client // offers both
@@ -37,35 +44,49 @@ type agreed struct {
 	spoken atomic.Int32 // what they speak: 1 or 2; 0: not known yet
 }
 
-func (a *agreed) client(ctx context.Context) (*h1.Client, error) {
-	if a.spoken.Load() == 0 {
-		if err := a.agree(ctx); err != nil {
+func (a *agreed) client(ctx context.Context, answer time.Duration) (*h1.Client, error) {
+	spoken := a.spoken.Load()
+	if spoken == 0 {
+		var err error
+		if spoken, err = a.agree(ctx, answer); err != nil {
 			return nil, err
 		}
+		a.spoken.Store(spoken)
 	}
-	if a.spoken.Load() == 2 {
+	if spoken == 2 {
 		return nil, nil
 	}
 	return a.one, nil
 }
 
 // agree makes a connection to see what the other side speaks.
-func (a *agreed) agree(ctx context.Context) error {
+func (a *agreed) agree(ctx context.Context, answer time.Duration) (int32, error) {
+	if answer > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, answer, errNoAnswer)
+		defer cancel()
+	}
 	err := a.asking.Connect(ctx)
-	defer a.asking.CloseIdleConnections()
 	switch {
 	case errors.Is(err, h1.ErrHTTP2):
-		a.spoken.Store(2)
+		return 2, nil
+	case err != nil && ctx.Err() != nil:
+		return 0, context.Cause(ctx)
 	case err != nil:
-		return &h1.DialError{Err: err}
-	default:
-		a.spoken.Store(1)
+		return 0, &h1.DialError{Err: err}
 	}
-	return nil
+	a.asking.CloseIdleConnections()
+	return 1, nil
+}
+
+func (a *agreed) learned(version int) {
+	if spoken := a.spoken.Load(); int(spoken) != version {
+		a.spoken.CompareAndSwap(spoken, 0)
+	}
 }
 
 func (a *agreed) RoundTrip(r *http.Request) (*http.Response, error) {
-	c, err := a.client(r.Context())
+	c, err := a.client(r.Context(), 0)
 	switch {
 	case err != nil:
 		return nil, err
@@ -116,11 +137,14 @@ func ascii(s string) bool {
 }
 
 // directly sends the exchange to a target that speaks HTTP/1.1.
-func directly(x *middleware.Exchange, c *h1.Client, answer, idle time.Duration) (*http.Response, *failure) {
+func directly(x *middleware.Exchange, d direct, c *h1.Client, answer, idle time.Duration) (*http.Response, *failure) {
 	call := &h1.Call{Answer: answer, Idle: idle}
 	x.Cancel = call.Cancel
 	res, err := c.Do(call, x.Request)
 	if err != nil {
+		if dialed := (*h1.DialError)(nil); errors.As(err, &dialed) {
+			d.learned(0)
+		}
 		return nil, refused(x.Request.Context(), call.Sent(), err)
 	}
 	res.Request = x.Request

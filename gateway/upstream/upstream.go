@@ -10,13 +10,15 @@
 // (or the client says by Idempotency-Key that twice is once) and not a byte of
 // an answer came. An upstream that mostly fails is left alone for a while (see
 // [breaker]). An answer is its own: what an upstream sends beyond one ends
-// the connection (see [conn]), and a head that is ambiguous is refused (see
-// [inspect]).
+// the connection, and a head that is ambiguous is refused.
+//
+// HTTP/1.1 is spoken by [h1], HTTP/2 by net/http (see [agreed]). Where that speaks
+// HTTP/1.1 all the same, [conn] and [inspect] hold it to the same.
 //
 // The upstream is bounded by its own slowness and never by that of the client:
 // the clock runs while the gateway waits for the head of an answer or for the
 // next piece of its body, and stands while the client is the one to move (see
-// [watch]).
+// [h1.Call] and [watch]).
 //
 // An [Upstream] knows nothing of routes. The plans of one configuration after
 // the other share it, and with it its connections and what is known of the

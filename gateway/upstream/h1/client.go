@@ -60,7 +60,7 @@ func (e *DialError) Unwrap() error { return e.Err }
 // Settings of a client. What is 0 has its default.
 type Settings struct {
 	Host string                                      // for the field Host, where [Client.Do] is used
-	Dial func(ctx context.Context) (net.Conn, error) // makes a connection, without TLS
+	Dial func(ctx context.Context) (net.Conn, error) // makes a connection, without TLS: one that is a [syscall.Conn], or it is not seen what has come over it
 	TLS  *tls.Config                                 // nil: none. ServerName or InsecureSkipVerify must be set
 
 	Idle        int           // connections that are kept, at most. Default: 256
@@ -160,21 +160,24 @@ func (c *Client) Connect(ctx context.Context) error {
 // and is not lost.
 func (c *Client) do(k *Call, r *http.Request, host string) (*http.Response, io.ReadCloser, error) {
 	buf := c.head()
-	defer c.heads.Put(buf)
+	defer func() {
+		k.body.out.head = nil // which is in buf
+		c.heads.Put(buf)
+	}()
 	out, err := c.prepare(k, r, host, buf)
 	if err != nil {
 		return nil, nil, err
 	}
 	k.begin(c, r.Context())
 	res, err := c.exchange(k, out)
-	if err != nil {
-		err = k.fail(err)
-		if k.sent != nil {
-			return nil, nil, err
-		}
-		return nil, out.again(), err
+	if err == nil {
+		return res, nil, nil
 	}
-	return res, nil, nil
+	err = k.fail(err)
+	if k.sent != nil {
+		return nil, nil, err
+	}
+	return nil, out.again(), err
 }
 
 // exchange sends what was prepared and reads the head of the answer. It does so

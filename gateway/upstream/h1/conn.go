@@ -32,6 +32,7 @@ type conn struct {
 	net.Conn          // TLS, or raw
 	raw      *counted // below TLS; nil without
 	socket   net.Conn
+	peek     peeker // at the socket
 	in       *bufio.Reader
 
 	used  bool          // it was kept before
@@ -48,6 +49,7 @@ func (c *Client) dial(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	cn := &conn{Conn: raw, socket: raw}
+	cn.peek.init(raw)
 	if c.set.TLS != nil {
 		if err := c.handshake(ctx, cn); err != nil {
 			_ = raw.Close()
@@ -108,7 +110,7 @@ func (c *conn) quiet() bool {
 	if !c.used && c.raw != nil {
 		return true // nothing was asked over it; what has come is of the handshake
 	}
-	if c.in.Buffered() > 0 || arrived(c.socket) {
+	if c.in.Buffered() > 0 || c.peek.arrived() {
 		return false
 	}
 	if c.raw == nil {
@@ -123,7 +125,7 @@ func (c *conn) quiet() bool {
 }
 
 // spoken reports whether something has come. It does not wait.
-func (c *conn) spoken() bool { return c.in.Buffered() > 0 || arrived(c.socket) }
+func (c *conn) spoken() bool { return c.in.Buffered() > 0 || c.peek.arrived() }
 
 // cut ends a connection at once, from any goroutine. Whoever reads from it or
 // writes to it is let go.

@@ -258,15 +258,15 @@ func TestSlowClient(t *testing.T) {
 	for _, length := range []int64{5, -1} {
 		ours, body := io.Pipe()
 		go func() {
-			for range 5 {
-				time.Sleep(short)
+			for i := range 5 {
+				time.Sleep(time.Duration(i) * 2 * short) // the last one longer than Answer
 				_, _ = io.WriteString(body, "x")
 			}
 			_ = body.Close()
 		}()
 		r := ask(t, "POST", "/", ours)
 		r.ContentLength = length
-		res, err := c.Do(&Call{Answer: 4 * short, Idle: 2 * short}, r)
+		res, err := c.Do(&Call{Answer: 6 * short, Idle: 4 * short}, r)
 		if err != nil {
 			t.Fatal(err)
 		}

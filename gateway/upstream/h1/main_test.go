@@ -2,12 +2,15 @@ package h1
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -21,6 +24,39 @@ func TestMain(m *testing.M) {
 	}
 	log.SetOutput(io.Discard) // net/http quotes there what nobody asked for
 	goleak.VerifyTestMain(m)
+}
+
+// benchServer answers every request with 1 KB, in a process of its own, so that
+// its time is not counted.
+func benchServer() {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(ln.Addr())
+	answer := []byte("HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: 1024\r\n\r\n" + strings.Repeat("x", 1024))
+	go func() { // the parent has gone
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			r := bufio.NewReader(c)
+			for {
+				line, err := r.ReadSlice('\n')
+				if err != nil {
+					return
+				}
+				if len(bytes.TrimSpace(line)) == 0 {
+					_, _ = c.Write(answer)
+				}
+			}
+		}()
+	}
 }
 
 // raw runs a server that is not bound to speak HTTP. talk gets each connection
