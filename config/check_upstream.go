@@ -14,6 +14,7 @@ func (k *checker) upstreams() {
 		for i, e := range u.Endpoints {
 			k.endpoint(index(join(path, "endpoints"), i), e, u.Insecure)
 		}
+		k.protocol(path, u)
 		k.clientTLS(path, u)
 		k.concurrency(u.Concurrency, join(path, "concurrency"))
 		if u.Health != nil && u.Health.Path != "" && u.Health.Path[0] != '/' {

@@ -27,7 +27,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	want := Default()
 	want.Version = 1
 	want.Listeners = map[string]*Listener{"local": {Address: "127.0.0.1:0"}}
-	want.Upstreams = map[string]*Upstream{"echo": {Endpoints: []string{"http://127.0.0.1:9080"}}}
+	want.Upstreams = map[string]*Upstream{"echo": {Endpoints: []string{"http://127.0.0.1:9080"}, Protocol: "auto"}}
 	want.Routes = []*Route{{
 		Name: "all", Match: Match{Path: "/"}, Upstream: "echo", Public: true,
 		RateCost: 1,

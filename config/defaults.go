@@ -53,6 +53,7 @@ func defaults(t reflect.Type) reflect.Value {
 				Tenant: "tenant", Branch: "branch", Branches: "branches",
 			},
 		},
+		Upstream{Protocol: "auto"},
 		Health{Interval: Duration(5 * time.Second)},
 		Concurrency{Wait: Duration(100 * time.Millisecond)},
 		RateLimit{Algorithm: "gcra", Mode: "enforce", OnStoreError: "local"},

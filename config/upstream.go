@@ -6,6 +6,11 @@ type Upstream struct {
 	// no path). Plain http is allowed on loopback or with `insecure`. At
 	// least one is required.
 	Endpoints []string `yaml:"endpoints" is:"required"`
+	// Protocol is what is spoken with the endpoints. auto: with https what they
+	// choose, HTTP/2 or HTTP/1.1, with http HTTP/1.1. http1: HTTP/1.1. http2:
+	// HTTP/2 over https, or nothing. h2c: HTTP/2 over plain http, without asking
+	// first (RFC 9113, section 3.3). gRPC needs http2 or h2c. Default: auto.
+	Protocol string `yaml:"protocol" oneof:"auto http1 http2 h2c"`
 	// Health checks the endpoints. Absent: they are taken to be well.
 	Health *Health `yaml:"health"`
 	// Insecure allows plain http endpoints beyond loopback.

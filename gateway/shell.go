@@ -31,6 +31,7 @@ type passage struct {
 	escaped string // the path to send upstream, percent-encoded
 	cut     atomic.Bool
 	answer  *pacedBody // nil before there is an answer
+	flow    *flow      // nil unless it is a call of gRPC
 }
 
 // Cut ends what is being written to the client, and what would be: the answer is
@@ -143,7 +144,7 @@ func (s *passage) rewrite(pr *httputil.ProxyRequest) {
 	// The upstream must see the query the client sent, not a cleaned copy.
 	out.URL.RawQuery = s.in.URL.RawQuery
 	if out.Body != nil && out.Body != http.NoBody {
-		out.Body = &timedBody{ReadCloser: out.Body, control: s.control, begin: s.invite}
+		out.Body = &timedBody{ReadCloser: out.Body, control: s.control, begin: s.invite, flow: s.flow}
 	}
 }
 
@@ -160,6 +161,7 @@ type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	begin   func() // before the first read; nil after it
+	flow    *flow  // nil unless it is a call of gRPC
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
@@ -168,8 +170,13 @@ func (b *timedBody) Read(p []byte) (int, error) {
 		b.begin = nil
 	}
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF) && b.flow != nil:
+		b.flow.end()
+	case errors.Is(err, io.EOF):
 		_ = b.control.SetReadDeadline(time.Time{})
+	case err == nil:
+		b.flow.moved()
 	}
 	return n, err
 }
@@ -194,6 +201,7 @@ func (s *passage) RoundTrip(out *http.Request) (*http.Response, error) {
 		s.g.deps.Metrics.Panic()
 		s.p.log.panicked(s.x.ID, value, stack)
 	}
+	s.last(res)
 	s.answer = &pacedBody{ReadCloser: res.Body, passage: s, idle: s.timeouts().Idle.D(), fault: fault}
 	res.Body = s.answer
 	return res, nil
@@ -245,6 +253,7 @@ func (b *pacedBody) Read(p []byte) (n int, err error) {
 	}()
 	n, err = b.ReadCloser.Read(p)
 	b.extend()
+	b.passage.flow.moved()
 	return n, err
 }
 

@@ -145,15 +145,15 @@ func transport(c *config.Upstream) (*http.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true) // over TLS only
+	if c.Protocol == "http2" {
+		agreed(settings)
+	}
 	return &http.Transport{
-		DialContext:            dial(&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}),
+		DialContext:            dialer(c, &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}),
 		TLSClientConfig:        settings,
 		TLSHandshakeTimeout:    dialTimeout,
-		Protocols:              &protocols,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
+		Protocols:              protocols(c),
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second, MaxReceiveBufferPerStream: streamBuffer},
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleConnection,

@@ -69,6 +69,16 @@ func (w *watch) set(headed, waiting bool) {
 	}
 }
 
+// moved gives the upstream the idle time anew: it may be silent in the middle of
+// its answer while the client goes on speaking.
+func (w *watch) moved() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.headed && w.waiting {
+		w.timer.Reset(w.idle)
+	}
+}
+
 // answered ends the first phase.
 func (w *watch) answered() {
 	w.mu.Lock()
@@ -94,6 +104,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.watch.set(false, false)
 	n, err := b.ReadCloser.Read(p)
 	b.watch.set(false, true)
+	if n > 0 {
+		b.watch.moved()
+	}
 	if err != nil && err != io.EOF {
 		b.mu.Lock()
 		defer b.mu.Unlock()
