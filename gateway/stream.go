@@ -88,7 +88,7 @@ type lasting struct {
 // of its own: what was upgraded, a call of gRPC, events.
 func (s *passage) last(res *http.Response) {
 	d := s.timeouts().Stream.D()
-	if d <= 0 || s.flow == nil && res.StatusCode != http.StatusSwitchingProtocols && !endless(res.Header) {
+	if d <= 0 || s.flow == nil && res.StatusCode != http.StatusSwitchingProtocols && !hasNoEnd(res.Header) {
 		return
 	}
 	l := &lasting{ReadCloser: res.Body, s: s}
@@ -96,7 +96,7 @@ func (s *passage) last(res *http.Response) {
 	res.Body = l
 }
 
-func endless(h http.Header) bool {
+func hasNoEnd(h http.Header) bool {
 	t, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	t = strings.TrimSpace(t)
 	return strings.EqualFold(t, "text/event-stream") || strings.EqualFold(t, "multipart/x-mixed-replace")
