@@ -137,18 +137,3 @@ func (g *Gateway) enter() *Plan {
 		}
 	}
 }
-
-// buffers lends the copy buffers of the proxy shell.
-type buffers struct{ pool sync.Pool }
-
-// bufferSize is what one copy step moves at most.
-const bufferSize = 32 << 10
-
-func (b *buffers) Get() []byte {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return *p
-	}
-	return make([]byte, bufferSize)
-}
-
-func (b *buffers) Put(p []byte) { b.pool.Put(&p) }

@@ -35,7 +35,7 @@ func (s *passage) flows() *flow {
 	if u := s.p.config.Upstreams[r.Upstream]; u == nil || u.Protocol != "http2" && u.Protocol != "h2c" {
 		return nil
 	}
-	f := &flow{control: s.control, idle: s.timeouts().Idle.D()}
+	f := &flow{control: &s.control, idle: s.timeouts().Idle.D()}
 	if d := s.timeouts().Stream.D(); d > 0 {
 		f.until = s.x.Start.Add(d)
 	}
