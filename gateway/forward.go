@@ -25,6 +25,10 @@ func (s *passage) forward() {
 	if trailers { // gRPC asks for them; they pass through the gateway
 		s.put(h, "Te", "trailers")
 	}
+	if x.Upgrade != "" {
+		s.put(h, "Connection", "Upgrade")
+		s.put(h, "Upgrade", x.Upgrade)
+	}
 	s.put(h, "X-Request-Id", x.ID)
 	if s.in.Host != "" {
 		s.put(h, "X-Forwarded-Host", s.in.Host)

@@ -34,6 +34,7 @@ type Gateway struct {
 	plan     atomic.Pointer[Plan]
 	draining atomic.Bool
 	buffers  buffers
+	splices  splices
 
 	mu      sync.Mutex     // held where closing grows
 	closed  bool           // it grows no more
@@ -83,6 +84,7 @@ func (g *Gateway) Plan() *Plan { return g.plan.Load() }
 func (g *Gateway) Swap(p *Plan) {
 	old := g.plan.Swap(p)
 	p.begin()
+	g.splices.retire(old)
 	old.leave()
 }
 

@@ -35,7 +35,8 @@ type passage struct {
 	control  http.ResponseController
 	escaped  string // the path to send upstream, percent-encoded
 	cut      atomic.Bool
-	flow     *flow // nil unless it is a call of gRPC
+	flow     *flow                  // nil unless it is a call of gRPC
+	splice   atomic.Pointer[splice] // nil unless the connection was upgraded
 
 	out      http.Request
 	url      url.URL
@@ -51,6 +52,10 @@ type passage struct {
 // over, though its client may not read and so keep a write waiting.
 func (s *passage) Cut() {
 	s.cut.Store(true)
+	if sp := s.splice.Load(); sp != nil {
+		sp.cut()
+		return
+	}
 	_ = s.control.SetWriteDeadline(time.Unix(1, 0))
 }
 
@@ -99,6 +104,7 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	if f := crowded(r.Header, p.config.Limits); f != nil {
 		return refuse(f)
 	}
+	asked := handshake(r)
 	head, err := p.door.Read(r)
 	s.x.Host, s.x.Path, r.Host = head.Host, head.Path, head.Authority
 	if head.Claims {
@@ -125,6 +131,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 		return refuse(refusal)
 	}
 	if refusal := hidesName(m.pipeline.route, head.Escaped); refusal != nil {
+		return refuse(refusal)
+	}
+	if refusal := s.upgrades(m.pipeline.route, asked); refusal != nil {
 		return refuse(refusal)
 	}
 	s.x.Route, s.x.Params = m.pipeline.route, m.params

@@ -34,6 +34,7 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target) (*http.Response, e
 		return nil, refusal(ctx, x.Request.Context(), sent, err)
 	}
 	res.Request = x.Request
+	connection := res.Body // where the answer is 101
 	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
 	if late := context.Cause(ctx); errors.Is(late, errNoAnswer) { // by a hair: the call is already cut
 		_ = res.Body.Close()
@@ -43,6 +44,12 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target) (*http.Response, e
 		_ = res.Body.Close()
 		way.close()
 		return nil, unavailable("the backend answered in a way that can be read in more than one", err)
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		if err := openTunnel(ctx, x, connection, way, w); err != nil {
+			_ = res.Body.Close()
+			return nil, unavailable("the backend cannot switch protocols", err)
+		}
 	}
 	x.Answered = res.StatusCode
 	return res, nil

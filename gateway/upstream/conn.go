@@ -92,6 +92,14 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite ends the connection on this side, where it can be ended so.
+func (c *conn) CloseWrite() error {
+	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errNoHalf
+}
+
 // settle wakes who waits. The lock is held.
 func (c *conn) settle() {
 	if c.settled != nil {
@@ -124,6 +132,7 @@ func (c *conn) ready(ctx context.Context) {
 type lane struct {
 	ctx   context.Context //nolint:containedctx // of the call
 	conn  *conn
+	under net.Conn // what conn is under, or itself
 	trace httptrace.ClientTrace
 }
 
@@ -135,6 +144,7 @@ func (l *lane) watched(ctx context.Context) context.Context {
 }
 
 func (l *lane) got(info httptrace.GotConnInfo) {
+	l.under = info.Conn
 	under := info.Conn
 	if t, ok := under.(*tls.Conn); ok {
 		if t.ConnectionState().NegotiatedProtocol == "h2" {
