@@ -85,7 +85,7 @@ func (s *Stage) passing(mediaType string) bool {
 // would be that of the unmasked answer. Conditions on writing stay: without
 // If-Match a client that guards against a lost update would overwrite one.
 func (s *Stage) prepare(r *http.Request) {
-	drop := []string{"Range", "If-Range", "Te", "Upgrade"}
+	drop := []string{"Range", "If-Range", "Te", "Upgrade", "Connection"}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		drop = append(drop, "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since")
 	}
