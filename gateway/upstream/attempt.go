@@ -21,6 +21,18 @@ var errSent = errors.New("the body is on its way already")
 // attempt sends the exchange to one target, once, and returns its answer. Errors
 // are refusals.
 func (u *Upstream) attempt(x *middleware.Exchange, t *target) (*http.Response, error) {
+	if d, ok := t.sender.(direct); ok {
+		answer, _ := bounds(x)
+		ctx, cancel := context.WithTimeoutCause(x.Request.Context(), answer, errNoAnswer)
+		c, err := d.client(ctx)
+		cancel()
+		if err != nil {
+			return nil, refused(x.Request.Context(), err)
+		}
+		if c != nil {
+			return u.directly(x, c)
+		}
+	}
 	answer, idle := bounds(x)
 	ctx, cancel := context.WithCancelCause(x.Request.Context())
 	x.Cancel = cancel
@@ -100,16 +112,18 @@ func refusal(ctx, client context.Context, sent *requestBody, err error) error {
 	if failed := sent.failure(); failed != nil {
 		return middleware.BodyRefusal(stage, failed)
 	}
-	var certificate *tls.CertificateVerificationError
-	var names *certs.NameError
-	if errors.As(err, &certificate) || errors.As(err, &names) {
+	if unreachable(err) {
 		return unavailable("the backend cannot be reached", err) // why is for the record
 	}
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return unavailable("the backend cannot be reached", err)
-	}
 	return unavailable("the backend broke off or did not speak HTTP", unquoted(err))
+}
+
+// unreachable reports whether there was no connection, or one to a stranger.
+func unreachable(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var names *certs.NameError
+	var op *net.OpError
+	return errors.As(err, &certificate) || errors.As(err, &names) || errors.As(err, &op) && op.Op == "dial"
 }
 
 // unquoted is an error without what it quotes of an answer that is not HTTP:

@@ -78,7 +78,7 @@ func Open(c *config.Upstream) (*Upstream, error) {
 		return nil, err
 	}
 	for _, one := range u.targets {
-		one.sender = t
+		one.sender = senderOf(one, t, dialer(one.url))
 		one.well.Store(true)
 	}
 	u.shown, _ = certs.Shown(t.TLSClientConfig)
@@ -135,6 +135,17 @@ func parse(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%q is more than scheme, host and port", text)
 	}
 	return target, nil
+}
+
+// dialer makes the connections of our own client to a target.
+func dialer(u *url.URL) func(ctx context.Context) (net.Conn, error) {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	address := net.JoinHostPort(u.Hostname(), port)
+	return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 }
 
 // transport makes the connections. It differs from http.DefaultTransport where

@@ -8,13 +8,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/gateway/upstream/h1"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // Why a call was ended.
 var (
-	errNoAnswer = errors.New("no response headers in time")
-	errIdle     = errors.New("the upstream stopped in the middle of its answer")
+	errNoAnswer = h1.ErrNoAnswer
+	errIdle     = h1.ErrIdle
 )
 
 // A watch ends a call to an upstream that keeps the gateway waiting: for the

@@ -1,0 +1,114 @@
+package h1
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("H1_BENCH_SERVER") != "" {
+		benchServer()
+		return
+	}
+	log.SetOutput(io.Discard) // net/http quotes there what nobody asked for
+	goleak.VerifyTestMain(m)
+}
+
+// raw runs a server that is not bound to speak HTTP. talk gets each connection
+// and what has been read ahead of it; the connection is closed after it.
+func raw(t testing.TB, talk func(c net.Conn, r *bufio.Reader)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				talk(c, bufio.NewReader(c))
+			})
+		}
+	})
+	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
+	return ln.Addr().String()
+}
+
+// answering reads a request with its body and answers with text, once.
+func answering(text string) func(net.Conn, *bufio.Reader) {
+	return func(c net.Conn, r *bufio.Reader) {
+		if q, err := http.ReadRequest(r); err == nil {
+			_, _ = io.Copy(io.Discard, q.Body)
+			_, _ = io.WriteString(c, text)
+		}
+	}
+}
+
+// always answers every request with the same text, over kept connections.
+func always(text string) func(net.Conn, *bufio.Reader) {
+	return func(c net.Conn, r *bufio.Reader) {
+		for {
+			q, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, q.Body)
+			if _, err := io.WriteString(c, text); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func dialer(address string) func(ctx context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", address)
+	}
+}
+
+// client makes a client for a test.
+func client(t testing.TB, address string, change ...func(*Settings)) *Client {
+	t.Helper()
+	s := Settings{Host: address, Dial: dialer(address)}
+	for _, f := range change {
+		f(&s)
+	}
+	c := New(s)
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// ask makes a request.
+func ask(t testing.TB, method, path string, body io.Reader) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://upstream.test"+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// whole reads an answer to its end.
+func whole(res *http.Response, err error) (int, string, error) {
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(b), err
+}
