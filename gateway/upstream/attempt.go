@@ -46,8 +46,8 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target) (*http.Response, e
 		return nil, refusal(ctx, x.Request.Context(), sent, err)
 	}
 	res.Request = x.Request
-	connection := res.Body // where the answer is 101
-	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
+	body := &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
+	res.Body = body
 	if late := context.Cause(ctx); errors.Is(late, errNoAnswer) { // by a hair: the call is already cut
 		_ = res.Body.Close()
 		return nil, refusal(ctx, x.Request.Context(), sent, late)
@@ -58,7 +58,7 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target) (*http.Response, e
 		return nil, unavailable("the backend answered in a way that can be read in more than one", err)
 	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		if err := openTunnel(ctx, x, connection, way, w); err != nil {
+		if err := openTunnel(ctx, x, body, way.under); err != nil {
 			_ = res.Body.Close()
 			return nil, unavailable("the backend cannot switch protocols", err)
 		}

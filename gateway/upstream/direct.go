@@ -125,8 +125,10 @@ func (u *Upstream) directly(x *middleware.Exchange, c *h1.Client) (*http.Respons
 	}
 	res.Request = x.Request
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		_ = res.Body.Close()
-		return nil, unavailable("the backend answered in a way that can be read in more than one", fmt.Errorf("status %d", res.StatusCode))
+		if err := directTunnel(x, res, call.Cancel, answer, idle); err != nil {
+			_ = res.Body.Close()
+			return nil, unavailable("the backend answered in a way that can be read in more than one", err)
+		}
 	}
 	// The client has refused what inspect would, and its answer has one length.
 	hopByHop(res.Header)

@@ -36,9 +36,9 @@ func protocols(c *config.Upstream) *http.Protocols {
 	return &p
 }
 
-// agreed makes a handshake fail that has not ended in HTTP/2, before anything is
+// insist makes a handshake fail that has not ended in HTTP/2, before anything is
 // sent: net/http would go on in HTTP/1.1 with servers that choose nothing.
-func agreed(t *tls.Config) {
+func insist(t *tls.Config) {
 	others := t.VerifyConnection
 	t.VerifyConnection = func(s tls.ConnectionState) error {
 		if s.NegotiatedProtocol != "h2" {
@@ -51,11 +51,23 @@ func agreed(t *tls.Config) {
 	}
 }
 
-// dialer makes the connections of an upstream. HTTP/2 numbers its answers, so
+// dialing makes the connections of net/http to an upstream. HTTP/2 numbers its answers, so
 // that nothing left over from one becomes another: it needs no guard.
-func dialer(c *config.Upstream, d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+func dialing(c *config.Upstream, d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
 	if c.Protocol == "h2c" {
 		return d.DialContext
 	}
 	return dial(d)
+}
+
+// speaker makes the sender of a target by what is spoken with it.
+func speaker(c *config.Upstream, t *target, other *http.Transport) sender {
+	if c.Protocol == "http2" || c.Protocol == "h2c" {
+		return other
+	}
+	s := senderOf(t, other, dialer(t.url))
+	if a, ok := s.(*agreed); ok && c.Protocol == "http1" {
+		a.spoken.Store(1)
+	}
+	return s
 }

@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -54,18 +56,18 @@ var errNoHalf = errors.New("the connection cannot be closed on one side only")
 
 // openTunnel makes the tunnel of an answer 101, whose body is the connection. It
 // ends with ctx: net/http does not see to that any more.
-func openTunnel(ctx context.Context, x *middleware.Exchange, body io.ReadCloser, way *lane, w *watch) error {
-	to, ok := body.(io.ReadWriteCloser)
+func openTunnel(ctx context.Context, x *middleware.Exchange, body *responseBody, under net.Conn) error {
+	to, ok := body.ReadCloser.(io.ReadWriteCloser)
 	if !ok {
 		return errors.New("status 101 on a connection that cannot be written to")
 	}
-	t := &tunnel{to: to, watch: w}
-	for _, c := range []any{body, way.under} {
+	t := &tunnel{to: to, watch: body.watch}
+	for _, c := range []any{to, under} {
 		if h, ok := c.(interface{ CloseWrite() error }); ok && t.half == nil {
 			t.half = h.CloseWrite
 		}
 	}
-	context.AfterFunc(ctx, func() { _ = to.Close() })
+	body.stop = context.AfterFunc(ctx, func() { _ = to.Close() })
 	x.Tunnel = t
 	return nil
 }
@@ -83,4 +85,18 @@ func (t *tunnel) CloseWrite() error {
 		return errNoHalf
 	}
 	return t.half()
+}
+
+// directTunnel makes the tunnel of an answer 101 of our own client, which leaves
+// it to others how long nothing may move.
+func directTunnel(x *middleware.Exchange, res *http.Response, cancel context.CancelCauseFunc, answer, idle time.Duration) error {
+	if err := switched(res); err != nil {
+		return err
+	}
+	w := newWatch(cancel, answer, idle)
+	w.answered()
+	ctx := x.Request.Context()
+	body := &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
+	res.Body = body
+	return openTunnel(ctx, x, body, nil)
 }

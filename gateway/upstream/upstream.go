@@ -78,7 +78,7 @@ func Open(c *config.Upstream) (*Upstream, error) {
 		return nil, err
 	}
 	for _, one := range u.targets {
-		one.sender = senderOf(one, t, dialer(one.url))
+		one.sender = speaker(c, one, t)
 		one.well.Store(true)
 	}
 	u.shown, _ = certs.Shown(t.TLSClientConfig)
@@ -157,10 +157,10 @@ func transport(c *config.Upstream) (*http.Transport, error) {
 		return nil, err
 	}
 	if c.Protocol == "http2" {
-		agreed(settings)
+		insist(settings)
 	}
 	return &http.Transport{
-		DialContext:            dialer(c, &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}),
+		DialContext:            dialing(c, &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}),
 		TLSClientConfig:        settings,
 		TLSHandshakeTimeout:    dialTimeout,
 		Protocols:              protocols(c),

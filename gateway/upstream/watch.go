@@ -143,6 +143,7 @@ type responseBody struct {
 	io.ReadCloser
 	watch *watch
 	ctx   context.Context // of the call
+	stop  func() bool     // of what ends a tunnel with ctx; nil without one
 }
 
 func (b *responseBody) Read(p []byte) (int, error) {
@@ -159,6 +160,9 @@ func (b *responseBody) Read(p []byte) (int, error) {
 
 func (b *responseBody) Close() error {
 	b.watch.set(true, false)
+	if b.stop != nil {
+		b.stop()
+	}
 	err := b.ReadCloser.Close()
 	b.watch.cancel(nil)
 	return err
