@@ -108,9 +108,14 @@ func (g *Gateway) Draining() bool { return g.draining.Load() }
 // Handler answers the requests of one listener.
 func (g *Gateway) Handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := g.enter()
-		defer g.leave(p)
-		p.serve(g, w, r, listener)
+		s, p := &passage{}, g.enter()
+		defer func() {
+			g.leave(p)
+			if sp := s.splice.Load(); sp != nil {
+				g.splices.remove(sp) // whoever waits for that goes on to close the gateway
+			}
+		}()
+		p.serve(s, g, w, r, listener)
 	})
 }
 

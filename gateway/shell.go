@@ -61,8 +61,8 @@ func (s *passage) Cut() {
 
 // serve answers one request. Its header is the shell's own until serve returns:
 // what is sent upstream is made of it and not of a copy.
-func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listener string) {
-	s := &passage{g: g, p: p, in: r, control: *http.NewResponseController(w)}
+func (p *Plan) serve(s *passage, g *Gateway, w http.ResponseWriter, r *http.Request, listener string) {
+	s.g, s.p, s.in, s.control = g, p, r, *http.NewResponseController(w)
 	s.exchange = middleware.Exchange{
 		ID: newID(), Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
 		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Request: r, Memory: p.memory, Spool: p.spool, Cutter: s,

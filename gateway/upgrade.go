@@ -45,7 +45,6 @@ func (s *passage) upgrade(w http.ResponseWriter, res *http.Response) {
 		_ = res.Body.Close()
 		return
 	}
-	defer s.g.splices.remove(sp)
 	if s.g.Plan() != s.p { // it was replaced meanwhile
 		sp.retire()
 	}

@@ -117,7 +117,7 @@ func ascii(s string) bool {
 // directly sends the exchange to a target that speaks HTTP/1.1.
 func (u *Upstream) directly(x *middleware.Exchange, c *h1.Client) (*http.Response, error) {
 	answer, idle := bounds(x)
-	call := &h1.Call{Answer: answer, Idle: idle}
+	call := &h1.Call{Answer: answer, Idle: idle, Once: x.Upgrade != ""}
 	x.Cancel = call.Cancel
 	res, err := c.Do(call, x.Request)
 	if err != nil {
