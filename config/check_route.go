@@ -23,6 +23,7 @@ func (k *checker) routes() {
 		k.session(r.Session, join(path, "session"))
 		k.match(r.Match, join(path, "match"))
 		k.rewrite(r, path)
+		k.upgrade(r, path)
 		k.acl(r.ACL, join(path, "acl"))
 		k.cors(r.CORS, join(path, "cors"))
 		k.sanitize(r.Sanitize, join(path, "sanitize"))

@@ -11,6 +11,7 @@ func (k *checker) upstreams() {
 	for _, name := range names(k, "upstreams", k.c.Upstreams) {
 		u, path := k.c.Upstreams[name], join("upstreams", name)
 		k.endpoints(join(path, "endpoints"), u)
+		k.protocol(path, u)
 		k.clientTLS(path, u)
 		k.concurrency(u.Concurrency, join(path, "concurrency"))
 		k.pool(u.Connections, join(path, "connections"))

@@ -30,7 +30,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	want.Upstreams = map[string]*Upstream{"echo": {
 		Connections: Pool{Idle: 256, IdleTimeout: Duration(30 * time.Second)},
 		Endpoints:   []Endpoint{{URL: "http://127.0.0.1:9080", Weight: 1}},
-		Resolve:     Duration(30 * time.Second), Balance: "round_robin",
+		Protocol:    "auto", Resolve: Duration(30 * time.Second), Balance: "round_robin",
 	}}
 	want.Routes = []*Route{{
 		Name: "all", Match: Match{Path: "/"}, Upstream: "echo", Public: true,

@@ -54,7 +54,7 @@ func defaults(t reflect.Type) reflect.Value {
 			},
 		},
 		Upstream{
-			Resolve: Duration(30 * time.Second), Balance: "round_robin",
+			Protocol: "auto", Resolve: Duration(30 * time.Second), Balance: "round_robin",
 			Connections: Pool{Idle: IdleConnections, IdleTimeout: Duration(IdleConnection)},
 		},
 		Endpoint{Weight: 1},

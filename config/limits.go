@@ -6,7 +6,8 @@ type Timeouts struct {
 	// the head of a request. Over HTTP/2 a head that never ends counts as
 	// `idle`. Default: 10s. It cannot be set per route.
 	Header Duration `yaml:"header" is:"positive"`
-	// Body is the time a client has to send the whole request body.
+	// Body is the time a client has to send the whole request body. A gRPC call
+	// to an upstream of http2 or h2c has `idle` for each piece instead.
 	// Default: 60s.
 	Body Duration `yaml:"body" is:"positive"`
 	// Idle is how long a connection may be idle between requests, and a
@@ -16,6 +17,10 @@ type Timeouts struct {
 	// Upstream is the time an upstream has to answer with its response
 	// headers. Default: 30s.
 	Upstream Duration `yaml:"upstream" is:"positive"`
+	// Stream is how long a stream may last: a connection that was upgraded, a
+	// gRPC call, an answer of text/event-stream or multipart/x-mixed-replace.
+	// Default: none, as long as something moves within `idle`.
+	Stream Duration `yaml:"stream" is:"positive"`
 	// Drain is how long running requests may take to finish on shutdown.
 	// Default: 25s. It cannot be set per route.
 	Drain Duration `yaml:"drain" is:"positive"`

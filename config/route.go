@@ -43,6 +43,11 @@ type Route struct {
 	// Upload checks the files that clients send. Absent: multipart
 	// requests with files are refused on routes with `sanitize`.
 	Upload *Upload `yaml:"upload"`
+	// Upgrade lists what a connection may turn into where the client asks for it
+	// and the upstream agrees: websocket (RFC 6455), over HTTP/1.1. All that the
+	// route demands is demanded of the request that asks; what is sent afterwards
+	// nobody judges or masks. Default: none, Upgrade is not forwarded.
+	Upgrade []string `yaml:"upgrade" oneof:"websocket"`
 	// Policy says how policies are asked: on, off, or settings.
 	Policy Policy `yaml:"policy"`
 	// Mask says how answers are masked.

@@ -6,6 +6,11 @@ type Upstream struct {
 	// no path), each alone or as a mapping with a region and a weight. Plain http
 	// is allowed on loopback or with `insecure`. At least one is required.
 	Endpoints []Endpoint `yaml:"endpoints" is:"required"`
+	// Protocol is what is spoken with the endpoints. auto: with https what they
+	// choose, HTTP/2 or HTTP/1.1, with http HTTP/1.1. http1: HTTP/1.1. http2:
+	// HTTP/2 over https, or nothing. h2c: HTTP/2 over plain http, without asking
+	// first (RFC 9113, section 3.3). gRPC needs http2 or h2c. Default: auto.
+	Protocol string `yaml:"protocol" oneof:"auto http1 http2 h2c"`
 	// Resolve is how often the names of endpoints are looked up again. All
 	// addresses of a name get requests; where it has IPv4 and IPv6 addresses,
 	// those of the kind that this machine prefers; localhost is left to each dial.

@@ -10,7 +10,9 @@ import (
 // request, the server reads on to the end of a short body before the next one, and
 // would wait for it forever.
 func (s *passage) bound() {
-	if r := s.in; r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+	if s.flow = s.flows(); s.flow != nil {
+		s.flow.moved()
+	} else if r := s.in; r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		_ = s.control.SetReadDeadline(time.Now().Add(s.timeouts().Body.D()))
 	}
 	// The server has set the write deadline when it had read the head. To

@@ -268,13 +268,14 @@ func (b *pacedBody) Read(p []byte) (n int, err error) {
 	if n > 0 {
 		b.extend()
 	}
+	b.passage.flow.moved()
 	return n, err
 }
 
 func (b *pacedBody) extend() {
 	now := time.Now()
-	if b.idle <= 0 || now.Sub(b.set) < b.idle/4 {
-		return
+	if b.idle <= 0 || now.Sub(b.set) < b.idle/4 || b.passage.splice.Load() != nil {
+		return // a splice has its own pace
 	}
 	b.set = now
 	_ = b.passage.control.SetWriteDeadline(now.Add(2 * b.idle))

@@ -28,6 +28,10 @@ func (s *passage) forward() {
 	if trailers { // gRPC asks for them; they pass through the gateway
 		s.put(h, "Te", "trailers")
 	}
+	if x.Upgrade != "" {
+		s.put(h, "Connection", "Upgrade")
+		s.put(h, "Upgrade", x.Upgrade)
+	}
 	s.put(h, "X-Request-Id", x.ID)
 	if s.in.Host != "" {
 		s.put(h, "X-Forwarded-Host", s.in.Host)
@@ -165,8 +169,13 @@ func (b *clientBody) Read(p []byte) (int, error) {
 		b.passage.invite()
 	}
 	n, err := b.from.Read(p)
-	if errors.Is(err, io.EOF) {
+	switch flow := b.passage.flow; {
+	case errors.Is(err, io.EOF) && flow != nil:
+		flow.end()
+	case errors.Is(err, io.EOF):
 		_ = b.passage.control.SetReadDeadline(time.Time{})
+	case err == nil:
+		flow.moved()
 	}
 	return n, err
 }

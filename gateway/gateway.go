@@ -34,6 +34,7 @@ type Gateway struct {
 	plan     atomic.Pointer[Plan]
 	draining atomic.Bool
 	buffers  buffers
+	splices  splices
 
 	mu      sync.Mutex     // held where closing grows
 	closed  bool           // it grows no more
@@ -79,6 +80,7 @@ func (g *Gateway) Swap(p *Plan) {
 	old := g.plan.Swap(p)
 	p.begin()
 	hand(old, p)
+	g.splices.retire(old)
 	old.leave()
 }
 
@@ -102,9 +104,14 @@ func (g *Gateway) Draining() bool { return g.draining.Load() }
 // Handler answers the requests of one listener.
 func (g *Gateway) Handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := g.enter()
-		defer g.leave(p)
-		p.serve(g, w, r, listener)
+		s, p := &passage{}, g.enter()
+		defer func() {
+			g.leave(p)
+			if sp := s.splice.Load(); sp != nil {
+				g.splices.remove(sp) // whoever waits for that goes on to close the gateway
+			}
+		}()
+		p.serve(s, g, w, r, listener)
 	})
 }
 

@@ -158,6 +158,7 @@ func (s *Server) shutdown() {
 			}
 		})
 	}
+	wg.Go(func() { s.g.splices.drain(ctx) })
 	wg.Wait()
 }
 

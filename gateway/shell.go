@@ -36,6 +36,8 @@ type passage struct {
 	escaped  string // the path to send upstream, percent-encoded
 	parent   string // the traceparent of a trace that begins here
 	cut      atomic.Bool
+	flow     *flow                  // nil unless it is a call of gRPC
+	splice   atomic.Pointer[splice] // nil unless the connection was upgraded
 
 	out      http.Request
 	url      url.URL
@@ -51,13 +53,17 @@ type passage struct {
 // over, though its client may not read and so keep a write waiting.
 func (s *passage) Cut() {
 	s.cut.Store(true)
+	if sp := s.splice.Load(); sp != nil {
+		sp.cut()
+		return
+	}
 	_ = s.control.SetWriteDeadline(time.Unix(1, 0))
 }
 
 // serve answers one request. Its header is the shell's own until serve returns:
 // what is sent upstream is made of it and not of a copy.
-func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listener string) {
-	s := &passage{g: g, p: p, in: r, control: *http.NewResponseController(w)}
+func (p *Plan) serve(s *passage, g *Gateway, w http.ResponseWriter, r *http.Request, listener string) {
+	s.g, s.p, s.in, s.control = g, p, r, *http.NewResponseController(w)
 	var id string
 	id, s.parent = newIDs()
 	s.exchange = middleware.Exchange{
@@ -77,6 +83,7 @@ func (p *Plan) serve(g *Gateway, w http.ResponseWriter, r *http.Request, listene
 		s.broken(w, err)
 		return
 	}
+	s.last(res)
 	s.paced(res)
 	s.deliver(w, res)
 }
@@ -100,6 +107,7 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	if f := crowded(r.Header, p.config.Limits); f != nil {
 		return refuse(f)
 	}
+	asked := handshake(r)
 	head, err := p.door.Read(r)
 	s.x.Host, s.x.Path, r.Host = head.Host, head.Path, head.Authority
 	if head.Claims {
@@ -126,6 +134,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 		return refuse(refusal)
 	}
 	if refusal := hidesName(m.pipeline.route, head.Escaped); refusal != nil {
+		return refuse(refusal)
+	}
+	if refusal := s.upgrades(m.pipeline.route, asked); refusal != nil {
 		return refuse(refusal)
 	}
 	s.x.Route, s.x.Params = m.pipeline.route, m.params

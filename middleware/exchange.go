@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
 	"time"
@@ -36,6 +37,10 @@ type Exchange struct {
 	// place. Its Body is to be read through [Exchange.Body] only.
 	Request *http.Request // gateway
 
+	// Upgrade is what the client asks its connection to be turned into, and the
+	// route lets it: "websocket" or "". The request says so in its headers then.
+	Upgrade string // gateway
+
 	Subject  *policies.Subject  // authn: who asks; nil on public routes. Requests with the same token share it: read-only
 	IssuedAt time.Time          // authn: when the token was issued; zero where unknown
 	Expires  time.Time          // authn: when the token expires
@@ -63,6 +68,7 @@ type Exchange struct {
 	Upstream string                  // upstream: the endpoint that answered, for the record
 	Answered int                     // upstream: the status of its answer, whatever stages make of that; 0 before
 	Cancel   context.CancelCauseFunc // upstream: ends the call, with [ErrEnded]; for any goroutine, nil before it begins
+	Tunnel   Tunnel                  // upstream: takes what the client sends after an answer 101; nil without one
 	Cutter   Cutter                  // gateway: ends the writing to the client; nil in tests of stages
 	Forward  string                  // gateway: path sent upstream
 
@@ -86,6 +92,15 @@ type Clock struct {
 // Cutter ends an answer that its client does not take. Cut may be called from any
 // goroutine until the answer's body is closed, and not after.
 type Cutter interface{ Cut() }
+
+// Tunnel is the way to an upstream that has switched protocols. The way back is the
+// body of its answer; closing that ends both.
+type Tunnel interface {
+	io.Writer
+	// CloseWrite tells the upstream that nothing more will come. The error may be
+	// that it cannot be told without ending both ways.
+	CloseWrite() error
+}
 
 // ErrEnded is the failure of an answer that was ended by the gateway, after its
 // head was sent.

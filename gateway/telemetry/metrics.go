@@ -91,7 +91,7 @@ func New() *Metrics {
 	m.limitStore = m.counters("ratelimit_store_errors_total", "Requests for which the store of a rate limit failed.", "limit")
 	m.recordsLost = m.counters("decision_records_dropped_total", "Decisions that were to go on record and did not, by what had no room for them.", "reason")
 	m.shadow = m.counters("shadow_decisions_total", "Decisions handed to the policies in the shadow, by what came of it.", "route", "result")
-	m.ended = m.counters("answers_ended_total", "Answers that were ended while they were open, by why their caller is not served any more.", "route", "reason")
+	m.ended = m.counters("answers_ended_total", "Answers that were ended while they were open, by why.", "route", "reason")
 	m.orders = m.counters("orders_total", "Revocations, lockdowns and blocks that this replica was given, by whom.", "kind", "by")
 	m.guard = m.counters("guard_findings_total", "Findings of the guard's detectors, by what the configuration says about them.", "detector", "mode", "action")
 	m.alerts = m.counters("alerts_total", "Events for alert sinks, by what became of them.", "sink", "outcome")

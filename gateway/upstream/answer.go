@@ -22,9 +22,13 @@ func inspect(res *http.Response, h1 bool) error {
 	if h1 && res.ProtoMajor != 1 {
 		return fmt.Errorf("the answer calls itself HTTP/%d.%d", res.ProtoMajor, res.ProtoMinor)
 	}
-	// 101, or a number that is none (RFC 9110, section 15): HTTP/2 lets any through,
-	// and the server panics over four digits.
-	if res.StatusCode < http.StatusOK || res.StatusCode > 999 {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		if err := switched(res); err != nil {
+			return err
+		}
+	} else if res.StatusCode < http.StatusOK || res.StatusCode > 999 {
+		// A number that is none (RFC 9110, section 15): HTTP/2 lets any through, and
+		// the server panics over four digits.
 		return fmt.Errorf("status %d", res.StatusCode)
 	}
 	fields := 0

@@ -48,7 +48,8 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.
 		d.learned(res.ProtoMajor)
 	}
 	res.Request = x.Request
-	res.Body = &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
+	body := &responseBody{ReadCloser: res.Body, watch: w, ctx: ctx}
+	res.Body = body
 	if cause := context.Cause(ctx); errors.Is(cause, errNoAnswer) { // by a hair: the call is already cut
 		_ = res.Body.Close()
 		return nil, way.failure(ctx, x.Request.Context(), sent, cause)
@@ -57,6 +58,12 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.
 		_ = res.Body.Close()
 		way.close()
 		return nil, &failure{garbled, unavailable("the backend answered in a way that can be read in more than one", err)}
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		if err := openTunnel(ctx, x, body, way.under); err != nil {
+			_ = res.Body.Close()
+			return nil, &failure{garbled, unavailable("the backend cannot switch protocols", err)}
+		}
 	}
 	x.Answered = res.StatusCode
 	return res, nil

@@ -93,6 +93,14 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite ends the connection on this side, where it can be ended so.
+func (c *conn) CloseWrite() error {
+	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errNoHalf
+}
+
 // settle wakes who waits. The lock is held.
 func (c *conn) settle() {
 	if c.settled != nil {
@@ -125,7 +133,8 @@ func (c *conn) ready(ctx context.Context) {
 type lane struct {
 	ctx   context.Context //nolint:containedctx // of the call
 	conn  *conn
-	used  bool // there was a connection, so that something may have been sent
+	used  bool     // there was a connection, so that something may have been sent
+	under net.Conn // what conn is under, or itself
 	trace httptrace.ClientTrace
 
 	bounded    bool        // there may be no place for a connection
@@ -142,7 +151,7 @@ func (l *lane) watched(ctx context.Context) context.Context {
 }
 
 func (l *lane) got(info httptrace.GotConnInfo) {
-	l.used = true
+	l.used, l.under = true, info.Conn
 	under := info.Conn
 	if t, ok := under.(*tls.Conn); ok {
 		if t.ConnectionState().NegotiatedProtocol == "h2" {

@@ -138,7 +138,7 @@ func ascii(s string) bool {
 
 // directly sends the exchange to a target that speaks HTTP/1.1.
 func directly(x *middleware.Exchange, d direct, c *h1.Client, answer, idle time.Duration) (*http.Response, *failure) {
-	call := &h1.Call{Answer: answer, Idle: idle}
+	call := &h1.Call{Answer: answer, Idle: idle, Once: x.Upgrade != ""}
 	x.Cancel = call.Cancel
 	res, err := c.Do(call, x.Request)
 	if err != nil {
@@ -149,8 +149,10 @@ func directly(x *middleware.Exchange, d direct, c *h1.Client, answer, idle time.
 	}
 	res.Request = x.Request
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		_ = res.Body.Close()
-		return nil, twofold(fmt.Errorf("status %d", res.StatusCode))
+		if err := directTunnel(x, res, call.Cancel, answer, idle); err != nil {
+			_ = res.Body.Close()
+			return nil, twofold(err)
+		}
 	}
 	// The client has refused what inspect would, and its answer has one length.
 	hopByHop(res.Header)

@@ -16,7 +16,7 @@ func TestLeave(t *testing.T) {
 	end := make(chan struct{})
 	h := newHouse(t, nil, dripping(end), "127.0.0.1")
 	u, err := begin(&config.Upstream{Endpoints: []config.Endpoint{{URL: h.url}}}, 200*time.Millisecond, h.look,
-		func(one *target) sender { return transport(nil, config.Pool{}, one) })
+		func(one *target) sender { return transport(nil, &config.Upstream{}, one) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,7 +190,7 @@ func newHouse(t *testing.T, settings *tls.Config, h http.HandlerFunc, at ...stri
 func (h *house) open(t *testing.T, settings *tls.Config, drain time.Duration) *Upstream {
 	t.Helper()
 	c := &config.Upstream{Resolve: config.Duration(10 * time.Millisecond), Endpoints: []config.Endpoint{{URL: h.url}}}
-	u, err := begin(c, drain, h.look, func(one *target) sender { return transport(settings, config.Pool{}, one) })
+	u, err := begin(c, drain, h.look, func(one *target) sender { return transport(settings, &config.Upstream{}, one) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,8 +99,11 @@ func Open(c *config.Upstream, drain time.Duration) (*Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Protocol == "http2" {
+		insist(settings)
+	}
 	u, err := begin(c, drain, system, func(t *target) sender {
-		return senderOf(t, transport(settings, c.Connections, t))
+		return speaker(c.Protocol, t, transport(settings, c, t))
 	})
 	if err == nil {
 		u.shown, _ = certs.Shown(settings)
@@ -206,20 +209,18 @@ func parse(text string) (*url.URL, error) {
 // http.DefaultTransport where a proxy must: bodies pass as they are encoded, the
 // environment names no proxy, many connections are kept, and the head of an
 // answer is bounded.
-func transport(settings *tls.Config, c config.Pool, t *target) *http.Transport {
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true) // over TLS only
+func transport(settings *tls.Config, c *config.Upstream, t *target) *http.Transport {
+	pool := c.Connections
 	return &http.Transport{
-		DialContext:            guarded(t.dial),
+		DialContext:            dialing(c.Protocol, t),
 		TLSClientConfig:        settings.Clone(), // net/http writes to it
 		TLSHandshakeTimeout:    dialTimeout,
-		Protocols:              &protocols,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
+		Protocols:              protocols(c.Protocol),
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second, MaxReceiveBufferPerStream: streamBuffer},
 		DisableCompression:     true,
-		MaxConnsPerHost:        c.Max,
-		MaxIdleConnsPerHost:    cmp.Or(c.Idle, config.IdleConnections),
-		IdleConnTimeout:        cmp.Or(c.IdleTimeout.D(), config.IdleConnection),
+		MaxConnsPerHost:        pool.Max,
+		MaxIdleConnsPerHost:    cmp.Or(pool.Idle, config.IdleConnections),
+		IdleConnTimeout:        cmp.Or(pool.IdleTimeout.D(), config.IdleConnection),
 		MaxResponseHeaderBytes: headerBytes,
 	}
 }

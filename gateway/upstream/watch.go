@@ -71,6 +71,16 @@ func (w *watch) set(headed, waiting bool) {
 	}
 }
 
+// moved gives the upstream the idle time anew: it may be silent in the middle of
+// its answer while the client goes on speaking.
+func (w *watch) moved() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.headed && w.waiting {
+		w.timer.Reset(w.idle)
+	}
+}
+
 // answered ends the first phase.
 func (w *watch) answered() {
 	w.mu.Lock()
@@ -98,6 +108,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.watch.set(false, false)
 	n, err := b.ReadCloser.Read(p)
 	b.watch.set(false, true)
+	if n > 0 {
+		b.watch.moved()
+	}
 	if err != nil && err != io.EOF {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -142,6 +155,7 @@ type responseBody struct {
 	io.ReadCloser
 	watch  *watch
 	ctx    context.Context // of the call
+	stop   func() bool     // of what ends a tunnel with ctx; nil without one
 	flight flight          // ends when it is closed
 }
 
@@ -160,6 +174,9 @@ func (b *responseBody) Read(p []byte) (int, error) {
 func (b *responseBody) Close() error {
 	defer b.flight.land()
 	b.watch.set(true, false)
+	if b.stop != nil {
+		b.stop()
+	}
 	err := b.ReadCloser.Close()
 	b.watch.cancel(nil)
 	return err

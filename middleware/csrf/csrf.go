@@ -13,7 +13,8 @@
 //   - Where a browser is too old to say it, the Origin.
 //   - Where a cookie carried the token, a value that only pages of the
 //     application can know: a cookie of ours that must be repeated in a header
-//     (token.go). It does not depend on browsers at all.
+//     (token.go). It does not depend on browsers at all. A page cannot repeat
+//     it where it opens a WebSocket: there an Origin must be told.
 //
 // Requests that read pass. There is nothing to remember, and requests that do
 // not come from browsers pass the first two.
@@ -95,7 +96,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 		return next(s.hide(x))
 	}
 	value, held := s.tokens.of(x)
-	if changes(x) && (!held || !s.tokens.repeated(x, value)) {
+	if changes(x) && (!held || !s.tokens.repeated(x, value)) && !opened(x) {
 		r := middleware.Refuse(name, middleware.CSRFFailed, "the header "+s.tokens.header+" must repeat the cookie "+s.tokens.cookie)
 		r.Set(s.tokens.header, value) // pages that CORS lets in cannot read our cookies
 		if !held {
@@ -117,6 +118,13 @@ func (s *Stage) hide(x *middleware.Exchange) *middleware.Exchange {
 		cookies.Remove(x.Request.Header, s.tokens.cookie)
 	}
 	return x
+}
+
+// opened reports whether a page of a browser asks for an upgrade: it cannot add
+// headers to that, so nothing can be repeated. Its Origin stands for it, which
+// browsers always send then (RFC 6455, section 10.2) and which was judged before.
+func opened(x *middleware.Exchange) bool {
+	return x.Upgrade != "" && x.Request.Header.Get("Origin") != ""
 }
 
 // changes reports whether a request may change something. A protocol upgrade

@@ -91,10 +91,10 @@ func (s *Stage) passing(mediaType string) bool {
 // would be that of the unmasked answer. Conditions on writing stay: without
 // If-Match a client that guards against a lost update would overwrite one.
 func (s *Stage) prepare(r *http.Request) {
-	drop := [...]string{"Range", "If-Range", "Te", "Upgrade", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}
+	drop := [...]string{"Range", "If-Range", "Te", "Upgrade", "Connection", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}
 	n := len(drop)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		n = 4
+		n = 5
 	}
 	for _, h := range drop[:n] {
 		delete(r.Header, h)

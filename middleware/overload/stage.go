@@ -121,6 +121,9 @@ func (s *Stage) privileged(role string) bool { return slices.Contains(s.roles, r
 
 // endless reports whether the answer is a stream that may well have no end.
 func endless(res *http.Response) bool {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return true
+	}
 	c := res.Header["Content-Type"]
 	if len(c) != 1 || len(c[0]) < len(eventStream) || !strings.EqualFold(c[0][:5], eventStream[:5]) {
 		return false

@@ -97,8 +97,11 @@ type details struct {
 	RequestID string `json:"request_id"`
 }
 
-// Response renders a refusal.
+// Response renders a refusal, to a call of gRPC in its own words.
 func Response(x *middleware.Exchange, r *middleware.Refusal) *http.Response {
+	if middleware.IsGRPC(x.Request) {
+		return call(x, r)
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

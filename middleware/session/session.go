@@ -156,7 +156,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 // tells only of what comes from now on. A small answer to a request that may have
 // changed something is sent all the same: it tells what was done.
 func (s *Stage) watch(x *middleware.Exchange, res *http.Response, id *orders.Token, t *token, l limits) (*http.Response, error) {
-	stream := endless(res.Header)
+	stream := res.StatusCode == http.StatusSwitchingProtocols || endless(res.Header)
 	if !watched(res, stream) {
 		if !reads(x.Request.Method) {
 			return res, nil

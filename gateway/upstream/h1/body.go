@@ -48,7 +48,7 @@ func (k *Call) open(cn *conn, out *outgoing) (*http.Response, error) {
 	if err := b.frame(res, out.method); err != nil {
 		return nil, err
 	}
-	b.keep = !res.Close && b.framing != byEnd && !(res.StatusCode == http.StatusNoContent && (b.left > 0 || res.TransferEncoding != nil))
+	b.keep = !k.Once && !res.Close && b.framing != byEnd && !(res.StatusCode == http.StatusNoContent && (b.left > 0 || res.TransferEncoding != nil))
 	if b.framing == byLength && b.left == 0 {
 		b.framing = none
 	}
