@@ -1,0 +1,5 @@
+package peers
+
+func HAProxy() Peer {
+	return Peer{Name: "haproxy", Can: never, Needs: func(World) []string { return nil }}
+}

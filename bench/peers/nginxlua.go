@@ -1,0 +1,5 @@
+package peers
+
+func NginxLua() Peer {
+	return Peer{Name: "nginxlua", Can: never, Needs: func(World) []string { return nil }}
+}
