@@ -29,6 +29,13 @@ type options struct {
 }
 
 func main() {
+	if spec := os.Getenv(loadVariable); spec != "" {
+		if err := serveLoad(spec); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := command(ctx, os.Args[1:])
 	stop()

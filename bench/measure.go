@@ -35,6 +35,7 @@ type sample struct {
 	Start    float64   `json:"start_ms"`
 	Requests int64     `json:"requests"`
 	Errors   int64     `json:"errors"`
+	Value    float64   `json:"value,omitempty"`   // of rows that measure something else
 	Problem  string    `json:"problem,omitempty"` // why there are no numbers
 }
 

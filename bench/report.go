@@ -46,10 +46,10 @@ func median[T any](list []T, number func(T) float64) float64 {
 
 // ratio is the median of the ratios between two systems, each made within a
 // round, where both had the same weather. It is 0 where one is not there.
-func (r *report) ratio(row, system, otherRow, other string) float64 {
+func (r *report) ratio(row, system, other string) float64 {
 	var ratios []float64
 	for _, a := range r.of(row, system) {
-		for _, b := range r.of(otherRow, other) {
+		for _, b := range r.of(row, other) {
 			if a.Round == b.Round && b.CPU > 0 {
 				ratios = append(ratios, a.CPU/b.CPU)
 			}
@@ -58,47 +58,83 @@ func (r *report) ratio(row, system, otherRow, other string) float64 {
 	return median(ratios, func(v float64) float64 { return v })
 }
 
+// A line is a system at a row, in medians.
+type line struct {
+	row, system, title, problem    string
+	cpu, times, rate, p50, p99     float64
+	rss, start, errors, value, low float64
+	high                           float64
+}
+
+// systems are the names that have samples at a row, in the order of the table.
+func (r *report) systems(row string) []string {
+	var out []string
+	for _, p := range peers.All() {
+		for _, s := range r.samples {
+			name, _, _ := strings.Cut(s.System, "@")
+			if s.Row == row && name == p.Name && !slices.Contains(out, s.System) {
+				out = append(out, s.System)
+			}
+		}
+	}
+	return out
+}
+
+// lines are the table.
+func (r *report) lines() []line {
+	var out []line
+	for _, row := range rows() {
+		for _, name := range r.systems(row.name) {
+			list := r.of(row.name, name)
+			m := func(number func(sample) float64) float64 { return median(list, number) }
+			l := line{
+				row: row.name, system: name, title: row.title, problem: r.problem(row.name, name), times: r.ratio(row.name, "gateway", name),
+				cpu: m(func(s sample) float64 { return s.CPU }), rate: m(func(s sample) float64 { return s.Rate }),
+				p50: m(func(s sample) float64 { return s.P50 }), p99: m(func(s sample) float64 { return s.P99 }),
+				rss: m(func(s sample) float64 { return s.RSS }), start: m(func(s sample) float64 { return s.Start }),
+			}
+			for i, s := range list {
+				l.errors += float64(s.Errors)
+				if i == 0 || s.CPU < l.low {
+					l.low = s.CPU
+				}
+				l.high = max(l.high, s.CPU)
+			}
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
 // table is the table of the run, for a terminal.
 func (r *report) table() string {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "workload\tsystem\tCPU us\tgateway is\treq/s\tp50 us\tp99 us\tRSS MB\tstart ms\terrors")
-	for _, row := range rows() {
-		title := row.title
-		for _, p := range peers.All() {
-			list := r.of(row.name, p.Name)
-			if len(list) == 0 {
-				if why := r.problem(row.name, p.Name); why != "" {
-					fmt.Fprintf(t, "%s\t%s\tnot timed: %.80s\n", title, p.Name, strings.ReplaceAll(why, "\n", " "))
-					title = ""
-				}
-				continue
-			}
-			m := func(number func(sample) float64) float64 { return median(list, number) }
-			times := "1"
-			if p.Name != "gateway" {
-				times = "-"
-				if x := r.ratio(row.name, "gateway", row.name, p.Name); x > 0 {
-					times = fmt.Sprintf("%.2f x", x)
-				}
-			}
-			fmt.Fprintf(t, "%s\t%s\t%.1f\t%s\t%.0f\t%.0f\t%.0f\t%.1f\t%.0f\t%.0f\n", title, p.Name,
-				m(func(s sample) float64 { return s.CPU }), times, m(func(s sample) float64 { return s.Rate }),
-				m(func(s sample) float64 { return s.P50 }), m(func(s sample) float64 { return s.P99 }),
-				m(func(s sample) float64 { return s.RSS }), m(func(s sample) float64 { return s.Start }),
-				sum(list, func(s sample) float64 { return float64(s.Errors) }))
+	fmt.Fprintln(t, "workload\tsystem\tCPU us\t(range)\tgateway is\treq/s\tp50 us\tp99 us\tRSS MB\tstart ms\terrors")
+	last := ""
+	for _, l := range r.lines() {
+		title := l.title
+		if l.row == last {
 			title = ""
 		}
+		last = l.row
+		if l.problem != "" {
+			fmt.Fprintf(t, "%s\t%s\tnot timed: %.80s\n", title, l.system, strings.ReplaceAll(l.problem, "\n", " "))
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%s\t%.1f\t%.0f-%.0f\t%s\t%.0f\t%.0f\t%.0f\t%.1f\t%.0f\t%.0f\n", title, l.system,
+			l.cpu, l.low, l.high, times(l), l.rate, l.p50, l.p99, l.rss, l.start, l.errors)
 	}
 	_ = t.Flush()
 	return b.String()
 }
 
-func sum[T any](list []T, number func(T) float64) (out float64) {
-	for _, v := range list {
-		out += number(v)
+// times is how many times the other's processor time the gateway takes.
+func times(l line) string {
+	if l.system == "gateway" || l.times == 0 {
+		return ""
 	}
-	return out
+	return fmt.Sprintf("%.2f x", l.times)
 }
 
 // problem is why a system has no numbers at a row.

@@ -9,28 +9,30 @@ import (
 
 // A row is a workload: what a system has to do, and what it is asked.
 type row struct {
-	name    string
-	title   string
-	setup   peers.Setup
-	paths   []string // taken in turns
-	post    int      // bytes of the body that is sent; 0: a GET
-	h2      bool
-	fresh   bool     // every token is new: the system is started anew for each turn
-	without []string // systems that could take part and are left out
-	smoke   bool     // part of the short form
+	name   string
+	title  string
+	setup  peers.Setup
+	paths  []string // taken in turns
+	post   int      // bytes of the body that is sent; 0: a GET
+	h2     bool
+	fresh  bool     // every token is new: the system is started anew for each turn
+	only   []string // the systems that take part; empty: all that can
+	beside []beside // what else has its turns here, to be compared with
+	smoke  bool     // part of the short form
 }
+
+// beside is a system at another row that is measured within the rounds of this
+// one: a ratio between two rows is only good where both had the same weather.
+type beside struct{ system, row string }
+
+// label is how it stands in the results.
+func (b beside) label() string { return b.system + "@" + b.row }
 
 func (r *row) method() string {
 	if r.post > 0 {
 		return "POST"
 	}
 	return "GET"
-}
-
-// kind is what the paths are: records, a list of them, or plain text.
-func (r *row) list() bool { return r.paths[0] == "/employees/" }
-func (r *row) record() bool {
-	return len(r.paths[0]) > len("/employees/") && r.paths[0][:11] == "/employees/"
 }
 
 // records are the records of the callers.
@@ -71,13 +73,27 @@ func rows() []row {
 		{name: "gate-cold", title: "gate, nothing cached", setup: cold, paths: []string{"/1k"}, fresh: true},
 		{name: "mask-record", title: "mask, one record", setup: mask, paths: records()},
 		{name: "list-plain", title: "list of 100, unmasked", setup: plain, paths: list},
-		{name: "mask-list", title: "mask, list of 100", setup: mask, paths: list, smoke: true},
-		{name: "full-record", title: "full chain, one record", setup: chain, paths: records(), smoke: true},
+		{name: "mask-list", title: "mask, list of 100", setup: mask, paths: list, beside: []beside{{"gateway", "list-plain"}}, smoke: true},
+		{name: "full-record", title: "full chain, one record", setup: chain, paths: records(), beside: []beside{{"caddy", "plain-1k"}}, smoke: true},
 		{name: "full-list", title: "full chain, list of 100", setup: chain, paths: list},
+		{
+			name: "checks", title: "all checks, no body work", setup: peers.Setup{JWT: true, Rate: true, Policy: true, Chain: true}, paths: []string{"/1k"},
+			only: []string{"gateway"}, beside: []beside{{"gateway", "plain-1k"}},
+		},
 	}
 }
 
 // takesPart says whether a system is measured in a row.
 func (r *row) takesPart(p peers.Peer) bool {
-	return p.Can(r.setup) && !slices.Contains(r.without, p.Name)
+	return p.Can(r.setup) && (len(r.only) == 0 || slices.Contains(r.only, p.Name))
+}
+
+// rowNamed is a row by its name.
+func rowNamed(name string) *row {
+	for _, r := range rows() {
+		if r.name == name {
+			return &r
+		}
+	}
+	panic("no row is named " + name) // a mistake in rows or goals
 }

@@ -30,42 +30,71 @@ func (w *world) table(ctx context.Context, o options) ([]sample, error) {
 	return out, nil
 }
 
+// A runner is a system that has turns in a row: at the row's own requests, or
+// beside it at those of another.
+type runner struct {
+	*system
+	at    *row
+	label string
+}
+
 func (w *world) measureRow(ctx context.Context, o options, r *row) ([]sample, error) {
 	var out []sample
-	var running []*system
+	var running []runner
 	defer func() {
 		for _, s := range running {
 			s.close()
 		}
 	}()
-	for _, p := range peers.All() {
-		if !r.takesPart(p) || len(o.systems) > 0 && !slices.Contains(o.systems, p.Name) {
-			continue
-		}
-		s, err := w.ready(r, p)
+	for _, c := range entrants(o, r) {
+		s, err := w.ready(c.at, c.peer)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %s is not timed: %v\n", r.name, p.Name, err)
-			out = append(out, sample{Time: time.Now().UTC(), Row: r.name, System: p.Name, Problem: err.Error()})
+			fmt.Fprintf(os.Stderr, "%s: %s is not timed: %v\n", r.name, c.label, err)
+			out = append(out, sample{Time: time.Now().UTC(), Row: r.name, System: c.label, Problem: err.Error()})
 			continue
 		}
-		running = append(running, s)
+		running = append(running, runner{s, c.at, c.label})
 	}
 	for round := range o.rounds {
 		for i := range running {
-			at := (i + round) % len(running) // nobody is always the first
 			if ctx.Err() != nil {
 				return out, ctx.Err()
 			}
-			s, err := w.oneTurn(r, o, running[at], round)
+			who := running[(i+round)%len(running)] // nobody is always the first
+			s, err := w.oneTurn(who.at, o, who.system, round)
 			if err != nil {
-				return out, fmt.Errorf("%s: %w", running[at].peer.Name, err)
+				return out, fmt.Errorf("%s: %w", who.label, err)
 			}
+			s.Row, s.System = r.name, who.label
 			out = append(out, s)
-			fmt.Fprintf(os.Stderr, "%-14s %-10s round %d  %7.1f us  %8.0f/s  p99 %6.0f us  %5.1f MB  %d errors\n",
+			fmt.Fprintf(os.Stderr, "%-14s %-18s round %d  %7.1f us  %8.0f/s  p99 %6.0f us  %5.1f MB  %d errors\n",
 				r.name, s.System, round+1, s.CPU, s.Rate, s.P99, s.RSS, s.Errors)
 		}
 	}
 	return out, nil
+}
+
+// An entrant is a system that is to have turns in a row.
+type entrant struct {
+	peer  peers.Peer
+	at    *row
+	label string
+}
+
+func entrants(o options, r *row) []entrant {
+	var out []entrant
+	asked := func(name string) bool { return len(o.systems) == 0 || slices.Contains(o.systems, name) }
+	for _, p := range peers.All() {
+		if r.takesPart(p) && asked(p.Name) {
+			out = append(out, entrant{p, r, p.Name})
+		}
+		for _, b := range r.beside {
+			if b.system == p.Name && asked(p.Name) {
+				out = append(out, entrant{p, rowNamed(b.row), b.label()})
+			}
+		}
+	}
+	return out
 }
 
 // ready starts a peer, probes it and warms it up.
