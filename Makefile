@@ -103,7 +103,7 @@ vuln:
 # Go programs into bench/.bin. BENCH has the runner's flags, such as
 # BENCH="-rows plain,jwt -rounds 3"; `cd bench && go run . -h` lists them.
 bench:
-	cd bench && $(GO) run . -install $(BENCH)
+	cd bench && $(GO) run . -install -out results $(BENCH)
 
 # A few rows, a second each: it fails on wrong answers, never on slow ones.
 bench-smoke:

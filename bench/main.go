@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +18,7 @@ import (
 // options are what a run is asked for.
 type options struct {
 	smoke   bool
+	scale   bool
 	install bool
 	rounds  int
 	slice   time.Duration // how long a turn takes
@@ -58,13 +58,30 @@ func command(ctx context.Context, args []string) error {
 		return err
 	}
 	defer w.close()
-	samples, err := w.table(ctx, o)
-	if err != nil {
-		return err
+	if o.scale {
+		return w.scale(ctx, o)
 	}
+	samples, err := w.measure(ctx, o)
 	report := newReport(samples)
 	fmt.Println(report.table())
-	return report.check(o)
+	if o.smoke || err != nil {
+		return errors.Join(err, report.check())
+	}
+	fmt.Println(report.goalsTable())
+	if o.out != "" {
+		err = report.write(o.out, "README.md")
+	}
+	return errors.Join(err, report.check())
+}
+
+// measure makes the table, and what belongs to it besides.
+func (w *world) measure(ctx context.Context, o options) ([]sample, error) {
+	samples, err := w.table(ctx, o)
+	if err != nil || o.smoke {
+		return samples, err
+	}
+	more, err := w.extras(ctx, o)
+	return append(samples, more...), err
 }
 
 func parseOptions(args []string) (options, error) {
@@ -78,12 +95,15 @@ func parseOptions(args []string) (options, error) {
 	f.IntVar(&o.fresh, "fresh", 25_000, "tokens that nobody has seen, for one turn")
 	f.StringVar(&rows, "rows", "", "only these rows: names or their beginnings, with commas")
 	f.StringVar(&systems, "systems", "", "only these systems, with commas")
-	f.StringVar(&o.out, "out", "results", "folder of the results")
+	f.StringVar(&o.out, "out", "", "folder of the results; then the figures of README.md are rewritten as well")
+	if len(args) > 0 && args[0] == "scale" {
+		o.scale, args = true, args[1:]
+	}
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
-		return o, fmt.Errorf("%q is not known", f.Arg(0))
+		return o, fmt.Errorf("%q is not known: the verb, scale, stands before the flags", f.Arg(0))
 	}
 	o.rows, o.systems = fields(rows), fields(systems)
 	if o.smoke {
@@ -92,9 +112,7 @@ func parseOptions(args []string) (options, error) {
 			o.systems = []string{"gateway", "std", "nginx"}
 		}
 	}
-	var err error
-	o.out, err = filepath.Abs(o.out)
-	return o, err
+	return o, nil
 }
 
 func fields(s string) []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -154,14 +155,23 @@ func freePorts() (int, error) {
 	return 0, fmt.Errorf("no two free ports beside each other")
 }
 
+// errNothing is a turn in which a system had no processor to itself at all, or
+// did not answer.
+var errNothing = errors.New("not one request was answered")
+
 // turn keeps a system busy for so long and gives what it took.
 func (w *world) turn(r *row, s *system, d time.Duration) (sample, error) {
+	return w.turnOf(r, s, func() (tally, error) { return w.load(r, s.base, d, r.fresh) })
+}
+
+// turnOf counts what a system takes while it is loaded.
+func (w *world) turnOf(r *row, s *system, load func() (tally, error)) (sample, error) {
 	out := sample{Time: time.Now().UTC(), Row: r.name, System: s.peer.Name, Start: float64(s.began.Microseconds()) / 1000}
 	before, _, err := s.group.used()
 	if err != nil {
 		return out, err
 	}
-	t, err := w.load(r, s.base, d, r.fresh)
+	t, err := load()
 	if err != nil {
 		return out, err
 	}
@@ -170,7 +180,7 @@ func (w *world) turn(r *row, s *system, d time.Duration) (sample, error) {
 		return out, err
 	}
 	if t.Requests == 0 {
-		return out, fmt.Errorf("not one request was answered")
+		return out, errNothing
 	}
 	out.Requests, out.Errors = t.Requests, t.Errors
 	out.CPU = float64((after - before).Microseconds()) / float64(t.Requests)

@@ -149,7 +149,7 @@ func (r *report) problem(row, system string) string {
 
 // check fails where answers were wrong: the gateway's and the baselines' in any
 // case. Slowness fails nothing.
-func (r *report) check(o options) error {
+func (r *report) check() error {
 	var errs []error
 	for _, s := range r.samples {
 		switch {

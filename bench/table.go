@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -119,6 +120,9 @@ func (w *world) warm(r *row, s *system) error {
 	known := *r
 	known.fresh = false
 	_, err := w.turn(&known, s, warmUp)
+	if errors.Is(err, errNothing) {
+		return nil // the machine was busy with something else
+	}
 	return err
 }
 
@@ -138,6 +142,11 @@ func (w *world) oneTurn(r *row, o options, s *system, round int) (sample, error)
 		}
 	}
 	out, err := w.turn(r, s, o.slice)
+	for range 2 {
+		if errors.Is(err, errNothing) && !r.fresh {
+			out, err = w.turn(r, s, o.slice)
+		}
+	}
 	out.Round = round + 1
 	return out, err
 }

@@ -15,13 +15,18 @@ func Gateway() Peer {
 		Can:   func(Setup) bool { return true },
 		Needs: func(w World) []string { return []string{filepath.Join(w.Bin, "gatehouse")} },
 		Start: func(w World, s Setup, dir string, port int) ([]Command, error) {
-			file, err := write(dir, "gatehouse.yaml", GatewayConfig(w, s, dir, port, port+1, 1))
-			if err != nil {
-				return nil, err
-			}
-			return []Command{{Args: []string{filepath.Join(w.Bin, "gatehouse"), "serve", "-c", file}}}, nil
+			return StartGateway(w, s, dir, port, 1)
 		},
 	}
+}
+
+// StartGateway is the gateway with so many routes.
+func StartGateway(w World, s Setup, dir string, port, routes int) ([]Command, error) {
+	file, err := write(dir, "gatehouse.yaml", GatewayConfig(w, s, dir, port, port+1, routes))
+	if err != nil {
+		return nil, err
+	}
+	return []Command{{Args: []string{filepath.Join(w.Bin, "gatehouse"), "serve", "-c", file}}}, nil
 }
 
 // gatewayText is the configuration. Only a decision of a policy can mask, so the

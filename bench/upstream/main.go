@@ -44,6 +44,7 @@ func prepared() map[string][]byte {
 	for i := range fixture.Records {
 		out["/employees/"+fixture.ID(i)] = whole("200 OK", "application/json", fixture.JSON(fixture.Record(i)))
 	}
+	out["/employees/wide"] = whole("200 OK", "application/json", fixture.JSON(fixture.Wide()))
 	out["/employees/"] = whole("200 OK", "application/json", fixture.JSON(fixture.List()))
 	return out
 }
