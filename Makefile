@@ -28,6 +28,8 @@ test: packages bin/pebble bin/busboy bin/oidc-provider lint build
 	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
 	$(MAKE) --no-print-directory fuzz-door
 	bin/gatehouse demo --check
+	cd bench && $(GO) vet ./... && $(GO) test ./...
+	$(MAKE) --no-print-directory bench-smoke
 
 # What reads the first bytes of strangers, 10 s each. A finding stays in testdata
 # and fails the second try at once; a search that was cut off at its end does not.

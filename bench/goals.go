@@ -99,8 +99,9 @@ func verdict(value, goal, must float64) string {
 	}
 }
 
-// goalsTable is the table of goals, in Markdown.
-func (r *report) goalsTable() string {
+// goalsTable is the table of goals, in Markdown: of all, or of those that have
+// been measured.
+func (r *report) goalsTable(all bool) string {
 	var b strings.Builder
 	b.WriteString("| workload | against | goal | must | measured | |\n|---|---|---:|---:|---:|---|\n")
 	number := func(format string, v float64) string {
@@ -111,11 +112,17 @@ func (r *report) goalsTable() string {
 	}
 	for _, g := range goals() {
 		v := r.ratio(g.row, "gateway", g.other)
+		if v == 0 && !all {
+			continue
+		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", rowNamed(g.row).title, against(g.other),
 			number("%.2f x", g.goal), number("%.2f x", g.must), number("%.2f x", v), verdict(v, g.goal, g.must))
 	}
 	for _, o := range bounds() {
 		v := o.value(r)
+		if v == 0 && !all {
+			continue
+		}
 		fmt.Fprintf(&b, "| %s | | %s | %s | %s | %s |\n", o.title,
 			number("%.0f "+o.unit, o.goal), number("%.0f "+o.unit, o.must), number("%.1f "+o.unit, v), verdict(v, o.goal, o.must))
 	}

@@ -1,19 +1,13 @@
 package main
 
-import (
-	"fmt"
-	"syscall"
-)
+import "syscall"
 
-// tooMany says why so many connections cannot be had: the gateway has a
-// descriptor for each, and may have one to the backend for each too.
-func tooMany(n int) string {
+// mostConnections is how many there can be: the gateway has a descriptor for
+// each, and may have one to the backend for each too.
+func mostConnections() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return err.Error()
+		return 1000
 	}
-	if want := uint64(2*n + 200); want > limit.Max {
-		return fmt.Sprintf("a process may open %d files here, and this takes %d", limit.Max, want)
-	}
-	return ""
+	return int(min(limit.Max, 1<<20)-200) / 2
 }

@@ -67,7 +67,7 @@ func command(ctx context.Context, args []string) error {
 	if o.smoke || err != nil {
 		return errors.Join(err, report.check())
 	}
-	fmt.Println(report.goalsTable())
+	fmt.Println(report.goalsTable(len(o.rows) == 0))
 	if o.out != "" {
 		err = report.write(o.out, "README.md")
 	}

@@ -90,7 +90,7 @@ func (r *report) markdown() string {
 	fmt.Fprintf(&b, "Medians of %d rounds; %s, %d processors, %s/%s. Processor time, memory and start tell of this machine; ratios tell of the systems.\n\n",
 		rounds, runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 	b.WriteString("![Processor time of the gateway, relative to other systems](results/ratios.svg)\n\n### Goals\n\n")
-	b.WriteString(r.goalsTable())
+	b.WriteString(r.goalsTable(true))
 	b.WriteString("\n### All workloads\n\nCPU is processor time per request, in microseconds, of all processes of the system.\n\n")
 	b.WriteString("| workload | system | CPU us | range | gateway takes | req/s | p50 us | p99 us | RSS MB | start ms | errors |\n")
 	b.WriteString("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")

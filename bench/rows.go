@@ -16,6 +16,7 @@ type row struct {
 	post   int      // bytes of the body that is sent; 0: a GET
 	h2     bool
 	fresh  bool     // every token is new: the system is started anew for each turn
+	wide   int      // members of the wide record that are masked
 	only   []string // the systems that take part; empty: all that can
 	beside []beside // what else has its turns here, to be compared with
 	smoke  bool     // part of the short form

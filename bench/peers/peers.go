@@ -53,7 +53,7 @@ type Peer struct {
 
 // All are the systems, in the order of the table.
 func All() []Peer {
-	return []Peer{Gateway(), Nginx(), HAProxy(), Caddy(), Std(), Naive(), NginxLua(), NginxJS()}
+	return []Peer{Gateway(), Nginx(), HAProxy(), Caddy(), Std(), Naive(), NginxLua()}
 }
 
 // Missing are those of a peer's needs that are not there.
