@@ -16,7 +16,12 @@ import (
 // packages are the Debian packages of what is needed, by command or file.
 func packages() [][2]string {
 	return [][2]string{
-		{"wrk", "wrk"}, {"h2load", "nghttp2-client"}, {"taskset", "util-linux"}, {"nginx", "nginx"}, {"haproxy", "haproxy"},
+		{"wrk", "wrk"},
+		{"h2load", "nghttp2-client"},
+		{"taskset", "util-linux"},
+		{"nginx", "nginx"},
+		{"haproxy", "haproxy"},
+		{peers.NginxModules + "ngx_http_js_module.so", "libnginx-mod-http-js"},
 		{peers.NginxModules + "ngx_http_lua_module.so", "libnginx-mod-http-lua"},
 		{"/usr/share/lua/5.1/cjson/util.lua", "lua-cjson"},
 	}

@@ -87,7 +87,7 @@ func (s *system) close() {
 }
 
 // startLimit bounds how long a system may take to start.
-const startLimit = 30 * time.Second
+const startLimit = 15 * time.Second
 
 func (s *system) reachable(address string) error {
 	for end := time.Now().Add(startLimit); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {

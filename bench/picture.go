@@ -54,7 +54,7 @@ func (r *report) picture() string {
 		x, class := axis-size, "less"
 		if v > 1 {
 			x, class = axis, "more"
-			size = math.Min(size, 60)
+			size = math.Min(size, 50)
 		}
 		fmt.Fprintf(&bars, `<text x="0" y="%d">%s <tspan class="faint">against %s</tspan></text>`+"\n", y+12, escape(rowNamed(g.row).title), escape(against(g.other)))
 		fmt.Fprintf(&bars, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="2"/>`+"\n", class, x, y, math.Max(size, 1), barHeight)

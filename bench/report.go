@@ -60,10 +60,10 @@ func (r *report) ratio(row, system, other string) float64 {
 
 // A line is a system at a row, in medians.
 type line struct {
-	row, system, title, problem    string
-	cpu, times, rate, p50, p99     float64
-	rss, start, errors, value, low float64
-	high                           float64
+	row, system, title, problem string
+	cpu, times, rate, p50, p99  float64
+	rss, start, errors, low     float64
+	high                        float64
 }
 
 // systems are the names that have samples at a row, in the order of the table.

@@ -53,7 +53,7 @@ type Peer struct {
 
 // All are the systems, in the order of the table.
 func All() []Peer {
-	return []Peer{Gateway(), Nginx(), HAProxy(), Caddy(), Std(), Naive(), NginxLua()}
+	return []Peer{Gateway(), Nginx(), HAProxy(), Caddy(), Std(), Naive(), NginxLua(), NginxJS()}
 }
 
 // Missing are those of a peer's needs that are not there.
@@ -119,5 +119,3 @@ func (s Setup) conditions() map[string]bool {
 		"decide": s.Policy || s.Mask,
 	}
 }
-
-func never(Setup) bool { return false }
