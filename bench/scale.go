@@ -21,6 +21,7 @@ type series struct {
 	peer    func(w *world, n int) (peers.Peer, error)
 	row     func(n int) row
 	clients func(n int) int
+	pace    float64 // requests a second over all connections; 0: as fast as they are answered
 }
 
 func allSeries() []series {
@@ -28,11 +29,11 @@ func allSeries() []series {
 	plain := func(int) row { return *rowNamed("plain-1k") }
 	few := func(int) int { return connections }
 	return []series{
-		{"routes", []int{10, 100, 1000, 10_000}, withRoutes, plain, few},
-		{"connections", []int{1, 10, 100, 1000, 10_000}, gateway, plain, func(n int) int { return n }},
+		{"routes", []int{10, 100, 1000, 10_000}, withRoutes, plain, few, 0},
+		{"connections", []int{1, 10, 100, 1000, 10_000}, gateway, plain, func(n int) int { return n }, 1000},
 		{"masks", []int{1, 10, 100, 1000}, withMasks, func(n int) row {
 			return row{name: "wide", title: "wide", setup: peers.Setup{Mask: true}, paths: []string{"/employees/wide"}, wide: n}
-		}, few},
+		}, few, 0},
 	}
 }
 
@@ -77,7 +78,8 @@ func withMasks(w *world, n int) (peers.Peer, error) {
 	return p, nil
 }
 
-// scale prints how the cost of a request grows. The steps of a series have their
+// scale prints how the cost of a request grows. Opening the connections counts:
+// with few requests on many of them it is most of the cost. The steps of a series have their
 // turns within each round, as systems have in the table.
 func (w *world) scale(ctx context.Context, o options) error {
 	var out strings.Builder
@@ -146,6 +148,6 @@ func (w *world) step(o options, s series, n int) (sample, error) {
 	}
 	defer sys.close()
 	return w.turnOf(&r, sys, func() (tally, error) {
-		return w.own(&r, sys.base, ownSpec{Connections: s.clients(n), For: max(o.slice, time.Second)})
+		return w.own(&r, sys.base, ownSpec{Connections: s.clients(n), For: max(o.slice, time.Second), Rate: s.pace})
 	})
 }
