@@ -3,7 +3,8 @@
 # make classes  the ways in which gateways have failed, tried on this one, as a table
 # make h2spec conformance to HTTP/2, beside net/http
 # make tls-check  what testssl.sh thinks of the demo's TLS
-# make bench  benchmarks
+# make bench  the gateway beside other proxies, about half an hour; make bench-smoke is the short form
+# make microbench  benchmarks of single packages
 # make soak   the long runs
 # make lint   formatting and static checks only
 
@@ -11,7 +12,7 @@ GO          ?= go
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT      = $(GO) run mvdan.cc/gofumpt@v0.12.0
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
-.PHONY: demo test fuzz-door classes h2spec tls-check packages lint vuln bench soak build
+.PHONY: demo test fuzz-door classes h2spec tls-check packages lint vuln bench bench-smoke microbench soak build
 
 demo:
 	$(GO) run ./cmd/gatehouse demo
@@ -27,6 +28,8 @@ test: packages bin/pebble bin/busboy bin/oidc-provider lint build
 	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
 	$(MAKE) --no-print-directory fuzz-door
 	bin/gatehouse demo --check
+	cd bench && $(GO) vet ./... && $(GO) test ./...
+	$(MAKE) --no-print-directory bench-smoke
 
 # What reads the first bytes of strangers, 10 s each. A finding stays in testdata
 # and fails the second try at once; a search that was cut off at its end does not.
@@ -98,7 +101,17 @@ lint:
 vuln:
 	$(GOVULNCHECK) ./...
 
+# What is missing is installed where that is possible: Debian packages as root,
+# Go programs into bench/.bin. BENCH has the runner's flags, such as
+# BENCH="-rows plain,jwt -rounds 3"; `cd bench && go run . -h` lists them.
 bench:
+	cd bench && $(GO) run . -install -out results $(BENCH)
+
+# A few rows, a second each: it fails on wrong answers, never on slow ones.
+bench-smoke:
+	cd bench && $(GO) run . -smoke $(BENCH)
+
+microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	GATEHOUSE_BENCH=1 $(GO) test -count 1 -run '^Test(Ratios|Costs)$$' -v ./middleware/mask/redact
 

@@ -1,236 +1,367 @@
-// Package bench measures what the gateway costs beside a plain reverse proxy.
-//
-// Each proxy is a process of its own (the test binary, started again), so that
-// its CPU time is its alone; clients and backend share the process of the test.
-// The proxies take turns in short slices, so that whatever else the machine does
-// meets all of them. What comes out are ratios: a microsecond of one machine
-// says nothing about another. See README.md.
-package bench
+package main
 
 import (
-	"bytes"
+	"bufio"
+	"context"
+	"encoding/xml"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
-	"runtime"
-	"slices"
+	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"text/tabwriter"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/bench/fixture"
+	"github.com/gatehouse-dev/gatehouse/bench/peers"
 )
 
-const (
-	clients = 16                     // requests at a time, each on a connection of its own
-	rounds  = 7                      // how often each proxy has its turn at each request
-	slice   = 400 * time.Millisecond // how long a turn takes
-	warmUp  = 300 * time.Millisecond
-)
-
-// workload is a request that all proxies are given.
-type workload struct {
-	name   string
-	method string
-	path   func(i int) string // for caller i
-	body   func(i int) []byte
-	whole  bool // the caller may see all of the answer
+// testWorld has certificates and a key for tokens, and starts nothing.
+func testWorld(t *testing.T) *world {
+	dir := t.TempDir()
+	w := &world{dir: dir, root: ".", backend: &group{}}
+	w.World = peers.World{
+		Cert: filepath.Join(dir, "server.pem"), Key: filepath.Join(dir, "key.pem"), Public: filepath.Join(dir, "issuer.pem"),
+		Issuer: issuer, Audience: audience, Policies: "policies", Bin: ".bin", Upstream: "127.0.0.1:9",
+	}
+	if err := w.certificates(); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
-func workloads() []workload {
-	none := func(int) []byte { return nil }
-	return []workload{
-		{"read a record of 1 KB", "GET", func(i int) string { return "/api/employees/" + employee((i+1)%people) }, none, false},
-		{"change one, 1 KB each way", "PATCH", func(i int) string { return "/api/employees/" + employee(i) }, change, true},
-		{"list 100 records, 100 KB", "GET", func(int) string { return "/api/employees/" }, none, false},
-	}
-}
-
-// BenchmarkRatios prints CPU time per request, relative to the plain proxy. It
-// runs once, for about forty seconds, whatever -benchtime says.
-func BenchmarkRatios(b *testing.B) {
-	if testing.Short() {
-		b.Skip("takes forty seconds")
-	}
-	w, proxies := openWorld(b)
-	found := make([][][]float64, len(workloads())) // by workload, proxy and round
-	for i := range found {
-		found[i] = make([][]float64, len(proxies))
-	}
-	var requests int64
-	for round := range rounds + 1 {
-		for i, load := range workloads() {
-			for n := range proxies {
-				p := (n + round) % len(proxies) // nobody is always the first
-				d := slice
-				if round == 0 {
-					d = warmUp
-				}
-				us, count, err := w.measure(proxies[p], load, d)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if round > 0 {
-					found[i][p] = append(found[i][p], us)
-					requests += count
-				}
+// TestProbesFindOut holds the probes: a system that does one thing wrong is not
+// timed.
+func TestProbesFindOut(t *testing.T) {
+	w := testWorld(t)
+	body := func(v any) http.HandlerFunc {
+		return func(rw http.ResponseWriter, _ *http.Request) {
+			b, ok := v.([]byte)
+			if !ok {
+				b = fixture.JSON(v)
 			}
+			_, _ = rw.Write(b)
 		}
 	}
-	report(b, proxies, found, requests)
-}
-
-// measure keeps a proxy busy and gives the CPU microseconds it took for one
-// request.
-func (w *world) measure(p *proxy, load workload, d time.Duration) (float64, int64, error) {
-	before, err := p.cpu()
-	if err != nil {
-		return 0, 0, err
-	}
-	var count atomic.Int64
-	var failed error
-	var once sync.Once
-	var wg sync.WaitGroup
-	end := time.Now().Add(d)
-	for c := range clients {
-		wg.Go(func() {
-			for i := c; time.Now().Before(end); i += clients {
-				if err := w.ask(p, load, i%people); err != nil {
-					once.Do(func() { failed = err })
-					return
-				}
-				count.Add(1)
+	masked, forgotten := fixture.Record(0), fixture.Record(0)
+	fixture.Mask(masked)
+	fixture.Mask(forgotten)
+	forgotten["pay"].(map[string]any)["salary"] = 9800000
+	record := row{setup: peers.Setup{Mask: true}, paths: []string{"/employees/e0"}}
+	plain := row{paths: []string{"/1k"}}
+	for _, c := range []struct {
+		name string
+		row  row
+		does http.HandlerFunc
+		want string // in the mistake; empty: none
+	}{
+		{"all right", plain, body(fixture.Plain(1 << 10)), ""},
+		{"masked", record, body(masked), ""},
+		{"another byte", plain, body(append(fixture.Plain(1 << 10)[:1023], 'X')), "not the upstream's"},
+		{"cut", plain, body(fixture.Plain(1000)), "not the upstream's"},
+		{"an error", plain, http.NotFound, "404"},
+		{"one field is there", record, body(forgotten), "without what is masked"},
+		{"nothing is masked", record, body(fixture.Record(0)), "without what is masked"},
+		{"too much is masked", record, body(map[string]any{"id": "e0"}), "without what is masked"},
+		{"a receipt for less", row{paths: []string{"/sink"}, post: 2048}, body(fixture.ReceiptOf(fixture.Plain(2000))), "want the receipt"},
+		{"any token will do", row{setup: peers.Setup{JWT: true}, paths: []string{"/1k"}}, body(fixture.Plain(1 << 10)), "200 OK"},
+		{"nothing is limited", row{setup: peers.Setup{Rate: true}, paths: []string{"/1k"}}, body(fixture.Plain(1 << 10)), "refused 0 of 20"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			srv := httptest.NewServer(c.does)
+			defer srv.Close()
+			err := w.probe(&c.row, &system{base: srv.URL, dir: t.TempDir()})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
 	}
-	wg.Wait()
-	after, err := p.cpu()
-	if failed != nil {
-		err = failed
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	return float64((after - before).Microseconds()) / float64(count.Load()), count.Load(), nil
 }
 
-// ask makes one request and reads the answer.
-func (w *world) ask(p *proxy, load workload, i int) error {
-	res, err := w.send(p, load, i, w.tokens[i])
-	if err != nil {
-		return err
+// TestGatewayConfigurations holds that the gateway takes the configuration of
+// every row.
+func TestGatewayConfigurations(t *testing.T) {
+	w := testWorld(t)
+	binary := filepath.Join(t.TempDir(), "gatehouse")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/gatehouse")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(res.Body)
-		return fmt.Errorf("%s: %s: %s: %s", p.name, load.name, res.Status, text)
-	}
-	_, err = io.Copy(io.Discard, res.Body)
-	return err
-}
-
-func (w *world) send(p *proxy, load workload, i int, token string) (*http.Response, error) {
-	r, err := http.NewRequest(load.method, p.base+load.path(i), bytes.NewReader(load.body(i)))
-	if err != nil {
-		return nil, err
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	if r.ContentLength > 0 {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	return w.client.Do(r)
-}
-
-// report prints the table. The ratios are made within each round, where the
-// proxies had the same weather; their median and their range are printed.
-func report(b *testing.B, proxies []*proxy, found [][][]float64, requests int64) {
-	var out strings.Builder
-	t := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
-	fmt.Fprint(t, "CPU time per request")
-	for _, p := range proxies {
-		fmt.Fprint(t, "\t", p.name)
-	}
-	fmt.Fprintln(t)
-	for i, load := range workloads() {
-		fmt.Fprint(t, load.name)
-		for p := range proxies {
-			ratios := make([]float64, rounds)
-			for r := range ratios {
-				ratios[r] = found[i][p][r] / found[i][0][r]
-			}
-			slices.Sort(ratios)
-			median := ratios[rounds/2]
-			if p == 0 {
-				fmt.Fprint(t, "\t1")
-				continue
-			}
-			fmt.Fprintf(t, "\t%.2f (%.2f to %.2f)", median, ratios[0], ratios[rounds-1])
-			b.ReportMetric(median, strings.Fields(load.name)[0]+":"+label(proxies[p].name))
-		}
-		fmt.Fprintln(t)
-	}
-	_ = t.Flush()
-	b.ReportMetric(0, "ns/op") // one run of everything: its duration says nothing
-	b.Logf("\n%s\n%d requests over TLS 1.3 and HTTP/1.1, %d at a time, median and range of %d rounds; %s, %d CPUs\n%s",
-		out.String(), requests, clients, rounds, runtime.Version(), runtime.NumCPU(), peers())
-}
-
-// label makes one word of a name.
-func label(name string) string {
-	return strings.Trim(strings.NewReplacer(" ", "-", ",", "").Replace(name), "+-")
-}
-
-// peers tells which other gateways are on this machine.
-func peers() string {
-	var here []string
-	for _, name := range []string{"nginx", "caddy", "haproxy", "envoy"} {
-		if _, err := exec.LookPath(name); err == nil {
-			here = append(here, name)
-		}
-	}
-	if len(here) == 0 {
-		return "no other gateway is installed here, and none is compared"
-	}
-	return strings.Join(here, ", ") + " would be here, but only the proxies above are compared"
-}
-
-// TestProxiesDoWhatIsMeasured makes sure that the fast ones are not fast
-// because they leave something out.
-func TestProxiesDoWhatIsMeasured(t *testing.T) {
-	w, proxies := openWorld(t)
-	for n, p := range proxies {
-		full := n == len(proxies)-1
-		for _, load := range workloads() {
-			res, err := w.send(p, load, 0, w.tokens[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			text, err := io.ReadAll(res.Body)
-			_ = res.Body.Close()
-			if err != nil || res.StatusCode != http.StatusOK {
-				t.Fatalf("%s: %s: %s: %s: %v", p.name, load.name, res.Status, text, err)
-			}
-			for _, s := range secrets() {
-				if want := !full || load.whole; bytes.Contains(text, []byte(s)) != want {
-					t.Errorf("%s: %s: whether %q is in the answer must be %v: %.300s", p.name, load.name, s, want, text)
-				}
-			}
-		}
-		if _, err := p.cpu(); err != nil {
-			t.Error(err)
-		}
-	}
-	full := proxies[len(proxies)-1]
-	res, err := w.send(full, workloads()[0], 0, "")
+	policies, err := filepath.Abs("policies")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = res.Body.Close()
-	if res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("%s without a token: %s", full.name, res.Status)
+	w.Policies = policies
+	for _, r := range rows() {
+		file := filepath.Join(w.dir, r.name+".yaml")
+		text := peers.GatewayConfig(w.World, r.setup, w.dir, 18080, 18081, 3)
+		if strings.Contains(text, "%!") {
+			t.Errorf("%s: the template does not fit: %s", r.name, text)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(binary, "check", "-c", file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", r.name, err, out)
+		}
+	}
+}
+
+// TestRatiosAreMadeWithinRounds holds that the weather of a round does not count.
+func TestRatiosAreMadeWithinRounds(t *testing.T) {
+	var samples []sample
+	for round, weather := range []float64{1, 3, 10} {
+		samples = append(samples,
+			sample{Row: "plain-1k", System: "gateway", Round: round + 1, CPU: 20 * weather},
+			sample{Row: "plain-1k", System: "std", Round: round + 1, CPU: 40 * weather})
+	}
+	samples = append(samples, sample{Row: "plain-1k", System: "nginx", Problem: "not installed: [nginx]"})
+	r := newReport(samples)
+	if got := r.ratio("plain-1k", "gateway", "std"); got != 0.5 {
+		t.Errorf("the ratio is %v, want 0.5", got)
+	}
+	if got := r.difference("plain-1k", "gateway", "std"); got != -60 {
+		t.Errorf("the difference is %v, want -60", got)
+	}
+	if got := r.ratio("plain-1k", "gateway", "nginx"); got != 0 {
+		t.Errorf("the ratio to what was not measured is %v", got)
+	}
+	if err := r.check(); err != nil {
+		t.Errorf("a peer that is not installed is no mistake: %v", err)
+	}
+	table := r.goalsTable(true)
+	for _, want := range []string{"| plain, 1 KB | tuned ReverseProxy | 0.50 x | 0.65 x | 0.50 x | goal met |", "| plain, 1 KB | nginx | 1.80 x |  |  | not measured |"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the goals lack %q:\n%s", want, table)
+		}
+	}
+	for _, bad := range []sample{{Row: "rate", System: "gateway", Errors: 1}, {Row: "rate", System: "std", Problem: "an expired token: 200 OK"}} {
+		if newReport(append(samples, bad)).check() == nil {
+			t.Errorf("%+v is no mistake", bad)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	for _, c := range []struct {
+		value, goal, must float64
+		want              string
+	}{
+		{0, 1, 2, "not measured"},
+		{1, 1, 2, "goal met"},
+		{1.5, 1, 2, "met"},
+		{2.1, 1, 2, "**missed**"},
+		{14, 0, 15, "met"},
+		{1.9, 1.8, 0, "goal missed"},
+		{-3, 0, 15, "met"},
+	} {
+		if got := verdict(c.value, c.goal, c.must); got != c.want {
+			t.Errorf("verdict(%v, %v, %v) is %q, want %q", c.value, c.goal, c.must, got, c.want)
+		}
+	}
+}
+
+// TestFiguresAreRewritten holds that a second run replaces what the first wrote,
+// and nothing else.
+func TestFiguresAreRewritten(t *testing.T) {
+	dir := t.TempDir()
+	readme := filepath.Join(dir, "README.md")
+	before := "# Text\n\n" + beginFigures + "old\n" + endFigures + "\nmore\n"
+	if err := os.WriteFile(readme, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var samples []sample
+	for _, g := range pictured() {
+		samples = append(samples, sample{Row: g.row, System: "gateway", Round: 1, CPU: 30}, sample{Row: g.row, System: g.other, Round: 1, CPU: 60})
+	}
+	r := newReport(samples)
+	for range 2 {
+		if err := r.write(dir, readme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "# Text\n\n" + beginFigures + "\n" + r.markdown() + "\n" + endFigures + "\nmore\n"; string(got) != want {
+		t.Errorf("README.md is\n%s", got)
+	}
+	again, err := readSamples(filepath.Join(dir, "turns.jsonl"))
+	if err != nil || len(again) != len(samples) {
+		t.Errorf("%d lines, %v, want %d", len(again), err, len(samples))
+	}
+	picture, err := os.Open(filepath.Join(dir, "ratios.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer picture.Close()
+	bars := 0
+	for d := xml.NewDecoder(picture); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("the picture is no XML: %v", err)
+		}
+		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "rect" {
+			bars++
+		}
+	}
+	if bars != len(pictured()) {
+		t.Errorf("%d bars, want %d", bars, len(pictured()))
+	}
+}
+
+// TestRealReadmeHasAPlace keeps the marks in README.md.
+func TestRealReadmeHasAPlace(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mark := range []string{beginFigures, endFigures} {
+		if strings.Count(string(text), mark) != 1 {
+			t.Errorf("README.md must have %q once", mark)
+		}
+	}
+}
+
+// TestGroupsAreStopped holds that children go too, and that their time counts.
+func TestGroupsAreStopped(t *testing.T) {
+	g := &group{log: filepath.Join(t.TempDir(), "said")}
+	// The child ignores the polite signal, and outlives its parent.
+	if err := g.start(peerCPU, []string{"sh", "-c", "(trap '' TERM; while :; do :; done) & wait"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer g.stop()
+	var used time.Duration
+	for end := time.Now().Add(20 * time.Second); used < 50*time.Millisecond && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		used, _, _ = g.used()
+	}
+	if used < 50*time.Millisecond {
+		t.Errorf("a busy child has taken %v", used)
+	}
+	id := g.id
+	members, err := g.members()
+	if err != nil || len(members) < 2 {
+		t.Fatalf("members %v, %v", members, err)
+	}
+	g.stop()
+	for range 500 {
+		left, err := (&group{id: id}).members()
+		if err != nil {
+			t.Fatal(err)
+		}
+		alive := 0
+		for _, m := range left {
+			if m.state != "Z" {
+				alive++
+			}
+		}
+		if alive == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("a child is left")
+}
+
+// TestOwnLoadCounts holds that the generator takes broken answers for errors.
+func TestOwnLoadCounts(t *testing.T) {
+	for _, c := range []struct {
+		name, answer string
+		errors       bool
+	}{
+		{"an answer", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", false},
+		{"in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false},
+		{"a refusal", "HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nabc", true},
+		{"cut", "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\nabc", true},
+		{"no HTTP", "hello\r\n\r\n", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := serveRaw(t, c.answer)
+			spec := ownSpec{Address: l, Connections: 2, For: 200 * time.Millisecond, Method: "GET", Paths: []string{"/1k"}, Rate: 100}
+			got, err := spec.run(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Requests == 0 || (got.Errors > 0) != c.errors {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// serveRaw answers each request with the text. What is cut ends with the
+// connection.
+func serveRaw(t *testing.T, answer string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				in := bufio.NewReader(c)
+				for {
+					if _, err := http.ReadRequest(in); err != nil {
+						return
+					}
+					if _, err := io.WriteString(c, answer); err != nil || strings.Contains(answer, "Length: 30") {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestReadH2Log(t *testing.T) {
+	var log strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&log, "%d\t%d\t%d\n", 1_000_000+i*100, 200, 100+i)
+	}
+	log.WriteString("1020000\t503\t5000\n1030000\t-1\t100\n")
+	got, err := readH2Log([]byte(log.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Requests != 102 || got.Errors != 2 || got.P50 != 150*time.Microsecond || got.P99 != 199*time.Microsecond || got.Took != 30100*time.Microsecond {
+		t.Errorf("%+v", got)
+	}
+	for _, bad := range []string{"", "1 2\n", "a 200 5\n"} {
+		if _, err := readH2Log([]byte(bad)); err == nil {
+			t.Errorf("%q is a log", bad)
+		}
+	}
+}
+
+// TestRowsAreThere holds that goals and pictures name rows and systems that take
+// part.
+func TestRowsAreThere(t *testing.T) {
+	for _, g := range append(goals(), pictured()...) {
+		found := false
+		for _, e := range entrants(options{}, rowNamed(g.row)) {
+			found = found || e.label == g.other
+		}
+		if !found {
+			t.Errorf("%s: %s does not take part", g.row, g.other)
+		}
+	}
+	for _, e := range extras() {
+		rowNamed(e.row)
 	}
 }

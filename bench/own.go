@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/bench/fixture"
+)
+
+// loadVariable makes this program a load generator: its value is an ownSpec.
+const loadVariable = "GATEHOUSE_BENCH_LOAD"
+
+// An ownSpec is what the generator of this program is asked to do. It is for
+// what wrk cannot: requests at a steady pace, thousands of connections, and
+// machines without wrk. It costs more processor time than wrk, of which nothing
+// is counted.
+type ownSpec struct {
+	Address     string
+	TLS         bool
+	Connections int
+	For         time.Duration
+	Rate        float64 // requests a second, over all connections; 0: as fast as they are answered
+	Method      string
+	Paths       []string
+	Post        int
+	Tokens      string // a file
+	Once        bool   // each token is used once, and the run ends when there are no more
+}
+
+// ownLoad starts this program again as a load generator on the load's processor.
+func (w *world) ownLoad(r *row, base string, d time.Duration, fresh bool) (tally, error) {
+	return w.own(r, base, ownSpec{Connections: connections, For: d, Once: fresh})
+}
+
+func (w *world) own(r *row, base string, spec ownSpec) (tally, error) {
+	scheme, address, _ := strings.Cut(base, "://")
+	spec.Address, spec.TLS = address, scheme == "https"
+	spec.Method, spec.Paths, spec.Post = r.method(), r.paths, r.post
+	if r.setup.JWT {
+		if spec.Tokens = w.few; spec.Once {
+			spec.Tokens = w.many
+		}
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return tally{}, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return tally{}, err
+	}
+	args := pinned(loadCPU, []string{self})
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), loadVariable+"="+string(text), "GOGC=400")
+	out, err := run(cmd)
+	if err != nil {
+		return tally{}, err
+	}
+	var t tally
+	if err := json.Unmarshal([]byte(out), &t); err != nil {
+		return tally{}, fmt.Errorf("load: %w: %s", err, out)
+	}
+	return t, nil
+}
+
+// serveLoad is the load generator: it prints its tally.
+func serveLoad(spec string) error {
+	var s ownSpec
+	if err := json.Unmarshal([]byte(spec), &s); err != nil {
+		return err
+	}
+	t, err := s.run(context.Background())
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(t)
+}
+
+// A client is one connection and what it has counted.
+type client struct {
+	requests, errors, bytes int64
+	took                    []time.Duration
+}
+
+func (s *ownSpec) run(ctx context.Context) (tally, error) {
+	var tokens []string
+	if s.Tokens != "" {
+		text, err := os.ReadFile(s.Tokens)
+		if err != nil {
+			return tally{}, err
+		}
+		tokens = strings.Fields(string(text))
+	}
+	clients := make([]client, s.Connections)
+	conns, err := s.connect(ctx)
+	if err != nil {
+		return tally{}, err
+	}
+	begin := time.Now()
+	var wg sync.WaitGroup
+	for i := range clients {
+		wg.Go(func() {
+			defer conns[i].Close()
+			s.drive(&clients[i], conns[i], s.requests(i, tokens), i, begin)
+		})
+	}
+	wg.Wait()
+	return s.count(clients, time.Since(begin)), nil
+}
+
+// connect opens all connections first, so that a pace is not upset by it.
+func (s *ownSpec) connect(ctx context.Context) ([]net.Conn, error) {
+	out := make([]net.Conn, s.Connections)
+	errs := make([]error, s.Connections)
+	var wg sync.WaitGroup
+	for lane := range 16 {
+		wg.Go(func() {
+			for i := lane; i < len(out); i += 16 {
+				var d net.Dialer
+				if out[i], errs[i] = d.DialContext(ctx, "tcp", s.Address); errs[i] != nil {
+					return
+				}
+				if s.TLS {
+					// The probes have verified who it is.
+					c := tls.Client(out[i], &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec
+					out[i], errs[i] = c, c.HandshakeContext(ctx)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return out, errors.Join(errs...)
+}
+
+// requests gives connection i's requests, one after another: nil when there are
+// no more.
+func (s *ownSpec) requests(i int, tokens []string) func() []byte {
+	n := i
+	return func() []byte {
+		if s.Once && n >= len(tokens) {
+			return nil
+		}
+		var b bytes.Buffer
+		fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n", s.Method, s.Paths[n%len(s.Paths)])
+		if len(tokens) > 0 {
+			fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", tokens[n%len(tokens)])
+		}
+		if s.Post > 0 {
+			fmt.Fprintf(&b, "Content-Type: text/plain\r\nContent-Length: %d\r\n", s.Post)
+		}
+		b.WriteString("\r\n")
+		if s.Post > 0 {
+			b.Write(fixture.Plain(s.Post))
+		}
+		n += s.Connections
+		return b.Bytes()
+	}
+}
+
+// drive asks and reads until the time is over. At a pace, a request's time counts
+// from when it was due, so that a system which stalls is not asked less.
+func (s *ownSpec) drive(c *client, conn net.Conn, next func() []byte, i int, begin time.Time) {
+	in := bufio.NewReaderSize(conn, 4<<10)
+	end := begin.Add(s.For)
+	var each time.Duration
+	due := begin
+	if s.Rate > 0 {
+		each = time.Duration(float64(time.Second) * float64(s.Connections) / s.Rate)
+		due = begin.Add(each * time.Duration(i) / time.Duration(s.Connections))
+	}
+	for {
+		if each > 0 {
+			time.Sleep(time.Until(due))
+		} else {
+			due = time.Now()
+		}
+		if time.Now().After(end) {
+			return
+		}
+		text := next()
+		if text == nil {
+			return
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, err := conn.Write(text)
+		if err == nil {
+			err = c.read(in)
+		}
+		c.requests++
+		c.took = append(c.took, time.Since(due))
+		if err != nil {
+			c.errors++
+			return
+		}
+		due = due.Add(each)
+	}
+}
+
+// read reads one answer. A status that is no success counts as an error.
+func (c *client) read(in *bufio.Reader) error {
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if len(line) < 12 || line[9] != '2' {
+		c.errors++
+	}
+	length, chunked := int64(0), false
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
+			break
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case bytes.EqualFold(name, []byte("content-length")):
+			if length, err = strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64); err != nil {
+				return err
+			}
+		case bytes.EqualFold(name, []byte("transfer-encoding")):
+			chunked = true
+		}
+	}
+	for {
+		if chunked {
+			line, err := in.ReadSlice('\n')
+			if err != nil {
+				return err
+			}
+			if length, err = strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 64); err != nil {
+				return err
+			}
+		}
+		n, err := io.CopyN(io.Discard, in, length)
+		if c.bytes += n; err != nil {
+			return err
+		}
+		if !chunked {
+			return nil
+		}
+		if _, err := in.Discard(2); err != nil {
+			return err
+		}
+		if length == 0 {
+			return nil
+		}
+	}
+}
+
+func (s *ownSpec) count(clients []client, took time.Duration) tally {
+	t := tally{Took: took}
+	var all []time.Duration
+	for _, c := range clients {
+		t.Requests += c.requests
+		t.Errors += c.errors
+		t.Bytes += c.bytes
+		all = append(all, c.took...)
+	}
+	slices.Sort(all)
+	if len(all) > 0 {
+		t.P50, t.P99 = all[len(all)/2], all[len(all)*99/100]
+	}
+	return t
+}
