@@ -1,15 +1,16 @@
 package matrix
 
 import (
-	"html/template"
+	"cmp"
+	"html"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// page is the whole document: it loads nothing and runs nothing.
-const page = `<!DOCTYPE html>
+// head is how the document begins: it loads nothing and runs nothing.
+const head = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -28,55 +29,76 @@ th[scope=row] { font-weight: normal }
 </head>
 <body>
 <h1>Who sees what</h1>
-<p>Policies {{.Revision}}. <span class="visible">In the clear</span>,
+`
+
+// legend says what the colours are.
+const legend = `<span class="visible">In the clear</span>,
 <span class="masked">masked, but something shows</span>,
 <span class="closed">nothing of the value shows</span>.</p>
-<dl>{{range .Classes}}<dt>{{.Name}}</dt><dd>{{.Fields}}</dd>
-{{end}}</dl>
-{{range .Routes}}<h2>{{.Name}}</h2>
-{{range .Tables}}{{if .Nothing}}<p><strong>{{join .When "; "}}</strong>: nobody gets anything</p>
-{{else}}<table>
-<caption>{{join .When "; "}}</caption>
-<thead><tr><th></th>{{range .Who}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
-<tbody>
-{{range .Rows}}<tr><th scope="row">{{if .Field}}{{.Field}}{{else}}{{.Class}}{{end}}</th>{{range .States}}<td class="{{shade .}}">{{.}}</td>{{end}}</tr>
-{{end}}</tbody>
-</table>
-{{end}}{{end}}{{end}}</body>
-</html>
 `
 
 // HTML writes a matrix as one page that needs nothing else, of policies with this
-// revision.
+// revision. It does without html/template: that calls methods by name, for which
+// the linker has to keep every method of every type in the program.
 func HTML(w io.Writer, cells []Cell, revision string) error {
-	type class struct{ Name, Fields string }
-	type route struct {
-		Name   string
-		Tables []Table
-	}
-	data := struct {
-		Revision string
-		Classes  []class
-		Routes   []route
-	}{Revision: revision}
+	p := &document{}
+	p.raw(head, "<p>Policies ").text(revision).raw(". ", legend, "<dl>")
 	classes := Classes(cells)
 	for _, name := range slices.Sorted(maps.Keys(classes)) {
 		if name != "" {
-			data.Classes = append(data.Classes, class{name, strings.Join(classes[name], ", ")})
+			p.raw("<dt>").text(name).raw("</dt><dd>").text(strings.Join(classes[name], ", ")).raw("</dd>\n")
 		}
 	}
-	for _, t := range Tables(cells) {
-		if n := len(data.Routes); n == 0 || data.Routes[n-1].Name != t.Route {
-			data.Routes = append(data.Routes, route{Name: t.Route})
+	p.raw("</dl>\n")
+	route := ""
+	for i, t := range Tables(cells) {
+		if i == 0 || t.Route != route {
+			route = t.Route
+			p.raw("<h2>").text(route).raw("</h2>\n")
 		}
-		last := &data.Routes[len(data.Routes)-1]
-		last.Tables = append(last.Tables, t)
+		p.table(t)
 	}
-	t, err := template.New("matrix").Funcs(template.FuncMap{"join": strings.Join, "shade": shade}).Parse(page)
-	if err != nil {
-		return err
+	p.raw("</body>\n</html>\n")
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// document is a page in the making. What comes from policies goes through text.
+type document struct{ strings.Builder }
+
+// raw adds what is HTML already: words of this file, and nothing else.
+func (d *document) raw(words ...string) *document {
+	for _, s := range words {
+		d.WriteString(s)
 	}
-	return t.Execute(w, data)
+	return d
+}
+
+// text adds a text, as content of an element.
+func (d *document) text(s string) *document {
+	d.WriteString(html.EscapeString(s))
+	return d
+}
+
+func (d *document) table(t Table) {
+	when := strings.Join(t.When, "; ")
+	if t.Nothing {
+		d.raw("<p><strong>").text(when).raw("</strong>: nobody gets anything</p>\n")
+		return
+	}
+	d.raw("<table>\n<caption>").text(when).raw("</caption>\n<thead><tr><th></th>")
+	for _, who := range t.Who {
+		d.raw(`<th scope="col">`).text(who).raw("</th>")
+	}
+	d.raw("</tr></thead>\n<tbody>\n")
+	for _, r := range t.Rows {
+		d.raw(`<tr><th scope="row">`).text(cmp.Or(r.Field, r.Class)).raw("</th>")
+		for _, state := range r.States {
+			d.raw(`<td class="`, shade(state), `">`).text(state).raw("</td>")
+		}
+		d.raw("</tr>\n")
+	}
+	d.raw("</tbody>\n</table>\n")
 }
 
 // shade is the class of style of a state.
