@@ -162,7 +162,12 @@ type line struct {
 	in     *bufio.Reader
 	h2     *frames
 	stream uint32
+	used   time.Time
 }
+
+// fresh is for how long a line is used again: the gateway ends those that were
+// idle for long, and other tests may have had the machine meanwhile.
+const fresh = 20 * time.Second
 
 // send sends a request on a connection that is kept, as the ordinary client at
 // 127.0.0.1, and gives the answer and what reached the backend because of it.
@@ -185,12 +190,17 @@ func (a *arena) sendFrom(address string, p proto, r raw) (outcome, []received) {
 	}
 	key := address + " " + string(p)
 	l := a.lines[key]
+	if l != nil && time.Since(l.used) > fresh {
+		l.Close()
+		l = nil
+	}
 	if l == nil {
 		l = a.connect(address, p)
 		a.lines[key] = l
 	}
 	_ = l.SetDeadline(time.Now().Add(20 * time.Second))
 	o, last := l.ask(r)
+	l.used = time.Now()
 	if last {
 		l.Close()
 		delete(a.lines, key)

@@ -64,7 +64,7 @@ func TestBodiesBrokenOff(t *testing.T) {
 		return false
 	}
 	for name, send := range map[string]string{
-		"by length": postTo("Content-Length: 10\r\n\r\n", "hell"),
+		"by length": postTo("Content-Length: 100000\r\n\r\n", "hell"),
 		"by chunks": postTo("Transfer-Encoding: chunked\r\n\r\n", "4\r\nhell\r\n"),
 		"in a size": postTo("Transfer-Encoding: chunked\r\n\r\n", "4\r\nhell\r\n5"),
 	} {
@@ -76,9 +76,19 @@ func TestBodiesBrokenOff(t *testing.T) {
 				}
 				eventually(t, "the backend has what there is", begun)
 				_ = c.Close()
-				brokenOff(t, w, b)
+				brokenOff(t, w, b, 1)
 			})
 		}
+	}
+	for _, p := range []proto{plainH1, tlsH1} {
+		t.Run("a short one/"+string(p), func(t *testing.T) { // it is waited for, and then sent at once
+			c := w.wire(p)
+			if _, err := io.WriteString(c, postTo("Content-Length: 10\r\n\r\n", "hell")); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Close()
+			brokenOff(t, w, b, 0)
+		})
 	}
 	for name, end := range map[string]func(f *frames) error{
 		"reset":     func(f *frames) error { return f.WriteRSTStream(1, 8) },
@@ -97,20 +107,20 @@ func TestBodiesBrokenOff(t *testing.T) {
 			if err := end(f); err != nil {
 				t.Fatal(err)
 			}
-			brokenOff(t, w, b)
+			brokenOff(t, w, b, 1)
 		})
 	}
 }
 
 // brokenOff verifies that of one request that broke off nothing whole came, and
 // that the next one goes out on a connection of its own.
-func brokenOff(t *testing.T, w *world, b *recorder) {
+func brokenOff(t *testing.T, w *world, b *recorder, want int) {
 	t.Helper()
 	if o := w.ask(plainH1, raw{target: "/plain/next"}); o.status != 200 {
 		t.Errorf("the next request: %v", o)
 	}
 	seen := b.arrivals(t).of(-1)
-	if len(seen.whole) != 1 || !strings.HasPrefix(seen.whole[0], "GET /plain/next ") || seen.broken != 1 {
+	if len(seen.whole) != 1 || !strings.HasPrefix(seen.whole[0], "GET /plain/next ") || seen.broken != want {
 		t.Errorf("the backend saw %q and %d that broke off", seen.whole, seen.broken)
 	}
 }
