@@ -62,7 +62,6 @@ type chain struct {
 	bare     []middleware.Stage // the same without that
 	upstream middleware.Handler
 	answer   []byte
-	head     http.Header
 	token    string
 	method   string
 	target   string

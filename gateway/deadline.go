@@ -13,13 +13,49 @@ func (s *passage) bound() {
 	if s.flow = s.flows(); s.flow != nil {
 		s.flow.moved()
 	} else if r := s.in; r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		s.bounded = true
 		_ = s.control.SetReadDeadline(time.Now().Add(s.timeouts().Body.D()))
 	}
 	// The server has set the write deadline when it had read the head. To
 	// HTTP/2 it would be the end of the stream, however long an upstream takes.
+	// It is moved away and not lifted: see unbind.
 	if s.in.ProtoMajor == 2 {
-		_ = s.control.SetWriteDeadline(time.Time{})
+		_ = s.control.SetWriteDeadline(time.Now().Add(unbounded))
 	}
+}
+
+// unbounded is longer than any exchange lasts.
+const unbounded = 10 * 365 * 24 * time.Hour
+
+// lift takes the bound of the request body away: all of it was read. Whoever reads
+// on after the exchange lifts nothing: what would be lifted is the next one's, or
+// nobody's.
+func (s *passage) lift() {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.bounded {
+		s.bounded = false
+		_ = s.control.SetReadDeadline(time.Time{})
+	}
+}
+
+// unbind ends what bounds the request body, with the exchange. Over HTTP/1.1 the
+// deadline stays, for what the server reads of it afterwards. Over HTTP/2 it has to
+// go: the client may have reset the stream before it was set, and net/http then keeps
+// the stream until the deadline, with what had come of its body. A client could have
+// any number of such. Only where there was a deadline before the reset does it know
+// better, as for writing, where there always is one.
+func (s *passage) unbind() {
+	if s.flow != nil {
+		s.flow.over(s.in.ProtoMajor == 2)
+		return
+	}
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.bounded && s.in.ProtoMajor == 2 {
+		_ = s.control.SetReadDeadline(time.Time{})
+	}
+	s.bounded = false
 }
 
 // pace gives the client the time to take the next piece of what is written to

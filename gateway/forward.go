@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -171,9 +170,9 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	switch flow := b.passage.flow; {
 	case errors.Is(err, io.EOF) && flow != nil:
-		flow.end()
+		flow.over(true)
 	case errors.Is(err, io.EOF):
-		_ = b.passage.control.SetReadDeadline(time.Time{})
+		b.passage.lift()
 	case err == nil:
 		flow.moved()
 	}

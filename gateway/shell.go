@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,8 @@ type passage struct {
 	escaped  string // the path to send upstream, percent-encoded
 	parent   string // the traceparent of a trace that begins here
 	cut      atomic.Bool
+	reading  sync.Mutex             // holds off the end of the exchange
+	bounded  bool                   // the request body has a deadline of its own
 	flow     *flow                  // nil unless it is a call of gRPC
 	splice   atomic.Pointer[splice] // nil unless the connection was upgraded
 
@@ -164,6 +167,7 @@ func (s *passage) timeouts() config.Timeouts {
 // still be about to: the connection is the next request's.
 func (s *passage) end() {
 	s.body.over.Store(true)
+	defer s.unbind()
 	if s.answered && !s.answer.closed {
 		_ = s.answer.Close()
 	}

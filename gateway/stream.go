@@ -21,7 +21,7 @@ type flow struct {
 
 	mu    sync.Mutex // both directions move it
 	set   time.Time
-	ended bool // the client has said all
+	ended bool // the client has said all, or the exchange is over
 }
 
 // flows gives the flow of an exchange, nil where it is none. The upstream must be
@@ -61,12 +61,15 @@ func (f *flow) moved() {
 	_ = f.control.SetReadDeadline(at)
 }
 
-// end lifts the bound: the client has said all.
-func (f *flow) end() {
+// over ends the bound: the client has said all, or the exchange is over and nobody
+// may touch its connection. What was set last is lifted or stays.
+func (f *flow) over(lift bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if lift && !f.ended {
+		_ = f.control.SetReadDeadline(time.Time{})
+	}
 	f.ended = true
-	_ = f.control.SetReadDeadline(time.Time{})
 }
 
 // endedStream is why a stream was ended that has lasted for too long, for the

@@ -1,6 +1,8 @@
 package h1
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// largeBody is written at once and does not arrive at once.
+func largeBody() string { return strings.Repeat("0123456789abcdef", 4096) }
+
 // answering are handlers, each with what it does to an answer.
 func answering() map[string]http.HandlerFunc {
 	set := func(w http.ResponseWriter, pairs ...string) {
@@ -17,8 +22,8 @@ func answering() map[string]http.HandlerFunc {
 			w.Header().Add(pairs[i], pairs[i+1])
 		}
 	}
+	large := largeBody()
 	say := func(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
-	large := strings.Repeat("0123456789abcdef", 4096)
 	return map[string]http.HandlerFunc{
 		"nothing":         func(http.ResponseWriter, *http.Request) {},
 		"a status":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
@@ -178,6 +183,23 @@ func asked() map[string][2]string {
 	}
 }
 
+// beginning is the head of an answer that was cut while its request was still being
+// sent. How much of it has arrived the kernel decides: what has is the beginning of
+// its body, and nobody takes it for all.
+func beginning(t *testing.T, text, whole string) []string {
+	res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), nil)
+	if err != nil {
+		t.Errorf("no answer: %v", err)
+		return nil
+	}
+	body, err := io.ReadAll(res.Body)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasPrefix(whole, string(body)) {
+		t.Errorf("%d bytes arrived, and then %v: %.60q", len(body), err, body)
+	}
+	res.Header.Del("Date")
+	return []string{fmt.Sprintf("%d %d.%d close=%v %v trailer=%v %v", res.StatusCode, res.ProtoMajor, res.ProtoMinor, res.Close, res.Header, res.Trailer, res.TransferEncoding)}
+}
+
 // Whatever a handler does, the client sees what it would see of net/http, but for
 // what is listed.
 func TestAnswersAreWrittenAlike(t *testing.T) {
@@ -203,7 +225,11 @@ func TestAnswersAreWrittenAlike(t *testing.T) {
 					if secure && strings.HasPrefix(a[1], "POST") && how != "with a body" {
 						continue // net/http waits half a second after most of these
 					}
-					got, want := answers(ours.talk(t, a[0]), a[1]), answers(theirs.talk(t, a[0]), a[1])
+					seen := func(text string) []string { return answers(text, a[1]) }
+					if what == "a panic, too late" && (how == "with a large body" || how == "with a huge body") {
+						seen = func(text string) []string { return beginning(t, text, largeBody()) }
+					}
+					got, want := seen(ours.talk(t, a[0])), seen(theirs.talk(t, a[0]))
 					if d := cmp.Diff(want, got); d != "" && differ[what] == "" && differ[what+", "+how] == "" {
 						t.Errorf("%s: %.3000s", how, d)
 					}

@@ -114,6 +114,14 @@ func start(t testing.TB, ours, secure bool, b limits, h http.Handler) *served {
 		s := &http.Server{
 			Handler: h, TLSConfig: config, ReadHeaderTimeout: b.header, IdleTimeout: b.idle, WriteTimeout: b.write, MaxHeaderBytes: b.bytes, ErrorLog: logger,
 			DisableGeneralOptionsHandler: true,
+			ConnState: func(_ net.Conn, state http.ConnState) { // Close does not wait for those that linger
+				switch state {
+				case http.StateNew:
+					wg.Add(1)
+				case http.StateClosed, http.StateHijacked:
+					wg.Done()
+				}
+			},
 		}
 		wg.Go(func() {
 			if config != nil {

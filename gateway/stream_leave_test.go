@@ -1,0 +1,103 @@
+package gateway
+
+import (
+	"net/http"
+	"runtime"
+	"testing"
+
+	"golang.org/x/net/http2"
+)
+
+// leaving opens a stream, sends a part of a body, and resets the stream at once. It
+// comes back when the gateway has seen all of that.
+func (c *attacker) leaving(target string, part []byte, more ...[2]string) error {
+	id, err := c.ask("POST", target, false, more...)
+	for b := part; err == nil && len(b) > 0; {
+		piece := b[:min(len(b), frameSize)]
+		b = b[len(piece):]
+		err = c.WriteData(id, false, piece)
+	}
+	if err == nil {
+		err = c.WriteRSTStream(id, http2.ErrCodeCancel)
+	}
+	if err == nil {
+		err = c.WritePing(false, [8]byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)})
+	}
+	if err == nil {
+		err = c.w.Flush()
+	}
+	for err == nil {
+		var frame http2.Frame
+		if frame, err = c.ReadFrame(); err != nil {
+			break
+		}
+		if p, ok := frame.(*http2.PingFrame); ok && p.IsAck() {
+			break
+		}
+	}
+	return err
+}
+
+// A stream that was reset holds nothing: neither a deadline that is set afterwards
+// nor anything else keeps what came of its body and was read by nobody. The
+// connection stays, and the times are those of every gateway.
+func TestResetStreamsHoldNothing(t *testing.T) {
+	const streams, most = 400, 4 << 20
+	part := make([]byte, 60<<10) // of each
+	for name, tt := range map[string]struct {
+		target string
+		more   [][2]string
+	}{
+		"no such route":    {target: "/nowhere"},
+		"not signed in":    {target: "/staff/x"},
+		"for the upstream": {target: "/plain/x"},
+		"a call":           {target: "/call/x", more: [][2]string{{"content-type", "application/grpc"}, {"te", "trailers"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t)
+			w.backend("HR", func(http.ResponseWriter, *http.Request) {})
+			w.start(`
+upstreams:
+  hr: {endpoints: ["{HR}"]}
+  calls: {endpoints: ["{HR}"], protocol: h2c}
+policies: {path: rego, budget: 2s}
+routes:
+  - {name: staff, match: {path: /staff/}, upstream: hr, authn: {issuers: [auth]}}
+  - {name: plain, match: {path: /plain/}, upstream: hr, public: true, policy: "off"}
+  - {name: calls, match: {path: /call/}, upstream: calls, public: true, policy: "off"}
+`, "allow := true")
+			conn := w.tls("h2")
+			c := newAttacker(conn)
+			defer conn.Close()
+			if err := c.leaving(tt.target, part, tt.more...); err != nil {
+				t.Fatal(err)
+			}
+			before := inUse()
+			for range streams {
+				if err := c.leaving(tt.target, part, tt.more...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			now := inUse()
+			for range 100 { // what is still being answered
+				if now < before+most {
+					break
+				}
+				runtime.Gosched()
+				now = inUse()
+			}
+			if now >= before+most {
+				t.Errorf("%d streams that were reset hold %d KiB", streams, (now-before)>>10)
+			}
+		})
+	}
+}
+
+// inUse is what the process holds, without what only pools keep.
+func inUse() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
