@@ -282,7 +282,7 @@ func TestPanic(t *testing.T) {
 // An endpoint that became well gets its share step by step.
 func TestSlowStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &moods{codes: map[string]int{"2": 503}}
+		m := &moods{codes: map[string]int{}}
 		u := fleet(t, &config.Upstream{
 			SlowStart: config.Duration(100 * time.Second), Endpoints: ports(1, 2),
 			Health: &config.Health{Path: "/", Interval: config.Duration(time.Second)},
@@ -290,6 +290,7 @@ func TestSlowStart(t *testing.T) {
 		if got := picks(u, 400, anybody(t)); got["2"] != 200 {
 			t.Errorf("at the start nobody is slower than the others: %v", got)
 		}
+		m.set("2", 503)
 		time.Sleep(3 * time.Second)
 		m.set("2", 200)
 		for !u.Endpoints()[1].Well {
