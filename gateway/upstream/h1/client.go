@@ -38,6 +38,8 @@ var (
 	// ErrAnswer says that an answer is malformed. What of it is in the text; none
 	// of it is quoted.
 	ErrAnswer = errors.New("malformed answer")
+
+	errFirst = errors.New("the upstream spoke before it was asked, or ended the connection")
 )
 
 // BodyError is a failure to read the body of the request, which is not the
@@ -145,7 +147,14 @@ func (c *Client) CloseIdleConnections() { c.pool.closeIdle() }
 // the address is there, and that it does not speak HTTP/2 (else [ErrHTTP2]).
 func (c *Client) Connect(ctx context.Context) error {
 	if !c.pool.slot() {
-		return nil // there are as many as there may be: it is known well enough
+		cn, err := c.pool.wait(ctx)
+		switch {
+		case err != nil:
+			return err
+		case cn != nil:
+			c.pool.put(cn)
+			return nil
+		}
 	}
 	cn, err := c.dial(ctx)
 	if err != nil {

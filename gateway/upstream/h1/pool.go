@@ -68,6 +68,10 @@ func (c *Client) take(k *Call, fresh bool) (*conn, error) {
 		}
 		return nil, &DialError{err}
 	}
+	if !cn.quiet() { // taken for an answer, it would leave the true one to the next request
+		c.drop(cn)
+		return nil, &DialError{errFirst}
+	}
 	return cn, nil
 }
 

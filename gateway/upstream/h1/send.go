@@ -2,6 +2,7 @@ package h1
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
@@ -47,10 +48,13 @@ func (s *sending) run() {
 	err := s.copy(*buf)
 	_ = s.body.Close()
 	var failed *BodyError
-	if !errors.As(err, &failed) {
+	switch {
+	case errors.As(err, &failed):
+		s.failure = failed.Err
+	case errors.Is(err, ErrRequest): // the upstream would wait for the rest
+	default:
 		return // the upstream may have answered all the same
 	}
-	s.failure = failed.Err
 	s.call.mu.Lock()
 	s.late = s.call.over
 	s.call.mu.Unlock()
@@ -105,12 +109,20 @@ func (s *sending) probe(buf []byte) error {
 	return nil
 }
 
+// errFault is the failure of a body whose reader panicked. Here that would end the
+// program: nobody else is on this stack.
+var errFault = errors.New("the reader of the request body met a fault")
+
 // read reads from the client, whose time is not the upstream's.
-func (s *sending) read(p []byte) (int, error) {
+func (s *sending) read(p []byte) (n int, err error) {
 	s.call.pause()
-	n, err := s.body.Read(p)
-	s.call.resume()
-	return n, err
+	defer s.call.resume()
+	defer func() {
+		if v := recover(); v != nil {
+			n, err = 0, fmt.Errorf("%w: %v", errFault, v)
+		}
+	}()
+	return s.body.Read(p)
 }
 
 // lastChunk ends a body in chunks, without trailers.
