@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
@@ -241,3 +243,37 @@ func TestUpstreamThatStopsReading(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// Who has waited for a connection for most of the time has left the backend none
+// of it. That others held all connections, slow clients perhaps, is not its fault.
+func TestWaitIsNotTheBackends(t *testing.T) {
+	u := open(t, &config.Upstream{
+		Connections: config.Pool{Max: 1},
+		Ejection:    &config.Ejection{Failures: 1, Share: 100, For: config.Duration(time.Minute), Longest: config.Duration(time.Minute)},
+	}, raw(t, unread))
+	first := middlewaretest.Exchange(t, "GET", "/", nil)
+	ctx, leave := context.WithCancel(first.Request.Context())
+	first.Request = first.Request.WithContext(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _, _ = handle(t, u, first) })
+	pool := u.targets[0].sender.(plain)
+	for pool.Stats().Busy == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	wg.Go(func() {
+		for pool.Stats().Waiting == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(800 * time.Millisecond)
+		leave()
+	})
+	_, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil, timeouts(time.Second, time.Minute)))
+	wg.Wait()
+	var r *middleware.Refusal
+	if !errors.As(err, &r) || r.Code != string(middleware.Overloaded) {
+		t.Errorf("got %v", err)
+	}
+	if e := u.Endpoints()[0]; e.EjectedUntil != nil {
+		t.Errorf("it was taken out: %+v", e)
+	}
+}

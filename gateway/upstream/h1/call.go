@@ -25,7 +25,8 @@ type Call struct {
 	sent   *sending        // nil where no body is sent beside the answer
 	res    http.Response
 	body   body
-	wrote  bool // something of the request
+	wrote  bool          // something of the request
+	waited time.Duration // for a connection to become free
 
 	mu       sync.Mutex
 	cause    error                   // why it was ended; the first one
@@ -223,6 +224,9 @@ func (k *Call) fail(err error) error {
 		return k.cause
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
+		if k.sent == nil && k.waited > k.Answer/2 { // the clock was not set anew by a body
+			return errBusy
+		}
 		return ErrNoAnswer
 	}
 	return err

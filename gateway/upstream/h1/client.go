@@ -29,7 +29,8 @@ var (
 	ErrNoAnswer = errors.New("no response headers in time")
 	// ErrIdle says that the next piece of an answer did not come in time.
 	ErrIdle = errors.New("the upstream stopped in the middle of its answer")
-	// ErrBusy says that no connection became free in time. ErrNoAnswer is with it.
+	// ErrBusy says that no connection became free in time, or so late that what was
+	// left says nothing about the upstream. ErrNoAnswer is with it.
 	ErrBusy = errors.New("all connections are in use")
 	// ErrHTTP2 says that the other side has chosen HTTP/2.
 	ErrHTTP2 = errors.New("the upstream speaks HTTP/2")
@@ -39,6 +40,7 @@ var (
 	// of it is quoted.
 	ErrAnswer = errors.New("malformed answer")
 
+	errBusy  = fmt.Errorf("%w: %w", ErrNoAnswer, ErrBusy)
 	errFirst = errors.New("the upstream spoke before it was asked, or ended the connection")
 )
 

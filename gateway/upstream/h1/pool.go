@@ -3,7 +3,6 @@ package h1
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -46,11 +45,13 @@ func (c *Client) take(k *Call, fresh bool) (*conn, error) {
 	}
 	defer stop()
 	if !c.pool.slot() {
+		begin := time.Now()
 		cn, err := c.pool.wait(ctx)
+		k.waited += time.Since(begin)
+		if errors.Is(err, ErrNoAnswer) {
+			return nil, errBusy
+		}
 		if err != nil {
-			if errors.Is(err, ErrNoAnswer) {
-				err = fmt.Errorf("%w: %w", err, ErrBusy)
-			}
 			return nil, err
 		}
 		if cn != nil {
