@@ -172,6 +172,9 @@ func (b *responseBody) Read(p []byte) (int, error) {
 }
 
 func (b *responseBody) Close() error {
+	if b.flight.over.Load() {
+		return nil
+	}
 	defer b.flight.land()
 	b.watch.set(true, false)
 	if b.stop != nil {
