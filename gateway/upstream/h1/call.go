@@ -27,6 +27,7 @@ type Call struct {
 	body   body
 	wrote  bool          // something of the request
 	waited time.Duration // for a connection to become free
+	queued bool          // it ended while it waited for that
 
 	mu       sync.Mutex
 	cause    error                   // why it was ended; the first one
@@ -126,6 +127,10 @@ func (k *Call) ended() bool {
 // Sent reports whether something of the request may have left. It is for when the
 // call has come back.
 func (k *Call) Sent() bool { return k.wrote }
+
+// Queued reports whether the call ended before any connection became free, whatever
+// ended it: the upstream was not asked. It is for when the call has come back.
+func (k *Call) Queued() bool { return k.queued }
 
 // pause stops the clock while the client is read from. Once the answer has begun
 // there is none to stop.

@@ -48,6 +48,7 @@ func (c *Client) take(k *Call, fresh bool) (*conn, error) {
 		begin := time.Now()
 		cn, err := c.pool.wait(ctx)
 		k.waited += time.Since(begin)
+		k.queued = err != nil
 		if errors.Is(err, ErrNoAnswer) {
 			return nil, errBusy
 		}
