@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -275,5 +276,44 @@ func TestWaitIsNotTheBackends(t *testing.T) {
 	}
 	if e := u.Endpoints()[0]; e.EjectedUntil != nil {
 		t.Errorf("it was taken out: %+v", e)
+	}
+}
+
+// faulty is a body whose reader has a fault.
+type faulty struct{ io.Reader }
+
+func (f *faulty) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil {
+		panic("a fault")
+	}
+	return n, nil
+}
+
+// A fault of a stage that changes the body on its way is one of its exchange, and
+// not the end of the gateway, whatever is spoken with the upstream.
+func TestFaultInTheBody(t *testing.T) {
+	for _, protocol := range []string{"http1", "h2c"} {
+		t.Run(protocol, func(t *testing.T) {
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { until(r.Body) }))
+			s.Config.Protocols = protocols(protocol)
+			s.Start()
+			t.Cleanup(s.Close)
+			u := open(t, &config.Upstream{Protocol: protocol}, s.URL)
+			x := middlewaretest.Exchange(t, "POST", "/", &faulty{strings.NewReader(strings.Repeat("x", 50_000))})
+			x.Request.ContentLength = 100_000
+			func() {
+				defer func() {
+					if v := recover(); v != "a fault" {
+						t.Errorf("got %v", v)
+					}
+				}()
+				_, _, err := handle(t, u, x)
+				t.Errorf("got %v", err)
+			}()
+			if n := u.Endpoints()[0].InFlight; n != 0 {
+				t.Errorf("%d are under way", n)
+			}
+		})
 	}
 }

@@ -2,7 +2,6 @@ package h1
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
@@ -31,6 +30,7 @@ type sending struct {
 
 	whole   bool  // all was sent
 	failure error // how reading the body failed
+	fault   any   // what its reader panicked with
 	late    bool  // after the call had ended, which may be why
 }
 
@@ -110,7 +110,7 @@ func (s *sending) probe(buf []byte) error {
 }
 
 // errFault is the failure of a body whose reader panicked. Here that would end the
-// program: nobody else is on this stack.
+// program, so it is told to the goroutine of the exchange: see [sending.failed].
 var errFault = errors.New("the reader of the request body met a fault")
 
 // read reads from the client, whose time is not the upstream's.
@@ -119,7 +119,8 @@ func (s *sending) read(p []byte) (n int, err error) {
 	defer s.call.resume()
 	defer func() {
 		if v := recover(); v != nil {
-			n, err = 0, fmt.Errorf("%w: %v", errFault, v)
+			s.fault = v
+			n, err = 0, errFault
 		}
 	}()
 	return s.body.Read(p)
@@ -185,6 +186,9 @@ func (s *sending) failed(gone bool) error {
 		}
 	}
 	s.end()
+	if s.fault != nil {
+		panic(s.fault)
+	}
 	if s.failure != nil && (!s.late || gone && errors.Is(s.failure, os.ErrDeadlineExceeded)) {
 		return &BodyError{s.failure}
 	}
