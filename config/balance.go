@@ -27,7 +27,8 @@ type Hash struct {
 }
 
 // Health is an active health check of every address of the endpoints: a GET of
-// path, answered in time.
+// path, answered in time. A check that finds all of connections.max in use until
+// then says nothing.
 type Health struct {
 	// Path to ask for. Required.
 	Path string `yaml:"path" is:"required"`

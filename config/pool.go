@@ -13,8 +13,8 @@ const (
 type Pool struct {
 	// Max is how many connections to one endpoint may be open at once. A request
 	// that finds all of them in use waits until one comes free, within
-	// timeouts.upstream, and is refused with 503 overloaded where none did. It
-	// waits in the order of arrival: `concurrency` is what shares a backend
+	// timeouts.upstream, and is refused with 503 overloaded where none did, or so late that the
+	// backend did not answer in what was left, less than half of it. It waits in the order of arrival: `concurrency` is what shares a backend
 	// fairly and refuses early, and max protects the backend's own bound behind
 	// it. At most 100000. Default: none, no bound.
 	Max int `yaml:"max" is:"positive"`

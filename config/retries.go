@@ -56,7 +56,8 @@ type Breaker struct {
 	// Requests is how many tries there must have been within window before it
 	// opens. At most 100000. Default: 20.
 	Requests int `yaml:"requests" is:"positive"`
-	// Window is the time that is looked at. 1s to 10m. Default: 10s.
+	// Window is the time that is looked at. A try counts when it ends. 1s to 10m.
+	// Default: 10s.
 	Window Duration `yaml:"window" is:"positive"`
 	// Open is how long nothing is sent once it has opened. 100ms to 10m.
 	// Default: 5s.

@@ -59,3 +59,42 @@ func TestPanicInTheMiddleOfAnAnswer(t *testing.T) {
 		}
 	})
 }
+
+// TestPanicAfterTheAnswer: what an upstream has answered is closed although the
+// stage that panicked has lost it. Else each such request would take a connection
+// and a place with it, and a few of them the whole upstream.
+func TestPanicAfterTheAnswer(t *testing.T) {
+	both(t, func(t *testing.T, h2 bool) {
+		w := open(t)
+		w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(rw, strings.Repeat("x", 1<<20)) // more than is read ahead
+		})
+		p := w.compile(strings.Replace(plain, "{endpoints:", "{connections: {max: 2}, endpoints:", 1), "")
+		var well atomic.Bool
+		for _, l := range p.pipelines {
+			l.handler = middleware.Chain(func(x *middleware.Exchange) (*http.Response, error) {
+				res, err := l.upstream.Handle(x)
+				if err == nil && !well.Load() {
+					panic("after the answer")
+				}
+				return res, err
+			}, l.stages...)
+		}
+		w.serve(p)
+		for range 5 {
+			if a := do(t, w.client(h2), w.request("GET", "/plain/1", nil)); a.StatusCode != 500 {
+				t.Errorf("%s: %s", a.Status, a.body)
+			}
+		}
+		for _, l := range p.pipelines {
+			eventually(t, "nothing is under way", func() bool { return l.upstream.Endpoints()[0].InFlight == 0 })
+			if n := l.upstream.Stats().Connections; n != 0 {
+				t.Errorf("%d connections are open", n)
+			}
+		}
+		well.Store(true)
+		if a := do(t, w.client(h2), w.request("GET", "/plain/1", nil)); a.StatusCode != 200 || len(a.body) != 1<<20 {
+			t.Errorf("%s with %d bytes: %v", a.Status, len(a.body), a.err)
+		}
+	})
+}

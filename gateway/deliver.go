@@ -88,8 +88,9 @@ func (s *passage) trailers(w http.ResponseWriter, trailers http.Header, announce
 	}
 	h := w.Header()
 	for name, values := range trailers {
-		for _, v := range values {
-			h.Add(prefix+name, v)
+		delete(h, name) // of the head, which has left: servers would take it for the trailer
+		if len(values) > 0 {
+			h[prefix+name] = values
 		}
 	}
 }

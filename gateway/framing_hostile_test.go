@@ -135,3 +135,38 @@ func TestTrailersOnTheWire(t *testing.T) {
 		})
 	}
 }
+
+// A field of the head is not a trailer because one has its name, and the trailer
+// is its own value alone.
+func TestTrailersAreNotTheHead(t *testing.T) {
+	for name, tt := range map[string]struct{ announced, trailers, want string }{
+		"announced":            {"X-Sum", "X-Sum: 7\r\n", "7"},
+		"announced in vain":    {"X-Sum", "", ""},
+		"and another one":      {"X-Sum", "X-Sum: 7\r\nX-Late: 1\r\n", "7"},
+		"another one instead":  {"X-Sum", "X-Late: 1\r\n", ""},
+		"another one is named": {"X-Late", "X-Sum: 7\r\n", "7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t)
+			w.vars["HR"] = w.record(func(c io.Writer, _ *http.Request, _ []byte) bool {
+				_, err := fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Sum: head\r\nX-Late: head\r\nTrailer: %s\r\n\r\n2\r\nok\r\n0\r\n%s\r\n", tt.announced, tt.trailers)
+				return err == nil
+			}).url
+			w.start(plain, "")
+			for _, h2 := range []bool{false, true} {
+				res, err := w.client(h2).Do(w.request("GET", "/plain/1", nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+				if got := strings.Join(res.Trailer["X-Sum"], "|"); err != nil || got != tt.want {
+					t.Errorf("HTTP/2 %v: trailers %v, %v", h2, res.Trailer, err)
+				}
+				if strings.Contains(fmt.Sprint(res.Trailer), "head") || res.Header.Get("X-Sum") != "head" {
+					t.Errorf("HTTP/2 %v: head %v, trailers %v", h2, res.Header, res.Trailer)
+				}
+			}
+		})
+	}
+}

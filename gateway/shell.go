@@ -161,8 +161,9 @@ func (s *passage) timeouts() config.Timeouts {
 }
 
 // end is the last thing that happens, whatever happened before. It closes the
-// answer where a panic has kept the shell from it: else nothing would be on
-// record, and the places that the exchange has would be lost for good. From then
+// answer where a panic has kept the shell from it, and what came of the upstream
+// where one has kept a stage from it: else nothing would be on record, and the
+// places and the connection that the exchange has would be lost for good. From then
 // on nobody reads the request body, which an upstream that has answered early may
 // still be about to: the connection is the next request's.
 func (s *passage) end() {
@@ -170,6 +171,9 @@ func (s *passage) end() {
 	defer s.unbind()
 	if s.answered && !s.answer.closed {
 		_ = s.answer.Close()
+	}
+	if s.x.Call != nil {
+		_ = s.x.Call.Close()
 	}
 }
 

@@ -68,6 +68,7 @@ type Exchange struct {
 	Upstream string                  // upstream: the endpoint that answered, for the record
 	Answered int                     // upstream: the status of its answer, whatever stages make of that; 0 before
 	Cancel   context.CancelCauseFunc // upstream: ends the call, with [ErrEnded]; for any goroutine, nil before it begins
+	Call     io.Closer               // upstream: the answer as it came, which the gateway closes at the end, also where a fault has lost it; nil without one
 	Tunnel   Tunnel                  // upstream: takes what the client sends after an answer 101; nil without one
 	Cutter   Cutter                  // gateway: ends the writing to the client; nil in tests of stages
 	Forward  string                  // gateway: path sent upstream

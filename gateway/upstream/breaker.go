@@ -66,11 +66,17 @@ func (b *breaker) closed() bool { return b == nil || b.two.State() == gobreaker.
 
 // A pass is the permission of one try. Whoever has it says what became of it.
 type pass struct {
-	tell  func(error) // nil where nobody asks
-	lapse *time.Timer // of a probe
+	breaker *breaker    // nil where nobody asks
+	opened  uint64      // how often it had opened
+	tell    func(error) // of a probe
+	lapse   *time.Timer // of a probe
 }
 
 // enter asks for a try.
+//
+// While the breaker is closed a try is counted when it ends: a backend that hangs
+// is told of after the time for an answer, and what began then may be longer ago
+// than what is looked back over.
 //
 // A probe does not hold the others up for longer than the breaker would be open:
 // whoever sends the body of one slowly would else decide when a backend that is
@@ -79,30 +85,41 @@ func (b *breaker) enter() (pass, error) {
 	if b == nil {
 		return pass{}, nil
 	}
-	tell, err := b.two.Allow()
-	if err != nil {
+	p := pass{breaker: b, opened: b.opened.Load()} // before the state
+	if b.isClosed() {
+		return p, nil
+	}
+	var err error
+	if p.tell, err = b.two.Allow(); err != nil {
 		b.refused.Add(1)
 		return pass{}, b.refusal(err)
 	}
-	p := pass{tell: tell}
-	if gobreaker.State(b.state.Load()) == gobreaker.StateHalfOpen {
-		p.lapse = time.AfterFunc(b.open, func() { tell(errNoMatter) })
-	}
+	tell := p.tell
+	p.lapse = time.AfterFunc(b.open, func() { tell(errNoMatter) })
 	return p, nil
 }
 
+func (b *breaker) isClosed() bool { return gobreaker.State(b.state.Load()) == gobreaker.StateClosed }
+
 // leave says what became of the try.
 func (p pass) leave(k kind) {
-	if p.tell == nil || p.lapse != nil && !p.lapse.Stop() {
+	var what error
+	switch {
+	case p.breaker == nil || p.lapse != nil && !p.lapse.Stop():
+		return
+	case k == ours || k == busy:
+		what = errNoMatter
+	case k != answered:
+		what = errFailed
+	}
+	if p.tell != nil {
+		p.tell(what)
 		return
 	}
-	switch k {
-	case answered:
-		p.tell(nil)
-	case ours, busy:
-		p.tell(errNoMatter)
-	default:
-		p.tell(errFailed)
+	if b := p.breaker; k != ours && k != busy && b.opened.Load() == p.opened && b.isClosed() {
+		if tell, err := b.two.Allow(); err == nil {
+			tell(what)
+		}
 	}
 }
 

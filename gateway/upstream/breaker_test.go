@@ -148,3 +148,37 @@ func TestProbeEndsOnce(t *testing.T) {
 		}
 	})
 }
+
+// A try counts when it ends, however long it took: a backend that does not answer
+// at all is told of after the time for an answer, which may be longer than what
+// is looked back over.
+func TestBreakerOpensForBackendThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := testBreaker()
+		var tries []pass
+		for range 6 {
+			p, err := b.enter()
+			if err != nil {
+				t.Fatal(err)
+			}
+			tries = append(tries, p)
+			time.Sleep(time.Second)
+		}
+		time.Sleep(30 * time.Second)
+		for _, p := range tries[:4] {
+			p.leave(late)
+		}
+		if state(b) != "open" {
+			t.Errorf("it is %s after four tries in vain", state(b))
+		}
+		// What began before it opened says nothing of what is after.
+		time.Sleep(6 * time.Second)
+		tell(b, answered, answered)
+		for _, p := range tries[4:] {
+			p.leave(late)
+		}
+		if n := b.two.Counts(); state(b) != "closed" || n.TotalFailures != 0 {
+			t.Errorf("it is %s with %+v", state(b), n)
+		}
+	})
+}

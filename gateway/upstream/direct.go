@@ -127,6 +127,28 @@ func senderOf(t *target, other *http.Transport) sender {
 	return &agreed{one: offering("http/1.1"), asking: offering("h2", "http/1.1"), two: other}
 }
 
+// ask sends a request outside of any exchange. The error is [h1.ErrBusy] where no
+// connection became free until its context had ended.
+func (t *target) ask(r *http.Request) (*http.Response, error) {
+	d, able := t.sender.(direct)
+	if !able {
+		return t.sender.RoundTrip(r)
+	}
+	c, err := d.client(r.Context(), 0)
+	switch {
+	case err != nil:
+		return nil, err
+	case c == nil:
+		return t.sender.RoundTrip(r)
+	}
+	call := &h1.Call{}
+	res, err := c.Do(call, r)
+	if err != nil && call.Queued() {
+		return nil, h1.ErrBusy
+	}
+	return res, err
+}
+
 func ascii(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 || s[i] == '%' { // a zone is not for the field Host either

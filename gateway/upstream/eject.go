@@ -33,6 +33,7 @@ func (u *Upstream) try(x *middleware.Exchange, t *target, answer, idle time.Dura
 		return nil, f
 	}
 	land(res, t)
+	x.Call = res.Body
 	return res, nil
 }
 

@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
@@ -241,3 +244,76 @@ func TestUpstreamThatStopsReading(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// Who has waited for a connection for most of the time has left the backend none
+// of it. That others held all connections, slow clients perhaps, is not its fault.
+func TestWaitIsNotTheBackends(t *testing.T) {
+	u := open(t, &config.Upstream{
+		Connections: config.Pool{Max: 1},
+		Ejection:    &config.Ejection{Failures: 1, Share: 100, For: config.Duration(time.Minute), Longest: config.Duration(time.Minute)},
+	}, raw(t, unread))
+	first := middlewaretest.Exchange(t, "GET", "/", nil)
+	ctx, leave := context.WithCancel(first.Request.Context())
+	first.Request = first.Request.WithContext(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _, _ = handle(t, u, first) })
+	pool := u.targets[0].sender.(plain)
+	for pool.Stats().Busy == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	wg.Go(func() {
+		for pool.Stats().Waiting == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(800 * time.Millisecond)
+		leave()
+	})
+	_, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil, timeouts(time.Second, time.Minute)))
+	wg.Wait()
+	var r *middleware.Refusal
+	if !errors.As(err, &r) || r.Code != string(middleware.Overloaded) {
+		t.Errorf("got %v", err)
+	}
+	if e := u.Endpoints()[0]; e.EjectedUntil != nil {
+		t.Errorf("it was taken out: %+v", e)
+	}
+}
+
+// faulty is a body whose reader has a fault.
+type faulty struct{ io.Reader }
+
+func (f *faulty) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil {
+		panic("a fault")
+	}
+	return n, nil
+}
+
+// A fault of a stage that changes the body on its way is one of its exchange, and
+// not the end of the gateway, whatever is spoken with the upstream.
+func TestFaultInTheBody(t *testing.T) {
+	for _, protocol := range []string{"http1", "h2c"} {
+		t.Run(protocol, func(t *testing.T) {
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { until(r.Body) }))
+			s.Config.Protocols = protocols(protocol)
+			s.Start()
+			t.Cleanup(s.Close)
+			u := open(t, &config.Upstream{Protocol: protocol}, s.URL)
+			x := middlewaretest.Exchange(t, "POST", "/", &faulty{strings.NewReader(strings.Repeat("x", 50_000))})
+			x.Request.ContentLength = 100_000
+			func() {
+				defer func() {
+					if v := recover(); v != "a fault" {
+						t.Errorf("got %v", v)
+					}
+				}()
+				_, _, err := handle(t, u, x)
+				t.Errorf("got %v", err)
+			}()
+			if n := u.Endpoints()[0].InFlight; n != 0 {
+				t.Errorf("%d are under way", n)
+			}
+		})
+	}
+}

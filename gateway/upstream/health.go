@@ -3,6 +3,7 @@ package upstream
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/upstream/h1"
 )
 
 const defaultInterval = 5 * time.Second
@@ -25,11 +27,13 @@ func (u *Upstream) check(ctx context.Context, t *target) {
 	timer := time.NewTimer(rand.N(interval))
 	defer timer.Stop()
 	for {
-		well := u.probe(ctx, t, u.health.Path, within)
+		found := u.probe(ctx, t, u.health.Path, within)
 		if ctx.Err() != nil {
 			return // it says nothing about the target
 		}
-		u.learn(t, well)
+		if found != nothing {
+			u.learn(t, found == served)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -72,29 +76,36 @@ func (u *Upstream) needed(well bool) int {
 	return max(u.health.Unhealthy, 1)
 }
 
-// probe reports whether the target answers as it should, in time. A redirect is
+// probe asks the target and tells whether it answers as it should, in time; nothing
+// where all connections that there may be were in use for as long. A redirect is
 // followed nowhere.
-func (u *Upstream) probe(ctx context.Context, t *target, path string, within time.Duration) bool {
+func (u *Upstream) probe(ctx context.Context, t *target, path string, within time.Duration) outcome {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	at, err := t.url.Parse(path)
 	if err != nil || at.Host != t.url.Host {
-		return false
+		return failed
 	}
 	way := &lane{} // as for any request: it takes connections that others have used
 	r, err := http.NewRequestWithContext(way.watched(ctx), http.MethodGet, at.String(), nil)
 	if err != nil {
-		return false
+		return failed
 	}
 	r.Header.Set("User-Agent", "gatehouse-health")
-	res, err := t.sender.RoundTrip(r)
-	if err != nil {
-		return false
+	res, err := t.ask(r)
+	switch {
+	case errors.Is(err, h1.ErrBusy):
+		return nothing
+	case err != nil:
+		return failed
 	}
 	defer res.Body.Close()
 	// Read to its end, so that the connection can be used again.
 	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, headerBytes))
-	return err == nil && expected(u.health, res.StatusCode)
+	if err != nil || !expected(u.health, res.StatusCode) {
+		return failed
+	}
+	return served
 }
 
 // expected reports whether a status is what the check wants.

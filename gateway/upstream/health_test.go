@@ -121,7 +121,7 @@ func TestCloseEndsTheChecks(t *testing.T) {
 func TestCheckPathCannotLeadElsewhere(t *testing.T) {
 	other := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("another host was asked") })
 	u := open(t, nil, "http://127.0.0.1:1")
-	if u.probe(t.Context(), u.targets[0], other, time.Second) {
+	if u.probe(t.Context(), u.targets[0], other, time.Second) == served {
 		t.Error("it counts as well")
 	}
 }
@@ -251,4 +251,40 @@ func TestCheckTimesOut(t *testing.T) {
 			t.Errorf("well after %s of silence", took)
 		}
 	})
+}
+
+// Clients that hold all connections there may be do not make an endpoint unwell:
+// nobody has asked it.
+func TestChecksThatFindNoConnection(t *testing.T) {
+	var asked atomic.Int64
+	u := open(t, &config.Upstream{
+		Connections: config.Pool{Max: 1},
+		Health:      &config.Health{Path: "/health", Interval: config.Duration(20 * time.Millisecond), Unhealthy: 1},
+	}, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/health" {
+			asked.Add(1)
+			return
+		}
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	res, err := u.Handle(middlewaretest.Exchange(t, "GET", "/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, checks := u.targets[0].sender.(plain), 0
+	for waited := false; checks < 5; time.Sleep(time.Millisecond) {
+		now := pool.Stats().Waiting > 0
+		if waited && !now {
+			checks++ // in vain
+		}
+		waited = now
+	}
+	if e := u.Endpoints()[0]; !e.Well {
+		t.Errorf("it counts as unwell: %+v", e)
+	}
+	_ = res.Body.Close()
+	for before := asked.Load(); asked.Load() < before+2; {
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -27,6 +27,9 @@ type landing struct {
 }
 
 func (b *landing) Close() error {
+	if b.flight.over.Load() {
+		return nil
+	}
 	defer b.flight.land()
 	return b.ReadCloser.Close()
 }

@@ -106,7 +106,7 @@ func (c *course) left() time.Duration { return c.answer - time.Since(c.begin) }
 func (c *course) within() time.Duration {
 	answer := c.answer
 	if c.n > 0 {
-		answer = c.left()
+		answer = max(c.left(), 1) // 0 would be no bound, and the pause may have used up what there was
 	}
 	if c.repeats && c.n-c.free+1 < c.u.retries.settings.Attempts {
 		if most := c.u.retries.settings.PerTry.D(); most > 0 {

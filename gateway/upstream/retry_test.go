@@ -407,3 +407,17 @@ func TestBreakerKeepsRequestsAway(t *testing.T) {
 		t.Errorf("%d tries, %+v", f.count(), b)
 	}
 }
+
+// A try for which no time is left is not one without a bound.
+func TestNoTimeLeftIsNotNoBound(t *testing.T) {
+	c := course{answer: time.Second, begin: time.Now().Add(-2 * time.Second), n: 1}
+	u := open(t, nil, raw(t, unread))
+	x := middlewaretest.Exchange(t, "GET", "/", nil)
+	ctx, cancel := context.WithTimeout(x.Request.Context(), 10*time.Second)
+	defer cancel()
+	x.Request = x.Request.WithContext(ctx)
+	_, f := u.try(x, u.pick(askOf(x)), c.within(), time.Minute)
+	if f == nil || f.refusal.Code != string(middleware.UpstreamTimeout) {
+		t.Errorf("got %+v", f)
+	}
+}

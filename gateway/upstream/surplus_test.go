@@ -61,7 +61,7 @@ func TestSurplusAnswersNoHealthCheck(t *testing.T) {
 	for range 48 {
 		wg.Go(func() {
 			for range 25 {
-				if !u.probe(t.Context(), u.targets[0], "/healthz", time.Minute) {
+				if u.probe(t.Context(), u.targets[0], "/healthz", time.Minute) != served {
 					unwell.Add(1)
 				}
 			}

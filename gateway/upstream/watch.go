@@ -99,14 +99,19 @@ type requestBody struct {
 	reading sync.Mutex // held while the client is read from
 	mu      sync.Mutex // net/http reads it in a goroutine of its own
 	err     error
+	fault   any // what its reader panicked with
 }
+
+// errFault is the failure of a body whose reader panicked, in a goroutine where that
+// would end the program.
+var errFault = errors.New("the reader of the request body met a fault")
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
 	b.begun.Store(true)
 	b.watch.set(false, false)
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.read(p)
 	b.watch.set(false, true)
 	if n > 0 {
 		b.watch.moved()
@@ -119,6 +124,18 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (b *requestBody) read(p []byte) (n int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.fault = v
+			n, err = 0, errFault
+		}
+	}()
+	return b.ReadCloser.Read(p)
+}
+
 // Close leaves a body open of which nothing was read: it may go to another
 // endpoint. Whoever has it of the client closes it.
 func (b *requestBody) Close() error {
@@ -128,12 +145,17 @@ func (b *requestBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
+// failure tells how reading has failed. A panic goes on here, in the goroutine of the
+// exchange.
 func (b *requestBody) failure() error {
 	if b == nil {
 		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.fault != nil {
+		panic(b.fault)
+	}
 	return b.err
 }
 
@@ -172,6 +194,9 @@ func (b *responseBody) Read(p []byte) (int, error) {
 }
 
 func (b *responseBody) Close() error {
+	if b.flight.over.Load() {
+		return nil
+	}
 	defer b.flight.land()
 	b.watch.set(true, false)
 	if b.stop != nil {

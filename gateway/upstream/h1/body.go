@@ -28,6 +28,7 @@ type body struct {
 	call    *Call
 	conn    *conn
 	framing framing
+	mixed   bool  // chunks beside a length
 	keep    bool  // the connection is good for another request after it
 	left    int64 // by length
 	err     error // sticky, of whoever reads
@@ -48,7 +49,7 @@ func (k *Call) open(cn *conn, out *outgoing) (*http.Response, error) {
 	if err := b.frame(res, out.method); err != nil {
 		return nil, err
 	}
-	b.keep = !k.Once && !res.Close && b.framing != byEnd && !(res.StatusCode == http.StatusNoContent && (b.left > 0 || res.TransferEncoding != nil))
+	b.keep = !k.Once && !res.Close && b.framing != byEnd && !b.mixed && !(res.StatusCode == http.StatusNoContent && (b.left > 0 || res.TransferEncoding != nil))
 	if b.framing == byLength && b.left == 0 {
 		b.framing = none
 	}
@@ -85,6 +86,7 @@ func (b *body) frame(res *http.Response, method string) error {
 	if chunked {
 		res.ContentLength = -1
 		delete(h, "Content-Length") // RFC 9112, section 6.3: the chunks are what counts
+		b.mixed = n >= 0            // to us
 		res.TransferEncoding = []string{"chunked"}
 		if err := announced(res); err != nil {
 			return err

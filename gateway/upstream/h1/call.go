@@ -25,7 +25,9 @@ type Call struct {
 	sent   *sending        // nil where no body is sent beside the answer
 	res    http.Response
 	body   body
-	wrote  bool // something of the request
+	wrote  bool          // something of the request
+	waited time.Duration // for a connection to become free
+	queued bool          // it ended while it waited for that
 
 	mu       sync.Mutex
 	cause    error                   // why it was ended; the first one
@@ -126,6 +128,10 @@ func (k *Call) ended() bool {
 // call has come back.
 func (k *Call) Sent() bool { return k.wrote }
 
+// Queued reports whether the call ended before any connection became free, whatever
+// ended it: the upstream was not asked. It is for when the call has come back.
+func (k *Call) Queued() bool { return k.queued }
+
 // pause stops the clock while the client is read from. Once the answer has begun
 // there is none to stop.
 func (k *Call) pause() {
@@ -223,6 +229,9 @@ func (k *Call) fail(err error) error {
 		return k.cause
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
+		if k.sent == nil && k.waited > k.Answer/2 { // the clock was not set anew by a body
+			return errBusy
+		}
 		return ErrNoAnswer
 	}
 	return err

@@ -29,7 +29,8 @@ var (
 	ErrNoAnswer = errors.New("no response headers in time")
 	// ErrIdle says that the next piece of an answer did not come in time.
 	ErrIdle = errors.New("the upstream stopped in the middle of its answer")
-	// ErrBusy says that no connection became free in time. ErrNoAnswer is with it.
+	// ErrBusy says that no connection became free in time, or so late that what was
+	// left says nothing about the upstream. ErrNoAnswer is with it.
 	ErrBusy = errors.New("all connections are in use")
 	// ErrHTTP2 says that the other side has chosen HTTP/2.
 	ErrHTTP2 = errors.New("the upstream speaks HTTP/2")
@@ -38,6 +39,9 @@ var (
 	// ErrAnswer says that an answer is malformed. What of it is in the text; none
 	// of it is quoted.
 	ErrAnswer = errors.New("malformed answer")
+
+	errBusy  = fmt.Errorf("%w: %w", ErrNoAnswer, ErrBusy)
+	errFirst = errors.New("the upstream spoke before it was asked, or ended the connection")
 )
 
 // BodyError is a failure to read the body of the request, which is not the
@@ -145,7 +149,14 @@ func (c *Client) CloseIdleConnections() { c.pool.closeIdle() }
 // the address is there, and that it does not speak HTTP/2 (else [ErrHTTP2]).
 func (c *Client) Connect(ctx context.Context) error {
 	if !c.pool.slot() {
-		return nil // there are as many as there may be: it is known well enough
+		cn, err := c.pool.wait(ctx)
+		switch {
+		case err != nil:
+			return err
+		case cn != nil:
+			c.pool.put(cn)
+			return nil
+		}
 	}
 	cn, err := c.dial(ctx)
 	if err != nil {

@@ -107,20 +107,22 @@ func (c *conn) write(b []byte) error {
 // of the connection. It does not wait, and is asked right before a request is
 // written.
 func (c *conn) quiet() bool {
-	if !c.used && c.raw != nil {
-		return true // nothing was asked over it; what has come is of the handshake
-	}
-	if c.in.Buffered() > 0 || c.peek.arrived() {
+	come := c.peek.arrived()
+	switch {
+	case c.in.Buffered() > 0:
+		return false
+	case c.raw == nil:
+		return !come
+	case come && c.used:
 		return false
 	}
-	if c.raw == nil {
-		return true
-	}
-	// What TLS has read ahead: records that are whole are found by reading, while
-	// the time for that is over, one that is not by counting.
-	_ = c.SetReadDeadline(time.Unix(1, 0))
+	// What TLS has read ahead: records that are whole are found by reading without
+	// waiting, one that is not by counting. Before the first request tickets may
+	// come, which are read with it.
+	c.raw.peek = &c.peek
 	var one [1]byte
 	n, err := c.Conn.Read(one[:])
+	c.raw.peek = nil
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.raw.whole()
 }
 
@@ -146,6 +148,7 @@ func (c *conn) close() {
 // length, and as many of content.
 type counted struct {
 	net.Conn
+	peek *peeker // not nil: reads do not wait
 	out  int64
 	head int // bytes of the header of a record that have come, 0 to 4
 	left int // bytes of content that have not come yet
@@ -153,6 +156,9 @@ type counted struct {
 
 // Read is called by one goroutine at a time.
 func (c *counted) Read(p []byte) (int, error) {
+	if c.peek != nil && !c.peek.arrived() {
+		return 0, os.ErrDeadlineExceeded // after which TLS may be read again
+	}
 	n, err := c.Conn.Read(p)
 	c.follow(p[:n])
 	return n, err

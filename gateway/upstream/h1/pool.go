@@ -3,7 +3,6 @@ package h1
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -46,11 +45,14 @@ func (c *Client) take(k *Call, fresh bool) (*conn, error) {
 	}
 	defer stop()
 	if !c.pool.slot() {
+		begin := time.Now()
 		cn, err := c.pool.wait(ctx)
+		k.waited += time.Since(begin)
+		k.queued = err != nil
+		if errors.Is(err, ErrNoAnswer) {
+			return nil, errBusy
+		}
 		if err != nil {
-			if errors.Is(err, ErrNoAnswer) {
-				err = fmt.Errorf("%w: %w", err, ErrBusy)
-			}
 			return nil, err
 		}
 		if cn != nil {
@@ -67,6 +69,10 @@ func (c *Client) take(k *Call, fresh bool) (*conn, error) {
 			return nil, cause
 		}
 		return nil, &DialError{err}
+	}
+	if !cn.quiet() { // taken for an answer, it would leave the true one to the next request
+		c.drop(cn)
+		return nil, &DialError{errFirst}
 	}
 	return cn, nil
 }

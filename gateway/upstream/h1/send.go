@@ -30,6 +30,7 @@ type sending struct {
 
 	whole   bool  // all was sent
 	failure error // how reading the body failed
+	fault   any   // what its reader panicked with
 	late    bool  // after the call had ended, which may be why
 }
 
@@ -47,10 +48,13 @@ func (s *sending) run() {
 	err := s.copy(*buf)
 	_ = s.body.Close()
 	var failed *BodyError
-	if !errors.As(err, &failed) {
+	switch {
+	case errors.As(err, &failed):
+		s.failure = failed.Err
+	case errors.Is(err, ErrRequest): // the upstream would wait for the rest
+	default:
 		return // the upstream may have answered all the same
 	}
-	s.failure = failed.Err
 	s.call.mu.Lock()
 	s.late = s.call.over
 	s.call.mu.Unlock()
@@ -105,12 +109,21 @@ func (s *sending) probe(buf []byte) error {
 	return nil
 }
 
+// errFault is the failure of a body whose reader panicked. Here that would end the
+// program, so it is told to the goroutine of the exchange: see [sending.failed].
+var errFault = errors.New("the reader of the request body met a fault")
+
 // read reads from the client, whose time is not the upstream's.
-func (s *sending) read(p []byte) (int, error) {
+func (s *sending) read(p []byte) (n int, err error) {
 	s.call.pause()
-	n, err := s.body.Read(p)
-	s.call.resume()
-	return n, err
+	defer s.call.resume()
+	defer func() {
+		if v := recover(); v != nil {
+			s.fault = v
+			n, err = 0, errFault
+		}
+	}()
+	return s.body.Read(p)
 }
 
 // lastChunk ends a body in chunks, without trailers.
@@ -173,6 +186,9 @@ func (s *sending) failed(gone bool) error {
 		}
 	}
 	s.end()
+	if s.fault != nil {
+		panic(s.fault)
+	}
 	if s.failure != nil && (!s.late || gone && errors.Is(s.failure, os.ErrDeadlineExceeded)) {
 		return &BodyError{s.failure}
 	}
