@@ -169,3 +169,35 @@ func TestCutting(t *testing.T) {
 		t.Errorf("writing says %v", err)
 	}
 }
+
+// The time of a head counts from its first byte, whatever came before and however
+// the bytes of it are split: who has asked once may not keep the connection for
+// the idle time with every piece.
+func TestSecondHeadsInPieces(t *testing.T) {
+	b := limits{header: 300 * time.Millisecond, idle: 8 * time.Second, write: time.Minute}
+	for _, secure := range []bool{false, true} {
+		s := start(t, true, secure, b, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+		for name, c := range map[string]struct{ first, then string }{
+			"as much as the buffer holds": {post("Content-Length: 1\r\n", "x"), "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", readSize-19)},
+			"more than that":              {post("Content-Length: 1\r\n", "x"), "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 3*readSize)},
+			"a piece behind a body":       {post("Content-Length: 1\r\n", "x"), "GE"},
+			"line ends behind a body":     {post("Content-Length: 1\r\n", "x"), "\r\n"},
+			"more line ends":              {post("Content-Length: 1\r\n", "x"), "\r\n\r\n"},
+		} {
+			nc := s.dial(t)
+			_ = nc.SetDeadline(time.Now().Add(4 * time.Second))
+			_, _ = io.WriteString(nc, c.first)
+			r := bufio.NewReader(nc)
+			res, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			_, _ = io.WriteString(nc, c.then)
+			if _, err := io.Copy(io.Discard, r); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s (TLS %v): half a head keeps the connection for the idle time", name, secure)
+			}
+			_ = nc.Close()
+		}
+	}
+}

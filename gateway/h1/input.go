@@ -75,14 +75,14 @@ func (c *conn) next(first bool) (*exchange, error) {
 	if c.in == nil {
 		c.in = c.s.reader(c)
 	}
-	if c.posted { // there were clients that sent a CR LF behind a body (RFC 9112, section 2.2)
+	hurried := first // a deadline is set
+	if c.posted {
 		c.posted = false
-		b, _ := c.in.Peek(4)
-		_, _ = c.in.Discard(lineEnds(b))
+		hurried = c.skipLineEnds() || hurried
 	}
 	limit := c.s.headBytes()
 	var err error
-	for looked, lined, hurried := 0, false, false; ; {
+	for looked, lined := 0, false; ; {
 		b, _ := c.in.Peek(c.in.Buffered())
 		if n := wire.Head(b, looked); n > 0 {
 			if n > limit {
@@ -93,6 +93,10 @@ func (c *conn) next(first bool) (*exchange, error) {
 			return x, err
 		}
 		looked = len(b)
+		if looked > 0 && !hurried { // all of a head is usually there at once
+			hurried = true
+			c.hurry()
+		}
 		if looked == readSize || looked > limit {
 			return c.long(limit)
 		}
@@ -101,15 +105,30 @@ func (c *conn) next(first bool) (*exchange, error) {
 				return nil, err
 			}
 		}
-		if !first && looked > 0 && !hurried { // all of a head is usually there at once
-			hurried = true
-			c.hurry()
-		}
 		if _, err := c.in.Peek(looked + 1); err != nil {
 			return nil, err
 		}
 		c.begun()
 	}
+}
+
+// skipLineEnds takes away what there were clients that sent behind a body (RFC
+// 9112, section 2.2). To know it, it may have to wait for more of a head, and
+// whoever keeps it waiting has the time of a head: it reports whether that has
+// begun.
+func (c *conn) skipLineEnds() (hurried bool) {
+	if b, _ := c.in.Peek(1); len(b) > 0 && c.in.Buffered() < 4 {
+		hurried = true
+		c.hurry()
+	}
+	b, _ := c.in.Peek(4)
+	n := lineEnds(b)
+	if n > 0 && !hurried {
+		hurried = true
+		c.hurry()
+	}
+	_, _ = c.in.Discard(n)
+	return hurried
 }
 
 // begun notes that something of a request is there.
