@@ -25,6 +25,9 @@ func (s *passage) deliver(w http.ResponseWriter, res *http.Response) {
 	}
 	dropHopByHop(res.Header)
 	announced := announce(res)
+	if s.body.sending() { // or the server would read the rest away before it writes
+		_ = s.control.EnableFullDuplex()
+	}
 	s.answer.extend()
 	s.head(w, res)
 	if err := s.copy(w, res); err != nil {

@@ -150,28 +150,40 @@ func dropHopByHop(h http.Header) {
 type clientBody struct {
 	from    io.ReadCloser
 	passage *passage
-	begun   bool
+	begun   atomic.Bool // somebody has read from it
+	reading atomic.Bool // somebody does
+	ended   atomic.Bool // all of it was read
 	over    atomic.Bool // it was closed, or the exchange is over
 }
 
 // errOver is the failure of whoever reads a request body after it was closed.
 var errOver = errors.New("the request body was closed")
 
+// lastPiece is how long a read of a body that is closed meanwhile may still wait.
+// An upstream that has answered early wants no more of it, but a client that is
+// about to send the rest may keep its connection.
+const lastPiece = 100 * time.Millisecond
+
 // Read lifts the time bound of the body once all of it has been read. Otherwise
 // the deadline would later end the wait for the upstream's answer.
 func (b *clientBody) Read(p []byte) (int, error) {
+	b.reading.Store(true)
+	defer b.reading.Store(false)
 	if b.over.Load() {
 		return 0, errOver
 	}
-	if !b.begun {
-		b.begun = true
+	if !b.begun.Swap(true) {
 		b.passage.invite()
 	}
 	n, err := b.from.Read(p)
+	end := errors.Is(err, io.EOF)
+	if end {
+		b.ended.Store(true)
+	}
 	switch flow := b.passage.flow; {
-	case errors.Is(err, io.EOF) && flow != nil:
+	case end && flow != nil:
 		flow.over(true)
-	case errors.Is(err, io.EOF):
+	case end:
 		b.passage.lift()
 	case err == nil:
 		flow.moved()
@@ -179,8 +191,15 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the reading.
+// Close ends the reading. Whoever closes it may wait for a read that is under way,
+// and the client for the answer, before it sends any more.
 func (b *clientBody) Close() error {
 	b.over.Store(true)
+	if b.reading.Load() {
+		_ = b.passage.control.SetReadDeadline(time.Now().Add(lastPiece))
+	}
 	return nil
 }
+
+// sending reports whether the body is being read while the answer is there already.
+func (b *clientBody) sending() bool { return b.begun.Load() && !b.ended.Load() && !b.over.Load() }

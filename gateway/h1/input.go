@@ -9,7 +9,8 @@ import (
 )
 
 // Read reads from the connection: what was read ahead, first. When it fails,
-// the client has gone away or is too slow, and the request is over.
+// the client has gone away, and the request is over. Where it was too slow, that
+// is for who reads to tell: the answer may be there already.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.ahead) > 0 {
 		n := copy(p, c.ahead)
@@ -19,7 +20,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := c.net.Read(p)
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		c.cancel()
 	}
 	return n, err
