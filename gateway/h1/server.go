@@ -223,8 +223,8 @@ func (s *Server) Close() error {
 	for c := range s.conns {
 		delete(s.conns, c)
 		c.state.Store(closed)
+		_ = c.came.Close() // first: what was cancelled would be answered
 		c.cancel()
-		_ = c.came.Close()
 	}
 	s.mu.Unlock()
 	if s.other != nil {
