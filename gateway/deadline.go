@@ -58,6 +58,26 @@ func (s *passage) unbind() {
 	s.bounded = false
 }
 
+// lastPiece is how long a read of a body that is closed meanwhile may still wait.
+// An upstream that has answered early wants no more of it, but a client that is
+// about to send the rest may keep its connection.
+const lastPiece = 100 * time.Millisecond
+
+// hurry gives the read of the request body that is under way the last of its time,
+// unless the exchange is over: then it is no read of ours.
+func (s *passage) hurry() {
+	at := time.Now().Add(lastPiece)
+	if s.flow != nil {
+		s.flow.hurry(at)
+		return
+	}
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.bounded {
+		_ = s.control.SetReadDeadline(at)
+	}
+}
+
 // pace gives the client the time to take the next piece of what is written to
 // it: the idle time for the piece, and once more while the upstream may be
 // silent.

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -160,11 +159,6 @@ type clientBody struct {
 // errOver is the failure of whoever reads a request body after it was closed.
 var errOver = errors.New("the request body was closed")
 
-// lastPiece is how long a read of a body that is closed meanwhile may still wait.
-// An upstream that has answered early wants no more of it, but a client that is
-// about to send the rest may keep its connection.
-const lastPiece = 100 * time.Millisecond
-
 // Read lifts the time bound of the body once all of it has been read. Otherwise
 // the deadline would later end the wait for the upstream's answer.
 func (b *clientBody) Read(p []byte) (int, error) {
@@ -197,7 +191,7 @@ func (b *clientBody) Read(p []byte) (int, error) {
 func (b *clientBody) Close() error {
 	b.over.Store(true)
 	if b.reading.Load() {
-		_ = b.passage.control.SetReadDeadline(time.Now().Add(lastPiece))
+		b.passage.hurry()
 	}
 	return nil
 }

@@ -61,6 +61,15 @@ func (f *flow) moved() {
 	_ = f.control.SetReadDeadline(at)
 }
 
+// hurry sets when the client must have said the next piece, whatever it had before.
+func (f *flow) hurry(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.ended {
+		_ = f.control.SetReadDeadline(at)
+	}
+}
+
 // over ends the bound: the client has said all, or the exchange is over and nobody
 // may touch its connection. What was set last is lifted or stays.
 func (f *flow) over(lift bool) {
