@@ -25,7 +25,7 @@ func (s *passage) deliver(w http.ResponseWriter, res *http.Response) {
 	}
 	dropHopByHop(res.Header)
 	announced := announce(res)
-	if s.body.sending() { // or the server would read the rest away before it writes
+	if s.overtaken() { // or the server would read the rest away before it writes
 		_ = s.control.EnableFullDuplex()
 	}
 	s.answer.extend()

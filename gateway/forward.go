@@ -196,5 +196,9 @@ func (b *clientBody) Close() error {
 	return nil
 }
 
-// sending reports whether the body is being read while the answer is there already.
-func (b *clientBody) sending() bool { return b.begun.Load() && !b.ended.Load() && !b.over.Load() }
+// overtaken reports whether the upstream has answered before all of the request body
+// was read: somebody still reads it, or is about to.
+func (s *passage) overtaken() bool {
+	b := &s.body
+	return s.x.Answered != 0 && s.x.Refusal == nil && b.from != nil && !b.ended.Load() && !b.over.Load()
+}

@@ -178,16 +178,16 @@ func (s *passage) end() {
 }
 
 // closes reports whether the connection ends with the answer: after refusals that
-// ask for it, and after requests that somebody in front of the gateway may have
-// framed otherwise, and where the answer is there before the end of the body. Over
-// HTTP/2 the rest of a request body
-// is stopped by ending its stream: closing the connection as well would make
-// clients that are still sending drop the answer. After a fault of our own it is
-// closed there too, and so is a connection that is no longer good for anything.
+// ask for it, after requests that somebody in front of the gateway may have framed
+// otherwise, and where the answer is there before the end of the body. Over HTTP/2
+// the rest of a request body is stopped by ending its stream: closing the connection
+// as well would make clients that are still sending drop the answer. After a fault
+// of our own it is closed there too, and so is a connection that is no longer good
+// for anything.
 func (s *passage) closes() bool {
 	r := s.x.Refusal
 	closes := r != nil && r.Close && (s.in.ProtoMajor == 1 || r.Status >= http.StatusInternalServerError || r.Status == http.StatusMisdirectedRequest)
-	return closes || twofold(s.in) || s.in.ProtoMajor == 1 && s.body.sending()
+	return closes || twofold(s.in) || s.in.ProtoMajor == 1 && s.overtaken()
 }
 
 // broken answers where the pipeline has no answer, for which it leaves no room but
