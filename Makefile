@@ -33,12 +33,12 @@ test: packages bin/pebble bin/busboy bin/oidc-provider lint build
 	cd bench && $(GO) vet ./... && $(GO) test ./...
 	$(MAKE) --no-print-directory bench-smoke
 
-# What reads the first bytes of strangers, 5 s each. A finding stays in testdata
+# What reads the first bytes of strangers, 10 s each. A finding stays in testdata
 # and fails the second try at once; a search that was cut off at its end does not.
 fuzz-door:
 	@for f in gateway/edge.FuzzPath gateway/edge.FuzzHost gateway/edge.FuzzQuery gateway/edge.FuzzHeaders gateway/edge.FuzzForwardedFor \
 		middleware/authn.FuzzToken middleware/authn.FuzzClaims middleware/authn.FuzzProof; do \
-		run="$(GO) test -run ^$$ -fuzz ^$${f##*.}\$$ -fuzztime 5s -fuzzminimizetime 100x ./$${f%.*}"; \
+		run="$(GO) test -run ^$$ -fuzz ^$${f##*.}\$$ -fuzztime 10s -fuzzminimizetime 100x ./$${f%.*}"; \
 		echo "$$f"; $$run || $$run || exit 1; \
 	done
 
