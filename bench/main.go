@@ -20,6 +20,7 @@ import (
 type options struct {
 	smoke   bool
 	scale   bool
+	profile bool
 	install bool
 	rounds  int
 	slice   time.Duration // how long a turn takes
@@ -59,8 +60,11 @@ func command(ctx context.Context, args []string) error {
 		return err
 	}
 	defer w.close()
-	if o.scale {
+	switch {
+	case o.scale:
 		return w.scale(ctx, o)
+	case o.profile:
+		return w.profile(ctx, o)
 	}
 	samples, err := w.measure(ctx, o)
 	report := newReport(samples)
@@ -97,14 +101,14 @@ func parseOptions(args []string) (options, error) {
 	f.StringVar(&only, "rows", "", "only these rows: names or their beginnings, with commas")
 	f.StringVar(&systems, "systems", "", "only these systems, with commas")
 	f.StringVar(&o.out, "out", "", "folder of the results; then the figures of README.md are rewritten as well")
-	if len(args) > 0 && args[0] == "scale" {
-		o.scale, args = true, args[1:]
+	if len(args) > 0 && (args[0] == "scale" || args[0] == "profile") {
+		o.scale, o.profile, args = args[0] == "scale", args[0] == "profile", args[1:]
 	}
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
-		return o, fmt.Errorf("%q is not known: the verb, scale, stands before the flags", f.Arg(0))
+		return o, fmt.Errorf("%q is not known: the verb, scale or profile, stands before the flags", f.Arg(0))
 	}
 	o.rows, o.systems = fields(only), fields(systems)
 	if o.smoke {

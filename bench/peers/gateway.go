@@ -38,7 +38,8 @@ listeners:
   public:
     address: 127.0.0.1:%[1]d
 tls|    tls: {min_version: "1.3", certificates: [{cert: %[3]s, key: %[4]s}]}
-admin: {address: "127.0.0.1:%[2]d"}
+!profile|admin: {address: "127.0.0.1:%[2]d"}
+profile|admin: {address: "127.0.0.1:%[2]d", pprof: true, token: %[11]q}
 log: {output: %[5]s/access.log}
 jwt|issuers:
 jwt|  bench: {issuer: "%[6]s", audiences: ["%[7]s"], algorithms: [RS256], jwks_file: %[8]s}
@@ -77,7 +78,7 @@ func GatewayConfig(w World, s Setup, dir string, port, admin, routes int) string
 		masks = "{masks: required}"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, gatewayText, port, admin, w.Cert, w.Key, dir, w.Issuer, w.Audience, w.Public, w.Upstream, w.Policies)
+	fmt.Fprintf(&b, gatewayText, port, admin, w.Cert, w.Key, dir, w.Issuer, w.Audience, w.Public, w.Upstream, w.Policies, w.Token)
 	fmt.Fprintf(&b, gatewayRoute, employees, "/employees/", "wide", masks)
 	if !s.Mask || s.JWT {
 		fmt.Fprintf(&b, gatewayRoute, "files", "/", "wide", "on")
@@ -88,5 +89,7 @@ func GatewayConfig(w World, s Setup, dir string, port, admin, routes int) string
 	for i := 1; i < routes; i++ {
 		fmt.Fprintf(&b, gatewayRoute, fmt.Sprintf("other-%d", i), fmt.Sprintf("/other/%d/", i), "wide", "on")
 	}
-	return only(b.String(), s.conditions())
+	conditions := s.conditions()
+	conditions["profile"] = w.Token != ""
+	return only(b.String(), conditions)
 }

@@ -32,6 +32,7 @@ type World struct {
 	Audience string
 	Policies string // the folder of the Rego
 	Bin      string // the folder of what was built for the measurements
+	Token    string // with which the gateway gives profiles; empty: it gives none
 }
 
 // A Command is a process of a peer. A peer may have several, of which the first
