@@ -16,7 +16,9 @@ import (
 // Log is an open log: the operator's messages and one line per exchange.
 type Log struct {
 	*zap.Logger
-	file *logFile
+	lines  *zap.Logger // those of exchanges
+	gather *gatherer
+	file   *logFile
 }
 
 // OpenLog opens the log that a configuration asks for. The output is a file
@@ -47,7 +49,9 @@ func OpenLog(c config.Log, stdout, stderr io.Writer) (*Log, error) {
 	if c.Format == "console" {
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
-	l.Logger = zap.New(zapcore.NewCore(encoder, out, level))
+	l.gather = &gatherer{out: out}
+	l.Logger = zap.New(zapcore.NewCore(encoder, l.gather, level))
+	l.lines = zap.New(zapcore.NewCore(encoder, gathered{l.gather}, level))
 	return l, nil
 }
 
@@ -72,6 +76,7 @@ func (l *Log) Reopen() error {
 	if l.file == nil {
 		return nil
 	}
+	l.gather.flush() // they belong to the one before
 	return l.file.reopen()
 }
 
@@ -101,9 +106,14 @@ type accessLine struct {
 	client [46]byte // room for its text
 }
 
+// enter counts an exchange that begins. Each is followed by one leave.
+func (l *Log) enter() { l.gather.running.Add(1) }
+
+func (l *Log) leave() { l.gather.running.Add(-1) }
+
 // access writes the one line of an exchange.
 func (l *Log) access(r *audit.Record, trace string) {
-	if e := l.Check(zap.InfoLevel, "exchange"); e != nil {
+	if e := l.lines.Check(zap.InfoLevel, "exchange"); e != nil {
 		e.Write(zap.Inline(&accessLine{Record: r, trace: trace}))
 	}
 }

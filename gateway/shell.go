@@ -79,6 +79,8 @@ func (p *Plan) serve(s *passage, g *Gateway, w http.ResponseWriter, r *http.Requ
 	s.handler = p.handlerFor(s, r, listener)
 	g.deps.Metrics.Enter()
 	defer g.deps.Metrics.Leave()
+	p.log.enter()
+	defer p.log.leave()
 	s.bound()
 	s.forward()
 	res, err := s.handler(s.x)

@@ -71,3 +71,15 @@ func TestLimitMemory(t *testing.T) {
 		})
 	}
 }
+
+func TestHeapGrowth(t *testing.T) {
+	usual := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(usual)
+	for variable, want := range map[string]int{"": heapGrowth, "50": 100, "off": 100} { // the runtime has read the variable itself
+		debug.SetGCPercent(100)
+		relaxCollector(func(string) string { return variable })
+		if in := debug.SetGCPercent(100); in != want {
+			t.Errorf("GOGC=%q: %d is in force, want %d", variable, in, want)
+		}
+	}
+}

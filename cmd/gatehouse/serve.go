@@ -31,6 +31,7 @@ func serveVerb(ctx context.Context, e *env, args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	relaxCollector(os.Getenv)
 	if n := limitMemory(os.DirFS("/"), os.Getenv); n > 0 {
 		fmt.Fprintf(e.stderr, "gatehouse: memory is bounded at %d MiB, nine tenths of the control group's\n", n>>20)
 	}

@@ -16,8 +16,36 @@ type life struct {
 
 	mu     sync.Mutex
 	err    error
+	then   func()          // is to be called when it ends
+	asked  int             // how often somebody has asked for that
 	inner  context.Context //nolint:containedctx // what package context knows how to wait for
 	cancel context.CancelFunc
+}
+
+// AfterFunc is [context.AfterFunc], for who asks it of the context itself: the first
+// who does so costs next to nothing.
+func (l *life) AfterFunc(f func()) (stop func() bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.then != nil || l.err != nil {
+		return context.AfterFunc(l.waitable(), f)
+	}
+	l.then = f
+	l.asked++
+	nth := l.asked
+	return func() bool { return l.forget(nth) }
+}
+
+// forget takes back what was to be called for the nth who asked, and reports
+// whether it will not be.
+func (l *life) forget(nth int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asked != nth || l.then == nil {
+		return false
+	}
+	l.then = nil
+	return true
 }
 
 // Deadline tells that there is none.
@@ -27,13 +55,18 @@ func (l *life) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (l *life) Done() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.waitable().Done()
+}
+
+// waitable gives what package context knows how to wait for. The lock is held.
+func (l *life) waitable() context.Context {
 	if l.inner == nil {
 		l.inner, l.cancel = context.WithCancel(context.Background())
 		if l.err != nil {
 			l.cancel()
 		}
 	}
-	return l.inner.Done()
+	return l.inner
 }
 
 // Err is [context.Canceled] once the request is over.
@@ -67,9 +100,13 @@ func (l *life) Value(key any) any {
 func (l *life) end() {
 	l.mu.Lock()
 	l.err = context.Canceled
-	cancel := l.cancel
+	cancel, then := l.cancel, l.then
+	l.then = nil
 	l.mu.Unlock()
 	if cancel != nil {
 		cancel()
+	}
+	if then != nil {
+		go then()
 	}
 }

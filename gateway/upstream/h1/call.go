@@ -60,13 +60,21 @@ func (k *Call) Cancel(cause error) {
 	}
 }
 
+// An afterFuncer is a context that calls back by itself when it ends. Asked by way of
+// package context, it would have to make one of that package's first.
+type afterFuncer interface {
+	AfterFunc(f func()) (stop func() bool)
+}
+
 // begin starts the clock and watches the context.
 func (k *Call) begin(c *Client, ctx context.Context) {
 	k.client, k.ctx = c, ctx
 	if k.Answer > 0 {
 		k.due = time.Now().Add(k.Answer)
 	}
-	if ctx.Done() != nil {
+	if own, ok := ctx.(afterFuncer); ok {
+		k.stop = own.AfterFunc(k.given)
+	} else if ctx.Done() != nil {
 		k.stop = context.AfterFunc(ctx, k.given)
 	}
 }
