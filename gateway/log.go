@@ -104,6 +104,7 @@ type accessLine struct {
 	*audit.Record
 	trace  string
 	client [46]byte // room for its text
+	field  [1]zap.Field
 }
 
 // enter counts an exchange that begins. Each is followed by one leave.
@@ -114,7 +115,9 @@ func (l *Log) leave() { l.gather.running.Add(-1) }
 // access writes the one line of an exchange.
 func (l *Log) access(r *audit.Record, trace string) {
 	if e := l.lines.Check(zap.InfoLevel, "exchange"); e != nil {
-		e.Write(zap.Inline(&accessLine{Record: r, trace: trace}))
+		a := &accessLine{Record: r, trace: trace}
+		a.field[0] = zap.Inline(a)
+		e.Write(a.field[:]...)
 	}
 }
 

@@ -68,7 +68,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	method := x.Request.Method
 	defer func() {
 		if !answered {
-			s.emit(x, s.record(x, method, nil, 0, true))
+			s.emit(x, s.record(new(Record), x, method, nil, 0, true))
 		}
 	}()
 	res, err := next(x)
@@ -87,11 +87,12 @@ type answer struct {
 	x      *middleware.Exchange
 	method string
 	res    *http.Response
+	record Record
 }
 
 // Closed records the exchange.
 func (a *answer) Closed(n int64, err error) {
-	a.stage.emit(a.x, a.stage.record(a.x, a.method, a.res, n, err != nil || abandoned(a.x)))
+	a.stage.emit(a.x, a.stage.record(&a.record, a.x, a.method, a.res, n, err != nil || abandoned(a.x)))
 }
 
 // abandoned reports whether nobody waits for a refusal any more: the client left
@@ -102,8 +103,9 @@ func abandoned(x *middleware.Exchange) bool {
 	return x.Refusal != nil && x.Refusal.Code != string(middleware.BodyTimeout) && x.Request.Context().Err() != nil
 }
 
-func (s *Stage) record(x *middleware.Exchange, method string, res *http.Response, n int64, aborted bool) *Record {
-	r := &Record{
+// record fills in r.
+func (s *Stage) record(r *Record, x *middleware.Exchange, method string, res *http.Response, n int64, aborted bool) *Record {
+	*r = Record{
 		ID: x.ID, Start: x.Start, Duration: time.Since(x.Start), Listener: x.Listener, TLS: x.TLS, Client: x.Client,
 		Method: method, Host: x.Host, Path: x.Path, Upstream: x.Upstream, Bytes: n, Aborted: aborted,
 		Level: s.level, Notes: notes(x),
