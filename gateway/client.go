@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/netip"
+	"sync"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/edge"
 )
@@ -16,12 +17,34 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return edge.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), trusted)
 }
 
-// newIDs makes a request id that cannot be guessed, and the traceparent of a trace
+// ids makes ids from random bytes that are fetched for some dozens of requests at a
+// time.
+type ids struct{ pool sync.Pool }
+
+// randomness is what is left of some random bytes.
+type randomness struct {
+	room [32 * idBytes]byte
+	used int
+}
+
+// idBytes is how many random bytes the ids of a request take: of its own, of its
+// trace, of its span.
+const idBytes = 16 + 16 + 8
+
+// make gives a request id that cannot be guessed, and the traceparent of a trace
 // that begins here and is not sampled (W3C Trace Context, section 3.2). A client's
 // own id is not taken over: it could be chosen to blur the record.
-func newIDs() (id, parent string) {
-	var random [16 + 16 + 8]byte
-	rand.Read(random[:])
+func (i *ids) make() (id, parent string) {
+	r, ok := i.pool.Get().(*randomness)
+	if !ok {
+		r = &randomness{used: len(randomness{}.room)}
+	}
+	if r.used == len(r.room) {
+		rand.Read(r.room[:])
+		r.used = 0
+	}
+	random := r.room[r.used : r.used+idBytes]
+	r.used += idBytes
 	var text [32 + 55]byte
 	hex.Encode(text[:32], random[:16])
 	copy(text[32:], "00-")
@@ -29,6 +52,7 @@ func newIDs() (id, parent string) {
 	text[67] = '-'
 	hex.Encode(text[68:84], random[32:])
 	copy(text[84:], "-00")
+	i.pool.Put(r)
 	both := string(text[:])
 	return both[:32], both[32:]
 }

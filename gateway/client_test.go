@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"crypto/tls"
+	"regexp"
+	"sync"
 	"testing"
 )
 
@@ -13,9 +15,36 @@ func TestTLSVersion(t *testing.T) {
 	}
 }
 
-func TestNewID(t *testing.T) {
-	a, b := newID(), newID()
-	if a == b || len(a) != 32 {
-		t.Errorf("%q, %q", a, b)
+// No two requests have an id in common, from whatever goroutine, and none is a part
+// of another: whoever sees one knows nothing of those before and after it.
+func TestIDs(t *testing.T) {
+	var source ids
+	const lanes, each = 8, 500
+	made := make(chan string, 3*lanes*each)
+	var wg sync.WaitGroup
+	for range lanes {
+		wg.Go(func() {
+			for range each {
+				id, parent := source.make()
+				trace := traceOf(parent)
+				if len(id) != 32 || !regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-00$`).MatchString(parent) {
+					t.Errorf("%q, %q", id, parent)
+				}
+				made <- id
+				made <- trace
+				made <- parent[36:52] + "................"
+			}
+		})
+	}
+	wg.Wait()
+	close(made)
+	seen := map[string]bool{}
+	for one := range made {
+		for _, half := range []string{one[:16], one[16:]} {
+			if seen[half] && half[0] != '.' {
+				t.Fatalf("%q was there before", half)
+			}
+			seen[half] = true
+		}
 	}
 }

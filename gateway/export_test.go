@@ -6,6 +6,6 @@ import "github.com/gatehouse-dev/gatehouse/middleware"
 func (g *Gateway) Memory() *middleware.Budget { return g.Plan().memory }
 
 func newID() string {
-	id, _ := newIDs()
+	id, _ := new(ids).make()
 	return id
 }

@@ -34,6 +34,7 @@ type Gateway struct {
 	plan     atomic.Pointer[Plan]
 	draining atomic.Bool
 	buffers  buffers
+	ids      ids
 	splices  splices
 
 	mu      sync.Mutex     // held where closing grows

@@ -68,7 +68,7 @@ func (s *passage) Cut() {
 func (p *Plan) serve(s *passage, g *Gateway, w http.ResponseWriter, r *http.Request, listener string) {
 	s.g, s.p, s.in, s.control = g, p, r, *http.NewResponseController(w)
 	var id string
-	id, s.parent = newIDs()
+	id, s.parent = g.ids.make()
 	s.exchange = middleware.Exchange{
 		ID: id, Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
 		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Request: r, Memory: p.memory, Spool: p.spool, Cutter: s,
