@@ -7,7 +7,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 # As `make build` does it.
-RUN CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -ldflags='-s -w' -o /gatehouse ./cmd/gatehouse
+RUN CGO_ENABLED=0 go build -pgo=cmd/gatehouse/release.pgo -tags grpcnotrace -trimpath -ldflags='-s -w' -o /gatehouse ./cmd/gatehouse
 
 FROM scratch
 COPY --from=build /gatehouse /gatehouse

@@ -5,6 +5,7 @@
 # make tls-check  what testssl.sh thinks of the demo's TLS
 # make bench  the gateway beside other proxies, about half an hour; make bench-smoke is the short form
 # make microbench  benchmarks of single packages
+# make profile  where the time of the workloads goes, for the compiler
 # make soak   the long runs
 # make lint   formatting and static checks only
 
@@ -12,15 +13,24 @@ GO          ?= go
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT      = $(GO) run mvdan.cc/gofumpt@v0.12.0
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
-.PHONY: demo test fuzz-door classes h2spec tls-check packages lint vuln bench bench-smoke microbench soak build
+.PHONY: demo test fuzz-door classes h2spec tls-check packages lint vuln bench bench-smoke microbench profile soak build
 
 demo:
 	$(GO) run ./cmd/gatehouse demo
 
 # Programs that call methods by name make the linker keep all methods there are:
-# a fifth of the binary. The tag leaves out the one of them that gRPC brings.
+# a fifth of the binary. The tag leaves out the one of them that gRPC brings. The
+# profile tells the compiler what is done often (see make profile); it has a name of
+# its own so that tests and other builds, which need not be fast, are not slowed.
 build:
-	CGO_ENABLED=0 $(GO) build -tags grpcnotrace -trimpath -ldflags='-s -w' -o bin/gatehouse ./cmd/gatehouse
+	CGO_ENABLED=0 $(GO) build -pgo=cmd/gatehouse/release.pgo -tags grpcnotrace -trimpath -ldflags='-s -w' -o bin/gatehouse ./cmd/gatehouse
+
+# To be made anew when the way of a request has changed; what is out of date costs
+# a little speed and nothing else.
+PROFILED = plain-1k,plain-16k,post-16k,tls-1k,h2-1k,jwt,rate,gate,mask,full
+profile:
+	cd bench && $(GO) run . profile -rows $(PROFILED) -time 6s -out .bin/profiles
+	cp bench/.bin/profiles/all.pgo cmd/gatehouse/release.pgo
 
 # The race detector is slow: what counts by the number of tries runs without it
 # once more.
