@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -287,12 +288,48 @@ func TestOwnLoadCounts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := serveRaw(t, c.answer)
 			spec := ownSpec{Address: l, Connections: 2, For: 200 * time.Millisecond, Method: "GET", Paths: []string{"/1k"}, Rate: 100}
-			got, err := spec.run(context.Background())
-			if err != nil {
-				t.Fatal(err)
+			begun := 0
+			got, err := spec.run(context.Background(), func() error { begun++; return nil })
+			if err != nil || begun != 1 {
+				t.Fatal(begun, err)
 			}
 			if got.Requests == 0 || (got.Errors > 0) != c.errors {
 				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// TestFollowed holds that what a load generator counts is taken from when it was
+// told to begin, and that one which never gets so far is an error.
+func TestFollowed(t *testing.T) {
+	wrong := errors.New("wrong")
+	for _, c := range []struct {
+		name, says string
+		begin      error
+		want       string // of the error
+		requests   int64
+	}{
+		{"as it should", ready + `{"Requests": 7}`, nil, "", 7},
+		{"no connections", "", nil, "load: it says", 0},
+		{"another word", "red\n", nil, "load: it says", 0},
+		{"nothing counted", ready, nil, "load: EOF", 0},
+		{"the beginning fails", ready + `{"Requests": 7}`, wrong, "wrong", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var told strings.Builder
+			begun := 0
+			got, err := follow(bufio.NewReader(strings.NewReader(c.says)), &told, func() error {
+				if begun++; told.Len() > 0 {
+					t.Error("it was told to begin before")
+				}
+				return c.begin
+			})
+			if got.Requests != c.requests || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if (told.String() == ready) != (begun == 1 && c.begin == nil) {
+				t.Errorf("it was told %q", told.String())
 			}
 		})
 	}

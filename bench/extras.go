@@ -181,7 +181,7 @@ func (w *world) halfLoad(r *row, p peers.Peer, o options) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	t, err := w.own(r, s.base, ownSpec{Connections: connections, For: max(o.slice, 2*time.Second), Rate: full.Rate / 2})
+	t, err := w.own(r, s.base, ownSpec{Connections: connections, For: max(o.slice, 2*time.Second), Rate: full.Rate / 2}, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -161,17 +161,23 @@ var errNothing = errors.New("not one request was answered")
 
 // turn keeps a system busy for so long and gives what it took.
 func (w *world) turn(r *row, s *system, d time.Duration) (sample, error) {
-	return w.turnOf(r, s, func() (tally, error) { return w.load(r, s.base, d, r.fresh) })
+	return w.turnOf(r, s, func(begin func() error) (tally, error) {
+		if err := begin(); err != nil {
+			return tally{}, err
+		}
+		return w.load(r, s.base, d, r.fresh)
+	})
 }
 
-// turnOf counts what a system takes while it is loaded.
-func (w *world) turnOf(r *row, s *system, load func() (tally, error)) (sample, error) {
+// turnOf counts what a system takes while it is loaded, from when the load says that
+// it begins.
+func (w *world) turnOf(r *row, s *system, load func(begin func() error) (tally, error)) (sample, error) {
 	out := sample{Time: time.Now().UTC(), Row: r.name, System: s.peer.Name, Start: float64(s.began.Microseconds()) / 1000}
-	before, _, err := s.group.used()
-	if err != nil {
-		return out, err
-	}
-	t, err := load()
+	var before time.Duration
+	t, err := load(func() (err error) {
+		before, _, err = s.group.used()
+		return err
+	})
 	if err != nil {
 		return out, err
 	}

@@ -43,10 +43,12 @@ type ownSpec struct {
 
 // ownLoad starts this program again as a load generator on the load's processor.
 func (w *world) ownLoad(r *row, base string, d time.Duration, fresh bool) (tally, error) {
-	return w.own(r, base, ownSpec{Connections: connections, For: d, Once: fresh})
+	return w.own(r, base, ownSpec{Connections: connections, For: d, Once: fresh}, nil)
 }
 
-func (w *world) own(r *row, base string, spec ownSpec) (tally, error) {
+// own keeps a system busy. begin, if there is one, is called when the connections
+// are open and nothing was asked yet.
+func (w *world) own(r *row, base string, spec ownSpec, begin func() error) (tally, error) {
 	scheme, address, _ := strings.Cut(base, "://")
 	spec.Address, spec.TLS = address, scheme == "https"
 	spec.Method, spec.Paths, spec.Post = r.method(), r.paths, r.post
@@ -66,24 +68,62 @@ func (w *world) own(r *row, base string, spec ownSpec) (tally, error) {
 	args := pinned(loadCPU, []string{self})
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), loadVariable+"="+string(text), "GOGC=400")
-	out, err := run(cmd)
+	cmd.Stderr = os.Stderr
+	from, err := cmd.StdoutPipe()
 	if err != nil {
 		return tally{}, err
 	}
+	to, err := cmd.StdinPipe()
+	if err != nil {
+		return tally{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return tally{}, err
+	}
+	t, err := follow(bufio.NewReader(from), to, begin)
+	_ = to.Close() // where it still waits, it ends
+	return t, errors.Join(err, cmd.Wait())
+}
+
+// follow talks to the load generator: it says when it is ready, is told to begin,
+// and says in the end what it has counted.
+func follow(from *bufio.Reader, to io.Writer, begin func() error) (tally, error) {
 	var t tally
-	if err := json.Unmarshal([]byte(out), &t); err != nil {
-		return tally{}, fmt.Errorf("load: %w: %s", err, out)
+	if line, err := from.ReadString('\n'); line != ready {
+		return t, fmt.Errorf("load: it says %q: %w", line, err)
+	}
+	if begin != nil {
+		if err := begin(); err != nil {
+			return t, err
+		}
+	}
+	if _, err := io.WriteString(to, ready); err != nil {
+		return t, err
+	}
+	if err := json.NewDecoder(from).Decode(&t); err != nil {
+		return t, fmt.Errorf("load: %w", err)
 	}
 	return t, nil
 }
 
-// serveLoad is the load generator: it prints its tally.
+// ready is the word of a load generator whose connections are open, and the one by
+// which it is told to begin.
+const ready = "ready\n"
+
+// serveLoad is the load generator: it says that it is ready, waits to be told to
+// begin, and prints its tally.
 func serveLoad(spec string) error {
 	var s ownSpec
 	if err := json.Unmarshal([]byte(spec), &s); err != nil {
 		return err
 	}
-	t, err := s.run(context.Background())
+	t, err := s.run(context.Background(), func() error {
+		fmt.Print(ready)
+		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+			return fmt.Errorf("nobody said when to begin: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -96,7 +136,8 @@ type client struct {
 	took                    []time.Duration
 }
 
-func (s *ownSpec) run(ctx context.Context) (tally, error) {
+// run opens the connections, calls begin, and asks.
+func (s *ownSpec) run(ctx context.Context, begin func() error) (tally, error) {
 	var tokens []string
 	if s.Tokens != "" {
 		text, err := os.ReadFile(s.Tokens)
@@ -107,19 +148,27 @@ func (s *ownSpec) run(ctx context.Context) (tally, error) {
 	}
 	clients := make([]client, s.Connections)
 	conns, err := s.connect(ctx)
+	if err == nil {
+		err = begin()
+	}
 	if err != nil {
+		for _, c := range conns {
+			if c != nil {
+				_ = c.Close()
+			}
+		}
 		return tally{}, err
 	}
-	begin := time.Now()
+	start := time.Now()
 	var wg sync.WaitGroup
 	for i := range clients {
 		wg.Go(func() {
 			defer conns[i].Close()
-			s.drive(&clients[i], conns[i], s.requests(i, tokens), i, begin)
+			s.drive(&clients[i], conns[i], s.requests(i, tokens), i, start)
 		})
 	}
 	wg.Wait()
-	return s.count(clients, time.Since(begin)), nil
+	return s.count(clients, time.Since(start)), nil
 }
 
 // connect opens all connections first, so that a pace is not upset by it.

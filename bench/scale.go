@@ -78,8 +78,7 @@ func withMasks(w *world, n int) (peers.Peer, error) {
 	return p, nil
 }
 
-// scale prints how the cost of a request grows. Opening the connections counts:
-// with few requests on many of them it is most of the cost. The steps of a series have their
+// scale prints how the cost of a request grows. The steps of a series have their
 // turns within each round, as systems have in the table.
 func (w *world) scale(ctx context.Context, o options) error {
 	var out strings.Builder
@@ -147,7 +146,7 @@ func (w *world) step(o options, s series, n int) (sample, error) {
 		return sample{}, err
 	}
 	defer sys.close()
-	return w.turnOf(&r, sys, func() (tally, error) {
-		return w.own(&r, sys.base, ownSpec{Connections: s.clients(n), For: max(o.slice, time.Second), Rate: s.pace})
+	return w.turnOf(&r, sys, func(begin func() error) (tally, error) {
+		return w.own(&r, sys.base, ownSpec{Connections: s.clients(n), For: max(o.slice, time.Second), Rate: s.pace}, begin)
 	})
 }
