@@ -84,6 +84,7 @@ type broken struct {
 }
 
 func TestBrokenDependencies(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for _, tests := range [][]broken{brokenPolicies(), brokenIssuers(), brokenUpstreams(), brokenSelf()} {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) { tt.run(t) })

@@ -57,6 +57,7 @@ func dialRaw(t *testing.T, address string) net.Conn {
 // by silence or a byte at a time, in the handshake, the head or a body, and
 // while frames come that ask for nothing.
 func TestStalledConnections(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	w.backend("HR", echo("A"))
 	w.start(hasty, "")
@@ -184,6 +185,7 @@ func TestTricklingBodies(t *testing.T) {
 // as large ones, whether it is the window of a stream that is closed, that of the
 // connection, or TCP itself.
 func TestClientsThatDoNotRead(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
 		size := 1

@@ -341,6 +341,7 @@ func TestGRPCRefusals(t *testing.T) {
 // TestGRPCTime: a call is not bound by the time of a body, and is by the idle
 // time of both directions together and by the longest time of a stream.
 func TestGRPCTime(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	newCalls(w)
 	w.start(grpcRoutes+`  - {name: silent, match: {path: /test.Calls/Count}, upstream: calls, public: true, policy: off, timeouts: {body: 30s, idle: 500ms}}

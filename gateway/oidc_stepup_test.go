@@ -71,6 +71,7 @@ require contains {"acr": "urn:example:mfa", "amr": ["otp"]}
 
 // Who signed in too long ago signs in again, as asked.
 func TestProviderStepUpByAge(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for name, tt := range map[string]struct{ routes, policy string }{
 		"by the route": {`
   - {name: payroll, match: {path: /payroll/}, upstream: hr, authn: {issuers: [op], max_age: 3s}, policy: "off"}

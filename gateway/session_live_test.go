@@ -87,6 +87,7 @@ func (e *endless) ended(t *testing.T, w *world, path, want string) {
 // when its token expires is cut, so that the client can tell; over HTTP/1.1 and
 // HTTP/2, masked and not, with a silent backend and with one that floods.
 func TestOpenAnswersEnd(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	e := newEndless(w)
 	w.start(liveRoutes, maskPolicy)
@@ -174,6 +175,7 @@ func TestOpenAnswersThatNobodyReads(t *testing.T) {
 // open does not keep the session; and what was ended leaves connections that are
 // good for the next requests.
 func TestOpenAnswersGoOn(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	e := newEndless(w)
 	w.start(liveRoutes, maskPolicy)

@@ -19,6 +19,7 @@ routes:
 // TestSessionsOfTwoGateways: what one knows of a session the other does, by a
 // real Redis, and a Redis that is frozen stops neither.
 func TestSessionsOfTwoGateways(t *testing.T) {
+	t.Parallel() // it mostly waits
 	redis := storetest.Start(t)
 	a, b := open(t), open(t)
 	b.issuer = a.issuer

@@ -165,6 +165,7 @@ func (w *world) remembered() (hits int) {
 // answer says how old the sign-in was by which it was judged, and is held to that:
 // no clock of the test's own has a say.
 func TestOneTokenGoesStale(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := openFreshly(t)
 	bearer := w.bearer(map[string]any{"amr": []string{"otp"}, "auth_time": time.Now().Unix() - 297})
 	client := w.client(true)

@@ -138,6 +138,7 @@ func TestSlowReader(t *testing.T) {
 // A stream whose upstream is nearly as silent as it may be is not cut: the
 // client is not the slow one.
 func TestQuietStream(t *testing.T) {
+	t.Parallel() // it mostly waits
 	both(t, func(t *testing.T, h2 bool) {
 		w := open(t)
 		w.backend("HR", func(rw http.ResponseWriter, _ *http.Request) {

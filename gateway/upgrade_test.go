@@ -197,6 +197,7 @@ func TestNoFalseUpgrade(t *testing.T) {
 // back, when nothing moves, when it has lasted for too long, when one side has
 // gone, when what let it in is replaced, and when the gateway stops.
 func TestWebSocketEnds(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for _, tt := range []struct {
 		name, path, want string
 		do               func(w *world, c *talk)
