@@ -16,12 +16,48 @@ func (s *passage) bound() {
 		s.bounded = true
 		_ = s.control.SetReadDeadline(time.Now().Add(s.timeouts().Body.D()))
 	}
-	// The server has set the write deadline when it had read the head. To
-	// HTTP/2 it would be the end of the stream, however long an upstream takes.
-	// It is moved away and not lifted: see unbind.
 	if s.in.ProtoMajor == 2 {
+		s.await()
+	}
+}
+
+// await sees to it that the write deadline, which the server has set with the head,
+// does not end a stream of HTTP/2 while its answer is waited for. Moving it is a
+// message to whoever serves the connection, so it is done once the answer is late, and
+// long before the deadline: most exchanges are over by then, and keep the first.
+func (s *passage) await() {
+	server, _ := s.in.Context().Value(http.ServerContextKey).(*http.Server)
+	if server == nil || server.WriteTimeout <= 0 {
+		return // there is none
+	}
+	s.first = server.WriteTimeout
+	s.late = time.AfterFunc(s.first/8, s.postpone)
+}
+
+// postpone moves the write deadline away. It is moved and not lifted: see unbind.
+func (s *passage) postpone() {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.first > 0 {
+		s.first = 0
 		_ = s.control.SetWriteDeadline(time.Now().Add(unbounded))
 	}
+}
+
+// awaited ends the wait for the answer: its pace decides from here on. It gives when
+// the write deadline was set, zero if that is not one of twice the idle time.
+func (s *passage) awaited(idle time.Duration) (set time.Time) {
+	if s.late == nil {
+		return set
+	}
+	s.late.Stop()
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.first == 2*idle {
+		set = s.x.Start
+	}
+	s.first = 0
+	return set
 }
 
 // unbounded is longer than any exchange lasts.
@@ -39,13 +75,14 @@ func (s *passage) lift() {
 	}
 }
 
-// unbind ends what bounds the request body, with the exchange. Over HTTP/1.1 the
-// deadline stays, for what the server reads of it afterwards. Over HTTP/2 it has to
-// go: the client may have reset the stream before it was set, and net/http then keeps
-// the stream until the deadline, with what had come of its body. A client could have
-// any number of such. Only where there was a deadline before the reset does it know
-// better, as for writing, where there always is one.
+// unbind ends with the exchange what would set a deadline later, and what bounds the
+// request body. Over HTTP/1.1 that deadline stays, for what the server reads of it
+// afterwards. Over HTTP/2 it has to go: the client may have reset the stream before it
+// was set, and net/http then keeps the stream until the deadline, with what had come of
+// its body. A client could have any number of such. Only where there was a deadline
+// before the reset does it know better, as for writing, where there always is one.
 func (s *passage) unbind() {
+	_ = s.awaited(0)
 	if s.flow != nil {
 		s.flow.over(s.in.ProtoMajor == 2)
 		return
@@ -82,6 +119,7 @@ func (s *passage) hurry() {
 // it: the idle time for the piece, and once more while the upstream may be
 // silent.
 func (s *passage) pace() {
+	_ = s.awaited(0)
 	_ = s.control.SetWriteDeadline(time.Now().Add(2 * s.timeouts().Idle.D()))
 }
 

@@ -278,6 +278,9 @@ func (b *pacedBody) Read(p []byte) (n int, err error) {
 
 func (b *pacedBody) extend() {
 	now := time.Now()
+	if b.set.IsZero() {
+		b.set = b.passage.awaited(b.idle)
+	}
 	if b.idle <= 0 || now.Sub(b.set) < b.idle/4 || b.passage.splice.Load() != nil {
 		return // a splice has its own pace
 	}

@@ -123,7 +123,8 @@ func (c *conn) serve() {
 // handshake does that of TLS, and hands the connection on where it is not for
 // HTTP/1.1. c.tls is nil where it failed.
 func (c *conn) handshake() (handed bool) {
-	t := tls.Server(c.net, c.s.TLSConfig)
+	under := &below{Conn: c.net}
+	t := tls.Server(under, c.s.TLSConfig)
 	c.net = t
 	if d := c.s.handshakeTimeout(); d > 0 {
 		_ = t.SetDeadline(time.Now().Add(d))
@@ -145,6 +146,9 @@ func (c *conn) handshake() (handed bool) {
 	case "", "http/1.1", "http/1.0":
 		c.tls = &state
 	case "h2":
+		if h := c.s.HTTP2; h != nil {
+			under.bound = h.WriteByteTimeout
+		}
 		c.s.other.take(t)
 		return true
 	}

@@ -28,6 +28,11 @@ func newOther(s *Server, address net.Addr) *other {
 		o.TLSConfig = s.TLSConfig
 		return o
 	}
+	if s.HTTP2 != nil { // connections see to that themselves
+		h := *s.HTTP2
+		h.WriteByteTimeout = 0
+		o.HTTP2 = &h
+	}
 	o.done.Go(func() {
 		if err := o.Serve(o.queue); !errors.Is(err, http.ErrServerClosed) {
 			s.logf("http: HTTP/2 is not served: %v", err)

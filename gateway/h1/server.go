@@ -49,7 +49,8 @@ type Server struct {
 	// ErrorLog is told of what goes wrong with single connections. Default: that
 	// of package log.
 	ErrorLog *log.Logger
-	// HTTP2 are the settings of HTTP/2; nil: those of net/http.
+	// HTTP2 are the settings of HTTP/2; nil: those of net/http. As for
+	// WriteByteTimeout, a write has half of it at least.
 	HTTP2 *http.HTTP2Config
 
 	pools

@@ -50,8 +50,8 @@ func insecure() *tls.Config {
 
 // limits are the bounds of a server under test.
 type limits struct {
-	header, idle, write time.Duration
-	bytes               int
+	header, idle, write, frames time.Duration
+	bytes                       int
 }
 
 // usual are long enough for tests never to meet them.
@@ -108,6 +108,9 @@ func start(t testing.TB, ours, secure bool, b limits, h http.Handler) *served {
 	logger := log.New(out.log, "", 0)
 	if ours {
 		s := &Server{Handler: h, TLSConfig: config, ReadHeaderTimeout: b.header, IdleTimeout: b.idle, WriteTimeout: b.write, MaxHeaderBytes: b.bytes, ErrorLog: logger}
+		if b.frames > 0 {
+			s.HTTP2 = &http.HTTP2Config{WriteByteTimeout: b.frames}
+		}
 		wg.Go(func() { _ = s.Serve(l) })
 		out.running = s
 	} else {

@@ -1,0 +1,148 @@
+package h1
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// deadlined is a connection that notes the write deadlines that it is given, and how
+// much of them each write had left.
+type deadlined struct {
+	net.Conn
+	at   time.Time
+	set  int
+	left []time.Duration
+}
+
+func (d *deadlined) SetReadDeadline(time.Time) error { return nil }
+
+func (d *deadlined) SetWriteDeadline(t time.Time) error {
+	d.at = t
+	d.set++
+	return nil
+}
+
+func (d *deadlined) Write(p []byte) (int, error) {
+	left := time.Duration(0) // there is no deadline
+	if !d.at.IsZero() {
+		left = time.Until(d.at)
+	}
+	d.left = append(d.left, left)
+	return len(p), nil
+}
+
+// Each write has the bound at most and half of it at least, whenever it begins, and
+// those that follow each other soon do not move the deadline.
+func TestWritesBelowTLS(t *testing.T) {
+	const bound = 10 * time.Second
+	for name, tt := range map[string]struct {
+		bound time.Duration
+		pause time.Duration
+		do    func(b *below) // before 100 writes
+		want  int            // deadlines
+		least time.Duration  // that a write had left
+		most  time.Duration
+	}{
+		"not HTTP/2":       {0, time.Second, func(*below) {}, 0, 0, 0},
+		"in quick turn":    {bound, 40 * time.Millisecond, func(*below) {}, 1, bound / 2, bound},
+		"once in a while":  {bound, time.Second, func(*below) {}, 17, bound / 2, bound},
+		"seldom":           {bound, time.Minute, func(*below) {}, 100, bound, bound},
+		"after a greeting": {bound, time.Millisecond, func(b *below) { _ = b.SetDeadline(time.Now().Add(time.Second)); _ = b.SetDeadline(time.Time{}) }, 2, bound / 2, bound},
+		"somebody else's":  {bound, time.Millisecond, func(b *below) { _ = b.SetWriteDeadline(time.Now().Add(time.Second)) }, 1, time.Second / 2, time.Second},
+		"of long ago":      {bound, time.Millisecond, func(b *below) { _ = b.SetWriteDeadline(time.Now().Add(time.Hour)); _ = b.SetWriteDeadline(time.Time{}) }, 2, bound / 2, bound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &deadlined{}
+				b := &below{Conn: d, bound: tt.bound}
+				tt.do(b)
+				for range 100 {
+					if _, err := b.Write([]byte("x")); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(tt.pause)
+				}
+				if d.set != tt.want {
+					t.Errorf("%d deadlines were set, want %d", d.set, tt.want)
+				}
+				for i, left := range d.left {
+					if left < tt.least || left > tt.most {
+						t.Fatalf("write %d had %v", i, left)
+					}
+				}
+			})
+		})
+	}
+}
+
+// asks is a client of HTTP/2 that takes what is sent to it when it likes.
+func (s *served) asks(t *testing.T, path string) net.Conn {
+	t.Helper()
+	c, err := tls.Dial("tcp", s.address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec // of this test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_, _ = io.WriteString(c, http2.ClientPreface)
+	f := http2.NewFramer(c, nil)
+	_ = f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+	_ = f.WriteWindowUpdate(0, 1<<30)
+	var block bytes.Buffer
+	enc := hpack.NewEncoder(&block)
+	for _, kv := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "h"}, {":path", path}} {
+		_ = enc.WriteField(hpack.HeaderField{Name: kv[0], Value: kv[1]})
+	}
+	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A connection of HTTP/2 whose client takes nothing is ended, and one that is slow
+// but takes every piece in time is not.
+func TestHTTP2ClientsThatDoNotRead(t *testing.T) {
+	const size = 24 << 20
+	sent := make(chan int, 2)
+	b := usual()
+	b.frames = 400 * time.Millisecond
+	s := start(t, true, true, b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := 0
+		for n < size {
+			m, err := w.Write(make([]byte, 64<<10))
+			if n += m; err != nil {
+				break
+			}
+		}
+		sent <- n
+	}))
+	c := s.asks(t, "/stuck")
+	if n := <-sent; n == size {
+		t.Error("all was sent to who reads nothing")
+	}
+	if n, _ := io.Copy(io.Discard, c); n >= size {
+		t.Errorf("%d bytes came of a connection that has ended", n)
+	}
+	c = s.asks(t, "/slow")
+	go func() {
+		room := make([]byte, 4<<20)
+		for {
+			if _, err := io.ReadFull(c, room); err != nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}()
+	if n := <-sent; n != size {
+		t.Errorf("%d bytes were sent to who reads slowly", n)
+	}
+}
