@@ -26,6 +26,10 @@ var (
 // its length: for small answers chunks cost more than masks.
 const prefetched = 64 << 10
 
+// Gathered is how much of it may be held: beyond prefetched as long as more of the
+// upstream's answer is there already, so that nobody waits for it.
+const gathered = 128 << 10
+
 // masker is a body as the decision lets it pass: what the engines have in
 // common.
 type masker interface {
@@ -42,6 +46,8 @@ type answer struct {
 	x    *middleware.Exchange
 	res  *http.Response
 	rest memory
+
+	gathers bool // what has arrived of the body is known, and is all that is needed to go on
 
 	counted counted
 	stream  stream
@@ -113,6 +119,7 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 	if err := a.reserve(f); err != nil {
 		return nil, err
 	}
+	a.gathers = !packed(a.res.Header) // unpacking may ask for more than there is
 	body := &a.stream
 	*body = stream{masker: m, a: a, format: f}
 	if a.counting != nil {
@@ -137,6 +144,9 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 		return out, nil
 	}
 	head, complete, err := m.Prefetch(prefetched)
+	if err == nil && !complete {
+		head, complete, err = a.gather(m, head)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +155,19 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 	}
 	return out, nil
 }
+
+// gather goes on to prefetch where no more than the memory for it is needed.
+func (a *answer) gather(m masker, head []byte) ([]byte, bool, error) {
+	r, ok := m.(*redact.Reader)
+	if !ok || !a.gathers || a.res.ContentLength > 2*gathered || !a.rest.take(gathered-prefetched) {
+		return head, false, nil
+	}
+	r.Gather(gathered, a.arrived)
+	return r.Prefetch(0)
+}
+
+// arrived reports whether more of the upstream's answer is there.
+func (a *answer) arrived() bool { return middleware.Arrived(a.res.Body) }
 
 func unlessEnd(err error) error {
 	if err == io.EOF {
