@@ -184,7 +184,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{demand: want, x: x, res: res}
+	a := &answer{demand: want, x: x, res: res, room: new(room)}
 	var out *http.Response
 	defer func() {
 		if out == nil { // refused, or in a panic

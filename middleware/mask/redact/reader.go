@@ -44,6 +44,12 @@ func newReader(plan *Plan, body io.Reader, limits Limits, lines bool) *Reader {
 	return r
 }
 
+// Reset makes r, which has been closed or is new, what [NewReader] gives.
+func (r *Reader) Reset(plan *Plan, body io.Reader, limits Limits) {
+	*r = Reader{e: newEngine(plan, limits, false), body: body}
+	r.e.source = body
+}
+
 // Read implements [io.Reader].
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.e == nil {
