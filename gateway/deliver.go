@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // deliver writes the answer to the client. Where it breaks off in the middle the
@@ -127,8 +129,9 @@ func (s *passage) copy(w http.ResponseWriter, res *http.Response) error {
 	buffer := s.g.buffers.get()
 	defer s.g.buffers.put(buffer)
 	to := io.Writer(w)
+	var f *flusher
 	if how := pacing(s.in.Method, res); how != buffered {
-		f := &flusher{to: w, control: &s.control}
+		f = &flusher{to: w, control: &s.control}
 		if how == live {
 			f.flush()
 		} else {
@@ -138,6 +141,22 @@ func (s *passage) copy(w http.ResponseWriter, res *http.Response) error {
 		to = f
 	}
 	for {
+		p, end := s.answer.Take()
+		if end && f != nil {
+			f.stop() // the end of the answer flushes
+			to = w
+		}
+		if len(p) > 0 {
+			if _, err := to.Write(p); err != nil {
+				return err
+			}
+		}
+		if end {
+			return nil
+		}
+		if len(p) > 0 {
+			continue
+		}
 		n, err := res.Body.Read(buffer[:])
 		if n > 0 {
 			if _, err := to.Write(buffer[:n]); err != nil {
@@ -257,16 +276,9 @@ func (b *pacedBody) Close() error {
 // closes it: else nothing would be on record and what it holds would be lost.
 func (b *pacedBody) Read(p []byte) (n int, err error) {
 	defer func() {
-		v := recover()
-		if v == nil {
-			return
+		if v := recover(); v != nil {
+			n, err = 0, b.fault(v)
 		}
-		if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
-			panic(v)
-		}
-		b.passage.g.deps.Metrics.Panic()
-		b.passage.p.log.panicked(b.passage.x.ID, v, debug.Stack())
-		n, err = 0, errFault
 	}()
 	n, err = b.from.Read(p)
 	if n > 0 {
@@ -275,6 +287,43 @@ func (b *pacedBody) Read(p []byte) (n int, err error) {
 	b.passage.flow.moved()
 	return n, err
 }
+
+// fault tells of a panic and gives the error for it.
+func (b *pacedBody) fault(v any) error {
+	if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
+		panic(v)
+	}
+	b.passage.g.deps.Metrics.Panic()
+	b.passage.p.log.panicked(b.passage.x.ID, v, debug.Stack())
+	return errFault
+}
+
+// Take gives what there is of the answer without a copy of it. A panic is the error
+// of the Read that comes behind it.
+func (b *pacedBody) Take() (p []byte, end bool) {
+	t, ok := b.from.(middleware.Taker)
+	if !ok {
+		return nil, false
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			p, end, b.from = nil, false, &faulty{b.from, b.fault(v)}
+		}
+	}()
+	if p, end = t.Take(); len(p) > 0 {
+		b.extend()
+		b.passage.flow.moved()
+	}
+	return p, end
+}
+
+// faulty is a body that is not read any more, but has to be closed.
+type faulty struct {
+	io.ReadCloser
+	err error
+}
+
+func (b *faulty) Read([]byte) (int, error) { return 0, b.err }
 
 func (b *pacedBody) extend() {
 	now := time.Now()

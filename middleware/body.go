@@ -189,6 +189,22 @@ func (x *Exchange) Release() {
 	}
 }
 
+// Arrived reports whether reading a body would give something, or its end, without
+// waiting. A body that does not know may be one that waits.
+func Arrived(body io.Reader) bool {
+	b, ok := body.(interface{ Arrived() bool })
+	return ok && b.Arrived()
+}
+
+// Taker is a body that may hold some of itself in memory.
+type Taker interface {
+	// Take gives what Read would give next without copying it, as far as it is
+	// there, and has it read. It does not wait, and what it gives is good until the
+	// next call. End says that nothing comes behind it. Where there is nothing, Read
+	// tells why.
+	Take() (p []byte, end bool)
+}
+
 // errCut is told where a body was closed before its end had been read.
 var errCut = errors.New("the body was closed before its end")
 
@@ -245,6 +261,19 @@ func (c *Watched) Read(p []byte) (int, error) {
 		c.err = err
 	}
 	return n, err
+}
+
+// Take is that of the body that was there before, if it has one.
+func (c *Watched) Take() (p []byte, end bool) {
+	t, ok := c.body.(Taker)
+	if !ok {
+		return nil, false
+	}
+	if p, end = t.Take(); end {
+		c.err = nil
+	}
+	c.n += int64(len(p))
+	return p, end
 }
 
 // Close closes it.

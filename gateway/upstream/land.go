@@ -3,6 +3,8 @@ package upstream
 import (
 	"io"
 	"net/http"
+
+	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // land makes the body of an answer end the exchange at its target when it is
@@ -25,6 +27,9 @@ type landing struct {
 	io.ReadCloser
 	flight flight
 }
+
+// Arrived is that of the body.
+func (b *landing) Arrived() bool { return middleware.Arrived(b.ReadCloser) }
 
 func (b *landing) Close() error {
 	if b.flight.over.Load() {

@@ -76,6 +76,28 @@ func (c *Chunked) Read(p []byte) (int, error) {
 	return n, c.err
 }
 
+// Ready reports whether Read has something to give, or the end, without waiting.
+// Arrived tells whether something has come that is not buffered. What it reports
+// as not ready may be: a line that has come in part is waited for by nobody.
+func (c *Chunked) Ready(arrived func() bool) bool {
+	if c.err != nil {
+		return true
+	}
+	if c.left > 0 {
+		return c.r.Buffered() > 0 || arrived()
+	}
+	for !c.contentThere() {
+		n := c.r.Buffered()
+		if n == c.r.Size() || !arrived() {
+			return false
+		}
+		if _, _ = c.r.Peek(n + 1); c.r.Buffered() == n {
+			return true // its end has come, or an error
+		}
+	}
+	return true
+}
+
 // lineThere reports whether the end of the chunk that was read and the line of
 // the next one are buffered, and of the last one all that follows: beginning it
 // does not wait.
@@ -88,6 +110,20 @@ func (c *Chunked) lineThere() bool {
 		return bytes.Contains(b, []byte("\r\n\r\n"))
 	}
 	return bytes.IndexByte(b, '\n') >= 0
+}
+
+// contentThere reports whether, behind the line of the next chunk, content of it is
+// buffered; or all that follows the last one.
+func (c *Chunked) contentThere() bool {
+	b, _ := c.r.Peek(min(c.r.Buffered(), chunkLine))
+	if c.open {
+		b = b[min(2, len(b)):]
+	}
+	i := bytes.IndexByte(b, '\n')
+	if size := bytes.TrimLeft(b, "0"); len(size) < len(b) && i >= 0 && hexDigit(size[0]) < 0 {
+		return bytes.Contains(b, []byte("\r\n\r\n"))
+	}
+	return i >= 0 && i+1 < len(b)
 }
 
 // begin ends the chunk before and reads the line that begins the next one; after

@@ -192,3 +192,58 @@ func FuzzChunked(f *testing.F) {
 		}
 	})
 }
+
+// brink gives what has come, and fails the test where more is asked for.
+type brink struct {
+	t    *testing.T
+	come []byte
+	over bool
+}
+
+func (b *brink) Read(p []byte) (int, error) {
+	if len(b.come) == 0 && b.over {
+		return 0, io.EOF
+	}
+	if len(b.come) == 0 {
+		b.t.Fatal("it waits")
+	}
+	n := copy(p, b.come)
+	b.come = b.come[n:]
+	return n, nil
+}
+
+// TestChunkedReady: where it says that there is something to read, reading does not
+// wait, wherever what has come ends; and nothing is left unread but parts of lines.
+func TestChunkedReady(t *testing.T) {
+	long := strings.Repeat("z", 2500)
+	text := "3\r\nabc\r\n0002;ext\r\nde\r\n9c4\r\n" + long + "\r\n1\r\nf\r\n0\r\nA: b\r\n\r\n"
+	want := "abcde" + long + "f"
+	for _, each := range []int{1, 2, 3, 5, 17, 1000, 1100, len(text)} {
+		b := &brink{t: t}
+		c := &Chunked{}
+		c.Reset(bufio.NewReaderSize(b, 1<<10))
+		arrived := func() bool { return len(b.come) > 0 || b.over }
+		var got []byte
+		var err error
+		p := make([]byte, 700)
+		for rest := text; rest != "" || !b.over; {
+			b.come = append(b.come, rest[:min(each, len(rest))]...)
+			rest = rest[min(each, len(rest)):]
+			b.over = rest == ""
+			for err == nil && c.Ready(arrived) {
+				var n int
+				n, err = c.Read(p)
+				got = append(got, p[:n]...)
+				if b.over && err == nil && n == 0 {
+					t.Fatalf("by %d: nothing was read", each)
+				}
+			}
+			if at := len(text) - len(rest); each == 1 && at == 6 && string(got) != "abc" {
+				t.Errorf("of %q: %q", text[:at], got)
+			}
+		}
+		if string(got) != want || err != io.EOF || !c.Ready(arrived) {
+			t.Errorf("by %d: %d bytes, %v", each, len(got), err)
+		}
+	}
+}

@@ -26,6 +26,10 @@ var (
 // its length: for small answers chunks cost more than masks.
 const prefetched = 64 << 10
 
+// Gathered is how much of it may be held: beyond prefetched as long as more of the
+// upstream's answer is there already, so that nobody waits for it.
+const gathered = 128 << 10
+
 // masker is a body as the decision lets it pass: what the engines have in
 // common.
 type masker interface {
@@ -36,12 +40,41 @@ type masker interface {
 	Report() redact.Report
 }
 
+// roomFor is how many masks there mostly are at the most.
+const roomFor = 8
+
+// room is for what outlives an answer, with its header or on the record of the
+// exchange: a piece of memory of its own, so that the plan does not live as long.
+type room struct {
+	values [4]string // of headers
+	used   int       // how many of them are
+	found  [roomFor]middleware.Finding
+	paths  [roomFor]string
+}
+
+// field gives the one value of a header.
+func (r *room) field(v string) []string {
+	if r.used == len(r.values) {
+		return []string{v}
+	}
+	i := r.used
+	r.used++
+	r.values[i] = v
+	return r.values[i : i+1 : i+1]
+}
+
 // answer is a response on its way to being masked, with all that it takes.
 type answer struct {
 	*demand
 	x    *middleware.Exchange
 	res  *http.Response
 	rest memory
+
+	room   *room
+	byRule [roomFor]int
+	reader redact.Reader
+
+	gathers bool // what has arrived of the body is known, and is all that is needed to go on
 
 	counted counted
 	stream  stream
@@ -92,19 +125,17 @@ func (a *answer) begin(f format) (io.ReadCloser, error) {
 	if res.Body == nil || res.Body == http.NoBody || res.ContentLength == 0 {
 		return nil, nil
 	}
-	var r io.Reader = res.Body
+	a.counted = counted{body: res.Body, want: res.ContentLength}
 	if res.ContentLength < 0 && f != events {
-		first := make([]byte, 1)
-		_, err := io.ReadFull(res.Body, first)
+		_, err := io.ReadFull(res.Body, a.counted.first[:])
 		if err == io.EOF {
 			return nil, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errShort, err)
 		}
-		r = io.MultiReader(bytes.NewReader(first), res.Body)
+		a.counted.ahead = true
 	}
-	a.counted = counted{r: r, c: res.Body, want: res.ContentLength}
 	return &a.counted, nil
 }
 
@@ -113,6 +144,7 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 	if err := a.reserve(f); err != nil {
 		return nil, err
 	}
+	a.gathers = !packed(a.res.Header) // unpacking may ask for more than there is
 	body := &a.stream
 	*body = stream{masker: m, a: a, format: f}
 	if a.counting != nil {
@@ -137,6 +169,9 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 		return out, nil
 	}
 	head, complete, err := m.Prefetch(prefetched)
+	if err == nil && !complete {
+		head, complete, err = a.gather(m, head)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +180,19 @@ func (a *answer) send(f format, m masker) (*http.Response, error) {
 	}
 	return out, nil
 }
+
+// gather goes on to prefetch where no more than the memory for it is needed.
+func (a *answer) gather(m masker, head []byte) ([]byte, bool, error) {
+	r, ok := m.(*redact.Reader)
+	if !ok || !a.gathers || a.res.ContentLength > 2*gathered || !a.rest.take(gathered-prefetched) {
+		return head, false, nil
+	}
+	r.Gather(gathered, a.arrived)
+	return r.Prefetch(0)
+}
+
+// arrived reports whether more of the upstream's answer is there.
+func (a *answer) arrived() bool { return middleware.Arrived(a.res.Body) }
 
 func unlessEnd(err error) error {
 	if err == io.EOF {
@@ -204,7 +252,7 @@ func (a *answer) response(body io.ReadCloser) *http.Response {
 
 func (a *answer) setLength(res *http.Response, n int) {
 	res.ContentLength = int64(n)
-	res.Header["Content-Length"] = []string{strconv.Itoa(n)}
+	res.Header["Content-Length"] = a.room.field(strconv.Itoa(n))
 	a.headOnly(res)
 }
 
@@ -244,14 +292,20 @@ func (a *answer) pass(body io.ReadCloser) *http.Response {
 // counted fails where the body is not as long as its header says: not every
 // transport does.
 type counted struct {
-	r    io.Reader
-	c    io.Closer
-	n    int64
-	want int64 // negative: unknown
+	body  io.ReadCloser
+	n     int64
+	want  int64   // negative: unknown
+	first [1]byte // of the body
+	ahead bool    // it has been read, and not given
 }
 
 func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
+	if c.ahead && len(p) > 0 {
+		c.ahead = false
+		c.n++
+		return copy(p, c.first[:]), nil
+	}
+	n, err := c.body.Read(p)
 	c.n += int64(n)
 	if err == io.EOF && c.want >= 0 && c.n != c.want {
 		return n, errShort
@@ -259,4 +313,4 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *counted) Close() error { return c.c.Close() }
+func (c *counted) Close() error { return c.body.Close() }

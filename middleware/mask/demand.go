@@ -237,7 +237,13 @@ func (a *answer) note(r redact.Report) {
 // pieces of one.
 func (a *answer) noteMasked(masked []int, some int) []string {
 	x := a.x
-	x.Masked = slices.Grow(x.Masked, some)
+	out, begin := a.room.paths[:0], 0
+	switch {
+	case some > roomFor:
+		x.Masked, out = slices.Grow(x.Masked, some), make([]string, 0, some)
+	case x.Masked == nil:
+		x.Masked = a.room.found[:0]
+	}
 	var room [512]byte
 	var ends [32]int
 	text, cuts := room[:0], ends[:0]
@@ -250,9 +256,9 @@ func (a *answer) noteMasked(masked []int, some int) []string {
 		text = strconv.AppendInt(append(append(text, rule.Path...), '='), int64(n), 10)
 		cuts = append(cuts, len(text))
 	}
-	all, out, begin := string(text), make([]string, some), 0
-	for i, end := range cuts {
-		out[i], begin = all[begin:end], end
+	all := string(text)
+	for _, end := range cuts {
+		out, begin = append(out, all[begin:end]), end
 	}
 	return out
 }

@@ -27,7 +27,7 @@ const (
 // or a charset other than UTF-8 are unknown: in UTF-7 a name is spelled in ways
 // that no mask finds.
 func formatOf(h http.Header) format {
-	if v := h["Content-Type"]; len(v) == 1 && v[0] == plainJSON { // most are
+	if v := h["Content-Type"]; len(v) == 1 && isJSON(v[0]) { // most are
 		return jsonText
 	}
 	mediaType, params, ok := contentType(h)
@@ -44,8 +44,22 @@ func formatOf(h http.Header) format {
 	return f
 }
 
-// plainJSON is the spelling of it that is read without a parser.
+// plainJSON is the media type of JSON as it is mostly spelled.
 const plainJSON = "application/json"
+
+// isJSON reports whether a Content-Type is JSON in a spelling that is read without
+// a parser.
+func isJSON(v string) bool {
+	rest, ok := strings.CutPrefix(v, plainJSON)
+	if !ok {
+		return false
+	}
+	switch rest {
+	case "", "; charset=utf-8", ";charset=utf-8", "; charset=UTF-8", ";charset=UTF-8":
+		return true
+	}
+	return false
+}
 
 func contentType(h http.Header) (mediaType string, params map[string]string, ok bool) {
 	values := h.Values("Content-Type")
@@ -99,9 +113,13 @@ func (s *Stage) prepare(r *http.Request) {
 	for _, h := range drop[:n] {
 		delete(r.Header, h)
 	}
-	r.Header["Accept-Encoding"] = []string{"identity"}
-	if !s.acceptsMaskable(r.Header.Values("Accept")) {
-		r.Header.Set("Accept", strings.Join(append([]string{"application/json"}, s.passthrough...), ", "))
+	v := &[2]string{"identity", plainJSON}
+	r.Header["Accept-Encoding"] = v[0:1:1]
+	if !s.acceptsMaskable(r.Header["Accept"]) {
+		if len(s.passthrough) > 0 {
+			v[1] = strings.Join(append([]string{plainJSON}, s.passthrough...), ", ")
+		}
+		r.Header["Accept"] = v[1:2:2]
 	}
 	r.URL.RawQuery = withoutFormat(r.URL.RawQuery)
 }
@@ -176,9 +194,12 @@ func (a *answer) protect(res *http.Response) {
 			h.Add("Link", l)
 		}
 	}
-	v := &[2]string{"private, no-store", "none"}
-	h["Cache-Control"], h["Accept-Ranges"] = v[0:1:1], v[1:2:2]
-	middleware.AddVary(h, "Authorization", "Cookie")
+	h["Cache-Control"], h["Accept-Ranges"] = a.room.field("private, no-store"), a.room.field("none")
+	if len(h["Vary"]) == 0 {
+		h["Vary"] = a.room.field("Authorization, Cookie")
+	} else {
+		middleware.AddVary(h, "Authorization", "Cookie")
+	}
 }
 
 // Bounds of the name of a header that is judged: bytes, and parts. One that is

@@ -5,9 +5,9 @@
 // It fails closed. An answer that is not of a type it can mask, that is not all
 // there or that is compressed in a way it does not read is withheld with 502
 // response_unmaskable. Answers are masked while they are read. The first 64 KiB
-// are held until they are known to be fine; a fault behind them cuts the
-// answer, so that the client can tell that it is not all. A route may have every
-// answer held whole instead.
+// are held until they are known to be fine, and as much again where it is there
+// already; a fault behind that cuts the answer, so that the client can tell that it
+// is not all. A route may have every answer held whole instead.
 //
 // The work on the texts is done by packages that know nothing of HTTP: redact
 // (JSON), table (CSV), eventstream, coding, graphql, and detect and oracle for
@@ -184,7 +184,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{demand: want, x: x, res: res}
+	a := &answer{demand: want, x: x, res: res, room: new(room)}
 	var out *http.Response
 	defer func() {
 		if out == nil { // refused, or in a panic

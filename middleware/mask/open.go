@@ -11,16 +11,19 @@ import (
 
 // open gives the body as the plan lets it pass. Closing that closes the body.
 func (a *answer) open(f format, body io.ReadCloser) (masker, error) {
-	text, err := coding.Open(codings(a.res.Header), body, coding.Options{})
-	if err != nil {
-		return nil, err
+	text := body
+	if coded := codings(a.res.Header); coded != "" {
+		var err error
+		if text, err = coding.Open(coded, body, coding.Options{}); err != nil {
+			return nil, err
+		}
 	}
 	plan := a.plan
 	if a.res.StatusCode > 299 {
 		// Errors and redirections are not made of rows.
 		plan = plan.OptionalRows()
 	}
-	limits := redact.Limits{Pointers: -1}
+	limits := redact.Limits{Pointers: -1, Rules: a.byRule[:0]}
 	switch f {
 	case jsonLines:
 		return redact.NewLineReader(plan, text, limits), nil
@@ -31,5 +34,6 @@ func (a *answer) open(f format, body io.ReadCloser) (masker, error) {
 	case csv:
 		return table.NewReader(plan, text, limits), nil
 	}
-	return redact.NewReader(plan, text, limits), nil
+	a.reader.Reset(plan, text, limits)
+	return &a.reader, nil
 }

@@ -45,6 +45,26 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// piece is how much of an answer is gathered, of what is there already, before it
+// is sent on.
+const piece = prefetched
+
+// Take gives what is masked of what has arrived.
+func (s *stream) Take() (p []byte, end bool) {
+	r, ok := s.masker.(*redact.Reader)
+	if !ok || s.held != nil {
+		return nil, false
+	}
+	s.broken = true // as in Read
+	if s.a.gathers {
+		r.Gather(piece, s.a.arrived)
+	}
+	p, end = r.Take()
+	s.broken = false
+	s.count(p)
+	return p, end
+}
+
 // Close closes the body that was masked, too, and writes down what was done.
 func (s *stream) Close() error {
 	if s.closed {

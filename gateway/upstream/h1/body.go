@@ -190,6 +190,19 @@ func (b *body) read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
+// Arrived reports whether Read has something to give, or the end, without waiting.
+// It is for who reads. Over TLS nobody knows but of what is buffered: what has come
+// may be a record without content, or a part of one.
+func (b *body) Arrived() bool {
+	switch {
+	case b.err != nil:
+		return true
+	case b.framing == byChunks:
+		return b.chunks.Ready(b.conn.arrived)
+	}
+	return b.conn.in.Buffered() > 0 || b.conn.arrived()
+}
+
 // trailers hands on the fields behind the body.
 func (b *body) trailers() {
 	if b.framing != byChunks {

@@ -129,6 +129,10 @@ func (c *conn) quiet() bool {
 // spoken reports whether something has come. It does not wait.
 func (c *conn) spoken() bool { return c.in.Buffered() > 0 || c.peek.arrived() }
 
+// arrived reports whether something has come that is not buffered, and can be read
+// without waiting.
+func (c *conn) arrived() bool { return c.raw == nil && c.peek.arrived() }
+
 // cut ends a connection at once, from any goroutine. Whoever reads from it or
 // writes to it is let go.
 func (c *conn) cut() { _ = c.socket.Close() }

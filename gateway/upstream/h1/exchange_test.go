@@ -482,3 +482,57 @@ func TestResets(t *testing.T) {
 		}
 	}
 }
+
+// What has arrived of a body is known, whatever it ends by; and what is still to
+// come is not.
+func TestArrived(t *testing.T) {
+	for name, tt := range map[string]struct{ head, first, second string }{
+		"length":    {"Content-Length: 6000\r\n\r\n", strings.Repeat("x", 5000), strings.Repeat("y", 1000)},
+		"chunks":    {"Transfer-Encoding: chunked\r\n\r\n", "1388\r\n" + strings.Repeat("x", 5000) + "\r\n", "3e8\r\n" + strings.Repeat("y", 1000) + "\r\n0\r\n\r\n"},
+		"no length": {"Connection: close\r\n\r\n", strings.Repeat("x", 5000), strings.Repeat("y", 1000)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next := make(chan struct{})
+			c := client(t, raw(t, func(c net.Conn, r *bufio.Reader) {
+				if _, err := http.ReadRequest(r); err == nil {
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+tt.head+tt.first)
+					<-next
+					_, _ = io.WriteString(c, tt.second)
+				}
+			}))
+			res, err := c.Do(&Call{Answer: time.Minute, Idle: time.Minute}, ask(t, "GET", "/", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			b := res.Body.(*body)
+			p, n := make([]byte, 700), 0
+			read := func(until int, want byte) {
+				t.Helper()
+				for deadline := time.Now().Add(10 * time.Second); n < until; {
+					if !b.Arrived() {
+						if time.Now().After(deadline) {
+							t.Fatalf("%d bytes have arrived, want %d", n, until)
+						}
+						time.Sleep(time.Millisecond)
+						continue
+					}
+					m, err := b.Read(p)
+					if err != nil && err != io.EOF || m > 0 && p[m-1] != want {
+						t.Fatalf("%q, %v", p[:m], err)
+					}
+					n += m
+				}
+			}
+			read(5000, 'x')
+			if b.Arrived() {
+				t.Error("more has arrived than was sent")
+			}
+			close(next)
+			read(6000, 'y')
+			if m, err := b.Read(p); m != 0 || err != io.EOF || !b.Arrived() {
+				t.Errorf("%d bytes and %v at the end", m, err)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"math/bits"
 	"slices"
 	"sync/atomic"
 )
@@ -91,7 +92,7 @@ func (m *machine) judge(s *state) {
 	m.judgeContainer(&s.object, true)
 	m.judgeContainer(&s.array, false)
 	if !s.object.dead {
-		s.member = make([]atomic.Pointer[state], len(m.match))
+		s.member = make([]atomic.Pointer[shelf], (len(m.match)+shelfSize-1)/shelfSize)
 	}
 }
 
@@ -125,10 +126,26 @@ func (m *machine) judgeKind(s *state, c byte) judged {
 // accepts gives the position at which a path of the range matches the value,
 // the first if there are several, or -1.
 func (a *automaton) accepts(at set, r span, array bool) int {
-	for i := at.next(r.from, r.to); i >= 0; i = at.next(i+1, r.to) {
-		if a.final.has(i) || !array && a.ends.has(i) {
+	if r.from >= r.to {
+		return -1
+	}
+	// A word at a time: where paths begin with "..", all of them are on their way.
+	for w := r.from >> 6; w <= (r.to-1)>>6; w++ {
+		ends := a.final[w]
+		if !array {
+			ends |= a.ends[w]
+		}
+		x := at[w] & ends
+		if w == r.from>>6 {
+			x &= ^uint64(0) << (r.from & 63)
+		}
+		if x == 0 {
+			continue
+		}
+		if i := w<<6 + bits.TrailingZeros64(x); i < r.to {
 			return i
 		}
+		return -1
 	}
 	return -1
 }

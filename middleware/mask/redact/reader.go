@@ -44,6 +44,12 @@ func newReader(plan *Plan, body io.Reader, limits Limits, lines bool) *Reader {
 	return r
 }
 
+// Reset makes r, which has been closed or is new, what [NewReader] gives.
+func (r *Reader) Reset(plan *Plan, body io.Reader, limits Limits) {
+	*r = Reader{e: newEngine(plan, limits, false), body: body}
+	r.e.source = body
+}
+
 // Read implements [io.Reader].
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.e == nil {
@@ -81,6 +87,26 @@ func (r *Reader) Prefetch(n int) (head []byte, complete bool, err error) {
 	return head, false, r.err
 }
 
+// Gather reads on while less than n bytes of the result are there and more of the
+// text is, which arrived tells: so it does not wait. What comes of it is told by
+// what is asked next.
+func (r *Reader) Gather(n int, arrived func() bool) {
+	for r.e != nil && r.ready() < n && r.err == nil && arrived() {
+		r.advance()
+	}
+}
+
+// Take gives what is there of the result, as Read would, and without copying it:
+// it is good until the next call. End says that nothing comes behind it.
+func (r *Reader) Take() (p []byte, end bool) {
+	if r.e == nil {
+		return nil, false
+	}
+	p = r.e.out[r.given:r.safe:r.safe]
+	r.given = r.safe
+	return p, r.err == io.EOF
+}
+
 // Report tells what was changed. It is complete once Read has given io.EOF.
 func (r *Reader) Report() Report {
 	if r.e != nil {
@@ -107,6 +133,7 @@ func (r *Reader) Close() error {
 func (r *Reader) ready() int { return r.safe - r.given }
 
 func (r *Reader) advance() {
+	there := r.ready()
 	if r.given > 0 {
 		r.e.consume(r.given)
 		r.given = 0
@@ -118,7 +145,7 @@ func (r *Reader) advance() {
 		r.err, r.safe = io.EOF, len(r.e.out)
 	default:
 		// What was held back is not sent, nor what was read last.
-		r.err, r.safe = err, 0
+		r.err, r.safe = err, there
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 // deterministic automaton, made when a text first leads there. States are
 // shared by all texts under a plan.
 type state struct {
-	at   set     // positions in all paths
-	firm set     // those that an exposed path leads to by name, not by ".." or ".*"
+	// Until it is judged; what is inside the value goes on from there.
+	at   set // positions in all paths
+	firm set // those that an exposed path leads to by name, not by ".." or ".*"
+
 	mask verdict // strictest mask of the containers
 	open bool    // a container is exposed, or there is nothing to expose
 	mute bool    // a container is not sent
@@ -30,23 +32,34 @@ type state struct {
 	scalar, object, array judged
 
 	elem   atomic.Pointer[state]
-	member []atomic.Pointer[state] // by symbol
+	member []atomic.Pointer[shelf] // by symbol, a shelf for each few
 	salt   uint64                  // tells states apart in hashes
 	kept   bool                    // it may be referred to
 }
+
+// shelf is where a state has those of its members whose symbols follow each other.
+// Most states have members of few symbols, whatever many the plan has.
+type shelf [shelfSize]atomic.Pointer[state]
+
+const shelfSize = 64
 
 // fieldAt is a place on the way to a field of a condition: behind names of its
 // path are behind.
 type fieldAt struct{ field, behind int }
 
-// Bounds of the states that a plan keeps: how many, and, of large ones that many
-// paths make, how many bytes of them. Those beyond are made anew each time they
-// are needed.
+// Bounds of the states that a plan keeps: how many, and how many bytes of them, of
+// which every path has as much as the one where it ends takes. Those beyond are
+// made anew each time they are needed.
 const (
 	maxStates      = 4096
-	minStates      = 64
+	minStates      = 64 // are kept, however large
 	maxStateMemory = 1 << 20
+	pathMemory     = 1 << 10
 )
+
+// stateMemory is about what a state takes beside its sets, its members and its
+// key, in bytes: for itself and its place among the known.
+const stateMemory = 768
 
 // machine is the automaton of a plan with the states that were needed so far.
 type machine struct {
@@ -56,16 +69,14 @@ type machine struct {
 	idle  *state // stands for all that is dead, where names mean nothing
 	mu    sync.Mutex
 	known map[string]*state
-	most  int // how many of them may be
+	free  int // bytes that more of them may take
 	salt  uint64
 }
 
 func newMachine(p *Plan) *machine {
 	m := &machine{plan: p, idle: &state{kept: true}, known: map[string]*state{}}
 	m.build(p)
-	// A state has eight sets, its key is two, and a place for each symbol.
-	size := 1<<10 + 8*(10*m.words+len(m.match))
-	m.most = max(minStates, min(maxStates, maxStateMemory/size))
+	m.free = maxStateMemory + pathMemory*len(p.patterns)
 	v := m.allot(2)
 	for _, i := range m.first[:len(p.patterns)] {
 		v[0].add(i)
@@ -81,14 +92,37 @@ func newMachine(p *Plan) *machine {
 
 // member gives the state of a member by that symbol in an object of state s.
 func (m *machine) member(s *state, sym symbol) *state {
-	if next := s.member[sym].Load(); next != nil {
-		return next
+	at := s.member[sym/shelfSize].Load()
+	if at != nil {
+		if next := at[sym%shelfSize].Load(); next != nil {
+			return next
+		}
 	}
 	next := m.intern(m.step(&s.object, sym))
-	if next.kept {
-		s.member[sym].Store(next)
+	if !next.kept || !s.kept {
+		return next
+	}
+	if at == nil {
+		at = m.shelf(s, sym)
+	}
+	if at != nil {
+		at[sym%shelfSize].Store(next)
 	}
 	return next
+}
+
+// shelf gives the place of a state for members by that symbol and those next to
+// it. It is nil where there is no more room.
+func (m *machine) shelf(s *state, sym symbol) *shelf {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := s.member[sym/shelfSize].Load()
+	if at == nil && (m.free > 0 || len(m.known) <= minStates) {
+		at = new(shelf)
+		m.free -= 8 * shelfSize
+		s.member[sym/shelfSize].Store(at)
+	}
+	return at
 }
 
 // elem gives the state of the elements of an array of state s.
@@ -186,20 +220,42 @@ func (m *machine) intern(s *state) *state {
 	m.judge(s)
 	m.salt += 0x6a09e667f3bcc909
 	s.salt = m.salt
-	if len(m.known) < m.most {
+	size := stateMemory + len(key) + s.shed()
+	if len(m.known) < minStates || len(m.known) < maxStates && size <= m.free {
+		m.free -= size
 		s.kept = true
 		m.known[string(key)] = s
 	}
 	return s
 }
 
-// key is what makes two states equal.
-func (s *state) key() []byte {
-	b := make([]byte, 0, 16*len(s.at)+6)
-	for w := range s.at {
-		b = binary.LittleEndian.AppendUint64(b, s.at[w])
-		b = binary.LittleEndian.AppendUint64(b, s.firm[w])
+// shed forgets the sets that a judged state has no use for, and gives how many
+// bytes what is left of its sets and its members takes. Most states of a plan with
+// many paths are those where one of them ends, and nothing inside matters.
+func (s *state) shed() int {
+	words := 0
+	s.at, s.firm, s.scalar.at, s.scalar.firm = nil, nil, nil, nil
+	for _, j := range []*judged{&s.object, &s.array} {
+		if j.dead {
+			j.at, j.firm = nil, nil
+		}
+		words += len(j.at) + len(j.firm)
 	}
+	return 8 * (words + len(s.member))
+}
+
+// key is what makes two states equal: the words of its sets that are not 0, each
+// behind its place, and what else it says.
+func (s *state) key() []byte {
+	b := make([]byte, 0, 64)
+	for w := range s.at {
+		if s.at[w]|s.firm[w] != 0 {
+			b = binary.LittleEndian.AppendUint32(b, uint32(w)+1)
+			b = binary.LittleEndian.AppendUint64(b, s.at[w])
+			b = binary.LittleEndian.AppendUint64(b, s.firm[w])
+		}
+	}
+	b = binary.LittleEndian.AppendUint32(b, 0)
 	b = binary.LittleEndian.AppendUint32(append(b, byte(s.mask.action)), uint32(s.mask.rule))
 	flags := byte(0)
 	if s.open {

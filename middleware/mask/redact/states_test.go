@@ -86,3 +86,102 @@ func TestStatesAreBounded(t *testing.T) {
 		runtime.KeepAlive(plan)
 	}
 }
+
+// wideText is an object, or a list of one, with so many members.
+func wideText(members int, list bool) []byte {
+	var b strings.Builder
+	b.WriteString(`{"":0`)
+	for i := range members {
+		fmt.Fprintf(&b, `,"member_%d":"value %d"`, i, i)
+	}
+	b.WriteString(`}`)
+	if list {
+		return []byte(`{"items":[` + b.String() + `]}`)
+	}
+	return []byte(b.String())
+}
+
+// wideSpec masks so many of its members.
+func wideSpec(format string, masks int) Spec {
+	var spec Spec
+	for i := range masks {
+		spec.Rules = append(spec.Rules, Rule{Path: fmt.Sprintf(format, i), Action: []Action{Drop, Hash, Partial, Redact}[i%4]})
+	}
+	return spec
+}
+
+// TestStatesOfManyMasks: what a text costs grows with its masks and no faster, for
+// a plan keeps a state for each of them. One that is made anew for every member
+// costs a thousand times what the member does.
+func TestStatesOfManyMasks(t *testing.T) {
+	const members = 1200
+	keys, err := NewKeyring("k", map[string]string{"k": strings.Repeat("k", 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"$.member_%d", "$.items[*].member_%d", "$..member_%d"} {
+		text := wideText(members, strings.HasPrefix(format, "$.items"))
+		for _, masks := range []int{10, 100, 1000, members} {
+			plan, err := Compile(wideSpec(format, masks), Options{Keys: keys})
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := func() {
+				if _, r, err := Append(nil, text, plan, Limits{Pointers: -1}); err != nil || r.Masked != masks {
+					t.Fatalf("%s, %d: %d masked, %v", format, masks, r.Masked, err)
+				}
+			}
+			read()
+			made := plan.machine.salt // moves on with every state that is made
+			read()
+			if plan.machine.salt != made || len(plan.machine.known) < masks {
+				t.Errorf("%s, %d masks: a text that is known makes states anew; %d are kept", format, masks, len(plan.machine.known))
+			}
+		}
+	}
+}
+
+// TestStatesAreSmall: of a state where a path ends, which is one for every mask,
+// nothing is kept that hangs on how many paths there are.
+func TestStatesAreSmall(t *testing.T) {
+	const masks = 2000
+	text := wideText(masks, false)
+	spec := wideSpec("$.member_%d", masks)
+	for i := range spec.Rules {
+		spec.Rules[i].Action = Drop
+	}
+	plan, err := Compile(spec, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, size := held(func() bool {
+		_, _, err := Append(nil, text, plan, Limits{Pointers: -1})
+		return err == nil
+	})
+	if each := size / masks; len(plan.machine.known) <= masks || each > stateMemory+64 {
+		t.Errorf("%d states take %d bytes each", len(plan.machine.known), each)
+	}
+	runtime.KeepAlive(plan)
+}
+
+// BenchmarkWide measures a record of a thousand members of which some are masked.
+func BenchmarkWide(b *testing.B) {
+	text := wideText(1000, false)
+	for _, masks := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(masks), func(b *testing.B) {
+			spec := wideSpec("$.member_%d", masks)
+			for i := range spec.Rules {
+				spec.Rules[i].Action = Drop
+			}
+			plan := compile(b, spec)
+			dst := make([]byte, 0, 2*len(text))
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := Append(dst, text, plan, Limits{Pointers: -1}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
