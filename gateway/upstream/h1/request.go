@@ -23,7 +23,7 @@ const small = 16 << 10
 type outgoing struct {
 	method     string
 	upgrade    bool          // it asks for another protocol
-	replayable bool          // twice is once
+	replayable bool          // twice is once, whatever the backend does: a key of the client's does not make it so
 	head       []byte        // and a small body
 	stream     io.ReadCloser // the body that goes out beside the answer, or nil
 	length     int64         // of the body; -1: unknown, in chunks
@@ -56,11 +56,10 @@ func (c *Client) prepare(k *Call, r *http.Request, host string, buf *[]byte) (*o
 	} else if out.length <= 0 {
 		out.length = -1
 	}
-	_, twice := r.Header["Idempotency-Key"]
-	if !twice {
-		_, twice = r.Header["X-Idempotency-Key"]
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace: // which are safe (RFC 9110, section 9.2.1)
+		out.replayable = true
 	}
-	out.replayable = twice || method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions || method == http.MethodTrace
 
 	first, err := firstByte(r, out)
 	if err != nil {
