@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/wire"
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // line is the first line of a request.
@@ -39,7 +40,7 @@ func parseLine(b []byte) (l line, err error) {
 		return l, badRequest("")
 	}
 	l.method, l.target = methodOf(method), string(target)
-	if !wire.ValidName(l.method) { // a method is a token, too
+	if !field.ValidName(l.method) { // a method is a token, too
 		return l, badRequest("")
 	}
 	if l.proto, l.major, l.minor, ok = version(proto); !ok {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/wire"
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // small is up to which length, in bytes, a body is read before a connection is
@@ -148,7 +149,7 @@ func appendBody(b []byte, body io.Reader, length int) ([]byte, error) {
 // appendHead appends the head. Whatever could be read as more than one line, or
 // as another request, is an error: nothing of that should have come this far.
 func appendHead(b []byte, r *http.Request, host string, out *outgoing) ([]byte, error) {
-	if !wire.ValidName(out.method) || out.method == http.MethodConnect {
+	if !field.ValidName(out.method) || out.method == http.MethodConnect {
 		return b, fmt.Errorf("%w: its method", ErrRequest)
 	}
 	if host == "" || !plain(host) {
@@ -219,18 +220,18 @@ func appendFields(b []byte, h http.Header, out *outgoing) ([]byte, error) {
 		if ours(name) {
 			continue
 		}
-		if !wire.ValidName(name) {
+		if !field.ValidName(name) {
 			return b, fmt.Errorf("%w: a field has no proper name", ErrRequest)
 		}
 		for _, v := range values {
-			if !wire.ValidValue(v) {
+			if !field.ValidValue(v) {
 				return b, fmt.Errorf("%w: the value of %s", ErrRequest, name)
 			}
 			b = wire.AppendField(b, name, v)
 		}
 	}
 	if agent := h["User-Agent"]; len(agent) > 0 && agent[0] != "" {
-		if !wire.ValidValue(agent[0]) {
+		if !field.ValidValue(agent[0]) {
 			return b, fmt.Errorf("%w: the value of User-Agent", ErrRequest)
 		}
 		b = wire.AppendField(b, "User-Agent", agent[0])
@@ -242,7 +243,7 @@ func appendFields(b []byte, h http.Header, out *outgoing) ([]byte, error) {
 	if len(protocols) == 0 || !names(h["Connection"], "upgrade") {
 		return b, nil
 	}
-	if len(protocols) > 1 || !wire.ValidValue(protocols[0]) || protocols[0] == "" {
+	if len(protocols) > 1 || !field.ValidValue(protocols[0]) || protocols[0] == "" {
 		return b, fmt.Errorf("%w: the value of Upgrade", ErrRequest)
 	}
 	out.upgrade = true
