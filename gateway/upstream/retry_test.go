@@ -3,7 +3,6 @@ package upstream
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -446,12 +445,6 @@ func dying(t *testing.T, name string) (url string, values chan string) {
 // vouches for the backend, and nowhere below that: a request whose kept connection
 // has died is lost, whichever client sends it.
 func TestKeyAloneIsNoLeaveToSendTwice(t *testing.T) {
-	senders := map[string]func(*target) sender{
-		"our own": func(one *target) sender {
-			return speaker("http1", one, transport(&tls.Config{}, &config.Upstream{}, one))
-		},
-		"net/http": func(one *target) sender { return transport(&tls.Config{}, &config.Upstream{}, one) },
-	}
 	post := func(t *testing.T, connect func(*target) sender, name, body string, retries *config.Retries) (values chan string, err error) {
 		url, values := dying(t, name)
 		u, err := begin(&config.Upstream{Endpoints: []config.Endpoint{{URL: url}}, Retries: retries}, time.Minute, system, connect)
@@ -479,7 +472,7 @@ func TestKeyAloneIsNoLeaveToSendTwice(t *testing.T) {
 	}
 	vouching := twice()
 	vouching.IdempotencyKey = true
-	for by, connect := range senders {
+	for by, connect := range senders(nil) {
 		for kind, body := range map[string]string{"no body": "", "a short body": "pay", "a long body": strings.Repeat("pay", 50_000)} {
 			for name, tt := range map[string]struct {
 				key     string
