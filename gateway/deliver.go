@@ -36,7 +36,9 @@ func (s *passage) deliver(w http.ResponseWriter, res *http.Response) {
 		_ = res.Body.Close()
 		panic(http.ErrAbortHandler)
 	}
-	_ = res.Body.Close() // now, which completes the trailers
+	if err := res.Body.Close(); errors.Is(err, errFault) { // now, which completes the trailers
+		panic(http.ErrAbortHandler) // or does not: nobody may take them for complete
+	}
 	s.trailers(w, res.Trailer, announced)
 }
 
@@ -261,15 +263,32 @@ type pacedBody struct {
 	closed  bool
 }
 
-// Close ends the exchange: it is on record then, and its span ends.
-func (b *pacedBody) Close() error {
+// Close ends the exchange: it is on record then, and its span ends. A panic of
+// whoever closes something there becomes an error.
+func (b *pacedBody) Close() (err error) {
 	b.closed = true
-	err := b.from.Close()
-	if end := b.passage.ended; end != nil {
-		b.passage.ended = nil
-		end(b.passage.x, b.status)
+	defer func() {
+		if end := b.passage.ended; end != nil {
+			b.passage.ended = nil
+			end(b.passage.x, b.status)
+		}
+	}()
+	defer func() {
+		if v := recover(); v != nil {
+			err = b.fault(v)
+		}
+	}()
+	return b.from.Close()
+}
+
+// fault counts and logs a panic, and gives the error that it becomes.
+func (b *pacedBody) fault(v any) error {
+	if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
+		panic(v)
 	}
-	return err
+	b.passage.g.deps.Metrics.Panic()
+	b.passage.p.log.panicked(b.passage.x.ID, v, debug.Stack())
+	return errFault
 }
 
 // Read turns a panic into an error, so that the proxy shell cuts the answer and
@@ -286,16 +305,6 @@ func (b *pacedBody) Read(p []byte) (n int, err error) {
 	}
 	b.passage.flow.moved()
 	return n, err
-}
-
-// fault tells of a panic and gives the error for it.
-func (b *pacedBody) fault(v any) error {
-	if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
-		panic(v)
-	}
-	b.passage.g.deps.Metrics.Panic()
-	b.passage.p.log.panicked(b.passage.x.ID, v, debug.Stack())
-	return errFault
 }
 
 // Take gives what there is of the answer without a copy of it. A panic is the error

@@ -25,12 +25,14 @@ func TestPipelining(t *testing.T) {
 		c := w.wire(p)
 		head := " HTTP/1.1\r\nHost: localhost\r\n"
 		_, err := io.WriteString(c, "GET /plain/a"+head+"\r\n"+"GET /nowhere"+head+"\r\n"+"POST /plain/b"+head+"Content-Length: 2\r\n\r\nGE"+
-			"GET /plain/../c"+head+"\r\n"+"BREW /plain/d"+head+"X-User-Id: root\r\n\r\n"+"GET /plain/e"+head+"Connection: close\r\n\r\n"+smuggled)
+			"GET /plain/../c"+head+"\r\n"+"BREW /plain/d"+head+"X-User-Id: root\r\n\r\n"+
+			"GET /plain/up"+head+"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+key+"\r\n\r\n"+
+			"POST /nowhere"+head+"Content-Length: 2\r\n\r\nGE"+"OPTIONS *"+head+"\r\n"+"GET /plain/e"+head+"Connection: close\r\n\r\n"+smuggled)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r := bufio.NewReader(c)
-		for _, want := range []string{"200 /plain/a", "404 route_unknown", "200 /plain/bGE", "400 path_invalid", "", "200 /plain/e"} {
+		for _, want := range []string{"200 /plain/a", "404 route_unknown", "200 /plain/bGE", "400 path_invalid", "", "200 /plain/up", "404 route_unknown", "400 path_invalid", "200 /plain/e"} {
 			o := readH1(r, "GET")
 			got := fmt.Sprintf("%d %s", o.status, o.body)
 			if c := o.code(); c != "" {

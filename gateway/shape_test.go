@@ -46,7 +46,7 @@ func home() map[string][]string {
 // mayImport says which rooms of ours a room may use. Rooms are matched by their
 // longest prefix; * stands for one name.
 func mayImport() map[string][]string {
-	stage := []string{"middleware", "middleware/internal/*", "middleware/store", "config", "policies"}
+	stage := []string{"middleware", "middleware/field", "middleware/internal/*", "middleware/store", "config", "policies"}
 	return map[string][]string{
 		"config":                    {},
 		"config/reference":          {"config"},
@@ -61,6 +61,7 @@ func mayImport() map[string][]string {
 		"certs/acme":                {"certs", "config"},
 		"certs/acme/acmetest":       {"certs"},
 		"middleware":                {"middleware/internal/formdata", "config", "policies"},
+		"middleware/field":          {},
 		"middleware/internal/*":     {},
 		"middleware/mask/redact":    {},
 		"middleware/mask/*":         {"middleware/mask/redact"},
@@ -76,11 +77,11 @@ func mayImport() map[string][]string {
 		"middleware/mask":           append([]string{"middleware/mask/*"}, stage...),
 		"gateway/telemetry":         {"middleware", "config"},
 		"gateway/edge":              {},
-		"gateway/wire":              {},
-		"gateway/h1":                {"gateway/wire"},
+		"gateway/wire":              {"middleware/field"},
+		"gateway/h1":                {"gateway/wire", "middleware/field"},
 		"gateway/listen":            {"gateway/edge"},
-		"gateway/upstream":          {"middleware", "config", "certs", "gateway/upstream/h1"},
-		"gateway/upstream/h1":       {"gateway/wire"},
+		"gateway/upstream":          {"middleware", "middleware/field", "config", "certs", "gateway/upstream/h1"},
+		"gateway/upstream/h1":       {"gateway/wire", "middleware/field"},
 		"gateway":                   {"gateway/telemetry", "gateway/upstream", "gateway/edge", "gateway/listen", "gateway/h1", "middleware", "middleware/*", "middleware/guard/detect", "policies", "policies/*", "policies/opa/*", "config", "certs", "certs/acme"},
 		"gateway/admin":             {"gateway", "middleware/alert", "middleware/authn", "middleware/orders", "middleware/ratelimit", "config", "certs"},
 		"cmd/gatehouse/demo":        {"certs", "policies"},

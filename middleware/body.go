@@ -276,12 +276,20 @@ func (c *Watched) Take() (p []byte, end bool) {
 	return p, end
 }
 
-// Close closes it.
+// Close closes it. Where that panics the answer is one that was cut, and whoever
+// waits for its end is told of it all the same.
 func (c *Watched) Close() error {
+	closed := false
+	defer func() {
+		if !closed {
+			c.err = errCut
+		}
+		if c.done.CompareAndSwap(false, true) {
+			c.then.Closed(c.n, c.err)
+		}
+	}()
 	err := c.body.Close()
-	if c.done.CompareAndSwap(false, true) {
-		c.then.Closed(c.n, c.err)
-	}
+	closed = true
 	return err
 }
 

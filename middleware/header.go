@@ -51,28 +51,3 @@ func IsUTF8(charset string) bool {
 	}
 	return false
 }
-
-// ValidName reports whether s can be the name of a header: a token (RFC 9110,
-// section 5.6.2).
-func ValidName(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '-', '0' <= c && c <= '9':
-		case strings.IndexByte("!#$%&'*+.^_`|~", c) < 0:
-			return false
-		}
-	}
-	return s != ""
-}
-
-// ValidValue reports whether s can be the value of a header over HTTP/1.1 and
-// HTTP/2 alike (RFC 9110, section 5.5): no control character but a tab. Bytes
-// beyond ASCII are allowed; there are applications that send them.
-func ValidValue(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}

@@ -131,13 +131,13 @@ func (c *conn) handshake() (handed bool) {
 	}
 	if err := t.Handshake(); err != nil {
 		var plain tls.RecordHeaderError
-		reason := err.Error()
-		if errors.As(err, &plain) && plain.Conn != nil && looksLikeHTTP(plain.RecordHeader) {
-			_, _ = io.WriteString(plain.Conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
-			_ = plain.Conn.Close()
-			reason = "client sent an HTTP request to an HTTPS server"
+		if !errors.As(err, &plain) || plain.Conn == nil || !looksLikeHTTP(plain.RecordHeader) {
+			c.s.logf("http: TLS handshake error from %s: %v", c.remote, err)
+			return false
 		}
-		c.s.logf("http: TLS handshake error from %s: %v", c.remote, reason)
+		c.s.logf("http: TLS handshake error from %s: client sent an HTTP request to an HTTPS server", c.remote)
+		_, _ = io.WriteString(plain.Conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+		_ = plain.Conn.Close()
 		return false
 	}
 	_ = t.SetDeadline(time.Time{})

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/wire"
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // interim sends an answer ahead of the answer.
@@ -62,7 +63,7 @@ func (x *exchange) lay() {
 			continue
 		case name == "Trailer":
 			x.announce(values)
-		case framing(name), trailing(name), name == "Content-Type" && x.status == http.StatusNotModified, !wire.ValidName(name):
+		case framing(name), trailing(name), name == "Content-Type" && x.status == http.StatusNotModified, !field.ValidName(name):
 			continue
 		}
 		for _, v := range values {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/wire"
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // line is the first line of a request.
@@ -39,7 +40,7 @@ func parseLine(b []byte) (l line, err error) {
 		return l, badRequest("")
 	}
 	l.method, l.target = methodOf(method), string(target)
-	if !wire.ValidName(l.method) { // a method is a token, too
+	if !field.ValidName(l.method) { // a method is a token, too
 		return l, badRequest("")
 	}
 	if l.proto, l.major, l.minor, ok = version(proto); !ok {
@@ -57,9 +58,13 @@ func parseLine(b []byte) (l line, err error) {
 		l.url.Scheme = ""
 	}
 	if l.major != 1 && !(l.major == 2 && l.minor == 0 && l.method == "PRI" && l.target == "*") {
-		return l, &refusal{http.StatusHTTPVersionNotSupported, "unsupported protocol version"}
+		return l, unsupported()
 	}
 	return l, nil
+}
+
+func unsupported() error {
+	return &refusal{http.StatusHTTPVersionNotSupported, "unsupported protocol version"}
 }
 
 // methodOf gives the string of a method. Usual ones cost no memory.
@@ -116,6 +121,9 @@ func (c *conn) request(head []byte) (*exchange, error) {
 		Header: h, Host: l.url.Host, RequestURI: l.target, RemoteAddr: c.remote, TLS: c.tls,
 	}
 	two := preface(&r)
+	if l.major != 1 && !two { // to handlers it would be one over HTTP/2
+		return nil, unsupported()
+	}
 	if err := host(&r, two); err != nil {
 		return nil, err
 	}

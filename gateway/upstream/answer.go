@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // maxFields is how many fields the head of an answer may have. Applications
@@ -33,11 +33,11 @@ func inspect(res *http.Response, h1 bool) error {
 	}
 	fields := 0
 	for name, values := range res.Header {
-		if !middleware.ValidName(name) {
+		if !field.ValidName(name) {
 			return errors.New("a header has a name that is none")
 		}
 		for _, v := range values {
-			if !middleware.ValidValue(v) {
+			if !field.ValidValue(v) {
 				return fmt.Errorf("header %s has a control character", name)
 			}
 		}

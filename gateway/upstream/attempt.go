@@ -79,12 +79,13 @@ func request(ctx context.Context, in *http.Request, t *target, w *watch) (*http.
 
 	_, named := in.Header["User-Agent"]
 	_, expects := in.Header["Expect"]
-	if !named || expects {
+	if !named || expects || keyed(in.Header) {
 		out.Header = in.Header.Clone()
 		out.Header.Del("Expect") // the gateway has answered it already
 		if !named {
 			out.Header["User-Agent"] = []string{""} // or net/http would put in its own
 		}
+		hideKeys(out.Header)
 	}
 	if in.Body == nil || in.Body == http.NoBody {
 		return out, nil
@@ -97,6 +98,32 @@ func request(ctx context.Context, in *http.Request, t *target, w *watch) (*http.
 		out.GetBody = func() (io.ReadCloser, error) { return nil, errSent }
 	}
 	return out, body
+}
+
+// keys are the headers by which net/http takes a request for one that may be sent
+// twice, as [http.Transport] documents.
+func keys() [2]string { return [...]string{"Idempotency-Key", "X-Idempotency-Key"} }
+
+func keyed(h http.Header) bool {
+	for _, name := range keys() {
+		if _, ok := h[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// hideKeys keeps net/http from sending a request again because of what a client
+// has said in it: that is for the configuration to allow (see [retries.repeats]). A
+// name in lower case is the same one to the backend, and no entry of the map to
+// net/http.
+func hideKeys(h http.Header) {
+	for _, name := range keys() {
+		if values, ok := h[name]; ok {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
 }
 
 // failure says why there is no answer. The order matters: a client that goes

@@ -186,11 +186,28 @@ func newHouse(t *testing.T, settings *tls.Config, h http.HandlerFunc, at ...stri
 	return out
 }
 
+// senders are the ways in which HTTP/1.1 is sent to a target: ours, and that of
+// net/http, to which the odd ones fall back.
+func senders(settings *tls.Config) map[string]func(*target) sender {
+	theirs := func(one *target) sender { return transport(settings, &config.Upstream{}, one) }
+	return map[string]func(*target) sender{
+		"our own":  func(one *target) sender { return speaker("", one, transport(settings, &config.Upstream{}, one)) },
+		"net/http": theirs,
+	}
+}
+
+// bySenders runs a test with each of them, over plain connections.
+func bySenders(t *testing.T, f func(t *testing.T, by func(*target) sender)) {
+	for name, by := range senders(nil) {
+		t.Run(name, func(t *testing.T) { f(t, by) })
+	}
+}
+
 // open opens an upstream of the house, by real connections.
-func (h *house) open(t *testing.T, settings *tls.Config, drain time.Duration) *Upstream {
+func (h *house) open(t *testing.T, by func(*target) sender, drain time.Duration) *Upstream {
 	t.Helper()
 	c := &config.Upstream{Resolve: config.Duration(10 * time.Millisecond), Endpoints: []config.Endpoint{{URL: h.url}}}
-	u, err := begin(c, drain, h.look, func(one *target) sender { return transport(settings, &config.Upstream{}, one) })
+	u, err := begin(c, drain, h.look, by)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,19 +268,21 @@ func TestNameStaysTheEndpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := h.open(t, settings, time.Minute)
-	got := map[string]int{}
-	for range 6 {
-		x := middlewaretest.Exchange(t, "GET", "/", nil)
-		_, body, err := handle(t, u, x)
-		if err != nil || x.Upstream != h.url {
-			t.Fatalf("%v from %q", err, x.Upstream)
-		}
-		got[body]++
-	}
 	want := map[string]int{"127.0.0.1 hr.test hr.test": 3, "127.0.0.2 hr.test hr.test": 3}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	for name, by := range senders(settings) {
+		u := h.open(t, by, time.Minute)
+		got := map[string]int{}
+		for range 6 {
+			x := middlewaretest.Exchange(t, "GET", "/", nil)
+			_, body, err := handle(t, u, x)
+			if err != nil || x.Upstream != h.url {
+				t.Fatalf("%s: %v from %q", name, err, x.Upstream)
+			}
+			got[body]++
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
@@ -302,91 +321,98 @@ func stream(t *testing.T, u *Upstream, address string) io.ReadCloser {
 // An address that is gone gets nothing new; its idle connections are closed, what
 // runs there ends when it ends, and its connection with it.
 func TestAddressThatIsGoneDrains(t *testing.T) {
-	end := make(chan struct{})
-	h := newHouse(t, nil, dripping(end), "127.0.0.1", "127.0.0.2")
-	u := h.open(t, nil, time.Minute)
-	body := stream(t, u, "127.0.0.1")
-	defer body.Close()
-	send(t, u, 4) // leaves idle connections at both
-	was := h.closed["127.0.0.1"].Load()
-	h.set(nil, "127.0.0.2")
-	h.settle(t, u)
-	wait(t, "the idle connection is closed", func() bool { return h.closed["127.0.0.1"].Load() > was })
-	for range 6 {
-		if _, got, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil)); err != nil || !strings.HasPrefix(got, "127.0.0.2 ") {
-			t.Errorf("a new request went to %q: %v", got, err)
+	bySenders(t, func(t *testing.T, by func(*target) sender) {
+		end := make(chan struct{})
+		h := newHouse(t, nil, dripping(end), "127.0.0.1", "127.0.0.2")
+		u := h.open(t, by, time.Minute)
+		body := stream(t, u, "127.0.0.1")
+		defer body.Close()
+		send(t, u, 4) // leaves idle connections at both
+		was := h.closed["127.0.0.1"].Load()
+		h.set(nil, "127.0.0.2")
+		h.settle(t, u)
+		wait(t, "the idle connection is closed", func() bool { return h.closed["127.0.0.1"].Load() > was })
+		for range 6 {
+			if _, got, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil)); err != nil || !strings.HasPrefix(got, "127.0.0.2 ") {
+				t.Errorf("a new request went to %q: %v", got, err)
+			}
 		}
-	}
-	e := u.Endpoints()
-	if len(e) != 2 || !e[1].Draining || e[1].InFlight != 1 {
-		t.Errorf("what drains is not told: %+v", e)
-	}
-	was = h.closed["127.0.0.1"].Load()
-	close(end)
-	rest, err := io.ReadAll(body)
-	if err != nil || !strings.HasSuffix(string(rest), "the end") {
-		t.Errorf("the stream ended with %q: %v", rest, err)
-	}
-	_ = body.Close()
-	wait(t, "its connection is closed", func() bool { return h.closed["127.0.0.1"].Load() > was })
-	if e := u.Endpoints(); len(e) != 1 {
-		t.Errorf("what has drained is still told of: %+v", e)
-	}
+		e := u.Endpoints()
+		if len(e) != 2 || !e[1].Draining || e[1].InFlight != 1 {
+			t.Errorf("what drains is not told: %+v", e)
+		}
+		was = h.closed["127.0.0.1"].Load()
+		close(end)
+		rest, err := io.ReadAll(body)
+		if err != nil || !strings.HasSuffix(string(rest), "the end") {
+			t.Errorf("the stream ended with %q: %v", rest, err)
+		}
+		_ = body.Close()
+		wait(t, "its connection is closed", func() bool { return h.closed["127.0.0.1"].Load() > was })
+		if e := u.Endpoints(); len(e) != 1 {
+			t.Errorf("what has drained is still told of: %+v", e)
+		}
+	})
 }
 
 // What does not end in time is cut, and does not look as if it were whole.
 func TestDrainingIsBounded(t *testing.T) {
-	h := newHouse(t, nil, dripping(nil), "127.0.0.1", "127.0.0.2")
-	u := h.open(t, nil, 20*time.Millisecond)
-	body := stream(t, u, "127.0.0.1")
-	defer body.Close()
-	h.set(nil, "127.0.0.2")
-	if rest, err := io.ReadAll(body); err == nil || errors.Is(err, errIdle) {
-		t.Errorf("it ended by itself, with %q: %v", rest, err)
-	}
-	wait(t, "it is forgotten", func() bool {
-		_ = body.Close()
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		return len(u.leaving) == 0
+	bySenders(t, func(t *testing.T, by func(*target) sender) {
+		h := newHouse(t, nil, dripping(nil), "127.0.0.1", "127.0.0.2")
+		u := h.open(t, by, 20*time.Millisecond)
+		body := stream(t, u, "127.0.0.1")
+		defer body.Close()
+		h.set(nil, "127.0.0.2")
+		if rest, err := io.ReadAll(body); err == nil || errors.Is(err, errIdle) {
+			t.Errorf("it ended by itself, with %q: %v", rest, err)
+		}
+		wait(t, "it is forgotten", func() bool {
+			_ = body.Close()
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			return len(u.leaving) == 0
+		})
 	})
 }
 
-// While addresses come and go, no request fails or is asked of nobody.
+// While addresses come and go, no request fails or is asked of nobody, not even one
+// that cannot be sent again.
 func TestAddressesChangeUnderLoad(t *testing.T) {
-	h := newHouse(t, nil, here, "127.0.0.1", "127.0.0.2", "127.0.0.3")
-	u := h.open(t, nil, time.Minute)
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	var failures, calls atomic.Int64
-	for range 4 {
-		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
+	bySenders(t, func(t *testing.T, by func(*target) sender) {
+		h := newHouse(t, nil, here, "127.0.0.1", "127.0.0.2", "127.0.0.3")
+		u := h.open(t, by, time.Minute)
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		var failures, calls atomic.Int64
+		for _, body := range []string{"", "a", "short", strings.Repeat("long", 10_000)} {
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					calls.Add(1)
+					if _, _, err := handle(t, u, middlewaretest.Exchange(t, "POST", "/", strings.NewReader(body))); err != nil {
+						failures.Add(1)
+					}
 				}
-				calls.Add(1)
-				if _, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil)); err != nil {
-					failures.Add(1)
-				}
-			}
-		})
-	}
-	for i := range 30 {
-		all := []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"}
-		h.set(nil, slices.Delete(all, i%3, i%3+1)...)
-		h.settle(t, u)
-	}
-	close(stop)
-	wg.Wait()
-	if failures.Load() > 0 || calls.Load() == 0 {
-		t.Errorf("%d of %d requests failed", failures.Load(), calls.Load())
-	}
-	for _, e := range u.Endpoints() {
-		if e.InFlight != 0 {
-			t.Errorf("%d are under way at %s", e.InFlight, e.Address)
+			})
 		}
-	}
+		for i := range 30 {
+			all := []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"}
+			h.set(nil, slices.Delete(all, i%3, i%3+1)...)
+			h.settle(t, u)
+		}
+		close(stop)
+		wg.Wait()
+		if failures.Load() > 0 || calls.Load() == 0 {
+			t.Errorf("%d of %d requests failed", failures.Load(), calls.Load())
+		}
+		for _, e := range u.Endpoints() {
+			if e.InFlight != 0 {
+				t.Errorf("%d are under way at %s", e.InFlight, e.Address)
+			}
+		}
+	})
 }

@@ -421,3 +421,80 @@ func TestNoTimeLeftIsNotNoBound(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 }
+
+// dying answers the first request of a connection, and takes the second one with it
+// into its end. It tells the value that each request has in a field.
+func dying(t *testing.T, name string) (url string, values chan string) {
+	values = make(chan string, 10)
+	return raw(t, func(c net.Conn, r *bufio.Reader) {
+		for n := range 2 {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, req.Body)
+			values <- req.Header.Get(name)
+			if n == 0 {
+				_, _ = io.WriteString(c, okay)
+			}
+		}
+	}), values
+}
+
+// That a client says by a key that twice is once counts where the configuration
+// vouches for the backend, and nowhere below that: a request whose kept connection
+// has died is lost, whichever client sends it.
+func TestKeyAloneIsNoLeaveToSendTwice(t *testing.T) {
+	post := func(t *testing.T, connect func(*target) sender, name, body string, retries *config.Retries) (values chan string, err error) {
+		url, values := dying(t, name)
+		u, err := begin(&config.Upstream{Endpoints: []config.Endpoint{{URL: url}}, Retries: retries}, time.Minute, system, connect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = u.Close() })
+		if _, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil)); err != nil || body != "ok" {
+			t.Fatalf("got %q %v", body, err)
+		}
+		<-values
+		var from io.Reader
+		if body != "" {
+			from = strings.NewReader(body)
+		}
+		x := middlewaretest.Exchange(t, "POST", "/", from, middlewaretest.Header(name, "k1"))
+		if _, err := x.Body("test"); err != nil { // so that it could be sent twice
+			t.Fatal(err)
+		}
+		_, _, err = handle(t, u, x)
+		if got := x.Request.Header[name]; !slices.Equal(got, []string{"k1"}) {
+			t.Errorf("stages are shown %q", got)
+		}
+		return values, err
+	}
+	vouching := twice()
+	vouching.IdempotencyKey = true
+	for by, connect := range senders(nil) {
+		for kind, body := range map[string]string{"no body": "", "a short body": "pay", "a long body": strings.Repeat("pay", 50_000)} {
+			for name, tt := range map[string]struct {
+				key     string
+				retries *config.Retries
+				sent    int
+			}{
+				"nothing configured":   {"Idempotency-Key", nil, 1},
+				"another name":         {"X-Idempotency-Key", nil, 1},
+				"retries without keys": {"Idempotency-Key", twice(), 1},
+				"another name, keys":   {"X-Idempotency-Key", vouching, 1},
+				"retries with keys":    {"Idempotency-Key", vouching, 2},
+			} {
+				t.Run(by+"/"+kind+"/"+name, func(t *testing.T) {
+					values, err := post(t, connect, tt.key, body, tt.retries)
+					if len(values) != tt.sent || (err == nil) != (tt.sent == 2) {
+						t.Errorf("sent %d times, want %d: %v", len(values), tt.sent, err)
+					}
+					if got := <-values; got != "k1" {
+						t.Errorf("the backend is sent the key %q", got)
+					}
+				})
+			}
+		}
+	}
+}

@@ -7,10 +7,9 @@
 // only where the configuration says so and twice is once (see [course]). Below
 // that, a request is sent again on another connection where the kept one turned
 // out to be dead: if nothing of the request was written, or if its method is safe
-// (or the client says by Idempotency-Key that twice is once) and not a byte of
-// an answer came. An upstream that mostly fails is left alone for a while (see
-// [breaker]). An answer is its own: what an upstream sends beyond one ends
-// the connection, and a head that is ambiguous is refused.
+// and not a byte of an answer came. An upstream that mostly fails is left alone
+// for a while (see [breaker]). An answer is its own: what an upstream sends beyond
+// one ends the connection, and a head that is ambiguous is refused.
 //
 // HTTP/1.1 is spoken by [h1], HTTP/2 by net/http (see [agreed]). Where that speaks
 // HTTP/1.1 all the same, [conn] and [inspect] hold it to the same.

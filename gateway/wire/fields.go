@@ -10,6 +10,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // What is wrong with a head. Nothing of what was sent is told: it may be secret.
@@ -88,7 +90,7 @@ func (r Rules) field(s string) (name, value, rest string, err error) {
 			return "", "", "", err
 		}
 	}
-	if !ValidValue(value) {
+	if !field.ValidValue(value) {
 		return "", "", "", ErrValue
 	}
 	return name, value, rest, nil
@@ -128,7 +130,7 @@ func split(line string) (name, value string, err error) {
 	i, proper, upper := 0, true, true
 	for ; i < len(line) && line[i] != ':'; i++ {
 		c := line[i]
-		if !isToken(c) { // a blank before the colon, too
+		if !field.TokenByte(c) { // a blank before the colon, too
 			return "", "", ErrName
 		}
 		if upper && 'a' <= c && c <= 'z' || !upper && 'A' <= c && c <= 'Z' {
@@ -154,42 +156,4 @@ func trim(s string) string {
 		s = s[:len(s)-1]
 	}
 	return s
-}
-
-// ValidName reports whether a name is a token (RFC 9110, section 5.6.2).
-func ValidName(name string) bool {
-	for i := range len(name) {
-		if !isToken(name[i]) {
-			return false
-		}
-	}
-	return name != ""
-}
-
-// isToken reports whether c may stand in a token.
-func isToken(c byte) bool {
-	const low = 1<<'!' | 1<<'#' | 1<<'$' | 1<<'%' | 1<<'&' | 1<<'\'' | 1<<'*' | 1<<'+' | 1<<'-' | 1<<'.' | (1<<10-1)<<'0'
-	const high = 1<<('^'-64) | 1<<('_'-64) | 1<<('`'-64) | 1<<('|'-64) | 1<<('~'-64) | (1<<26-1)<<('A'-64) | (1<<26-1)<<('a'-64)
-	return (uint64(1)<<c)&low|(uint64(1)<<(c-64))&high != 0 // shifts of 64 and more give 0
-}
-
-// ValidValue reports whether a value may stand in a field: it holds no control
-// character but tabs (RFC 9110, section 5.5).
-func ValidValue(v string) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	for len(v) >= 8 {
-		x := uint64(v[0]) | uint64(v[1])<<8 | uint64(v[2])<<16 | uint64(v[3])<<24 |
-			uint64(v[4])<<32 | uint64(v[5])<<40 | uint64(v[6])<<48 | uint64(v[7])<<56
-		del := x ^ ones*0x7f
-		if ((x-ones*0x20)&^x|(del-ones)&^del)&tops != 0 { // a byte below 0x20, or 0x7f
-			break // a tab, perhaps
-		}
-		v = v[8:]
-	}
-	for i := range len(v) {
-		if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -158,7 +160,7 @@ func FuzzFields(f *testing.F) {
 		want, err := textproto.NewReader(bufio.NewReader(strings.NewReader(s + "\r\n"))).ReadMIMEHeader()
 		valid := err == nil
 		for name := range want { // what net/http's server verifies besides
-			valid = valid && ValidName(name)
+			valid = valid && field.ValidName(name)
 		}
 		got, err := Rules{Tolerant: true}.Fields([]byte(s))
 		if (err == nil) != valid {

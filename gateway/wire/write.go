@@ -3,15 +3,17 @@ package wire
 import (
 	"bytes"
 	"net/http"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // AppendField appends a field line. What would end the line, or be a control
 // character, becomes a space: a value is never more than a value. Whoever must
-// not change it asks [ValidValue] before. The name must be a token.
+// not change it asks [field.ValidValue] before. The name must be a token.
 func AppendField(b []byte, name, value string) []byte {
 	b = append(b, name...)
 	b = append(b, ':', ' ')
-	if ValidValue(value) {
+	if field.ValidValue(value) {
 		b = append(b, value...)
 		return append(b, '\r', '\n')
 	}
@@ -30,7 +32,7 @@ func AppendField(b []byte, name, value string) []byte {
 // said.
 func AppendFields(b []byte, h http.Header, skip func(name string) bool) []byte {
 	for name, values := range h {
-		if skip != nil && skip(name) || !ValidName(name) {
+		if skip != nil && skip(name) || !field.ValidName(name) {
 			continue
 		}
 		for _, v := range values {

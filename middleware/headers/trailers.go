@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // cleanTrailers removes from the trailers of an answer what may stand in its
@@ -30,11 +31,11 @@ func clean(t http.Header) {
 
 func valid(name string, values []string) bool {
 	for _, v := range values {
-		if !middleware.ValidValue(v) {
+		if !field.ValidValue(v) {
 			return false
 		}
 	}
-	return middleware.ValidName(name)
+	return field.ValidName(name)
 }
 
 // trails reports whether a header may come after the body: one that neither

@@ -15,6 +15,7 @@ import (
 	"strconv"
 
 	"github.com/gatehouse-dev/gatehouse/middleware"
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // Stage renders refusals.
@@ -78,7 +79,7 @@ func refusal(err error) *middleware.Refusal {
 func writable(r *middleware.Refusal) *middleware.Refusal {
 	for name, values := range r.Header {
 		for _, v := range values {
-			if !middleware.ValidName(name) || !middleware.ValidValue(v) {
+			if !field.ValidName(name) || !field.ValidValue(v) {
 				bad := middleware.Refuse("problem", middleware.InternalError, "the gateway met a fault of its own")
 				return bad.With(fmt.Errorf("the refusal %s has a header %q that cannot be written: %v", r.Code, name, r))
 			}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -201,4 +202,34 @@ func TestConnectWaitsForItsTurn(t *testing.T) {
 	if s := c.Stats(); s != (Stats{}) {
 		t.Errorf("left behind: %+v", s)
 	}
+}
+
+// Interim answers are no answer: however many come, the time for one goes on.
+func TestInterimAnswersBuyNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := make(chan struct{})
+		c := New(Settings{Host: "a", Dial: func(context.Context) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go func() {
+				defer close(gone)
+				defer theirs.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(theirs)); err != nil {
+					return
+				}
+				for {
+					if _, err := io.WriteString(theirs, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"); err != nil {
+						return
+					}
+					time.Sleep(time.Second)
+				}
+			}()
+			return ours, nil
+		}})
+		begin := time.Now()
+		_, err := c.Do(&Call{Answer: 5500 * time.Millisecond, Idle: time.Minute}, ask(t, "GET", "/", nil))
+		if took := time.Since(begin); !errors.Is(err, ErrNoAnswer) || took != 5500*time.Millisecond {
+			t.Errorf("after %v: %v", took, err)
+		}
+		<-gone
+	})
 }

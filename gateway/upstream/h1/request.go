@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/wire"
+	"github.com/gatehouse-dev/gatehouse/middleware/field"
 )
 
 // small is up to which length, in bytes, a body is read before a connection is
@@ -23,7 +24,7 @@ const small = 16 << 10
 type outgoing struct {
 	method     string
 	upgrade    bool          // it asks for another protocol
-	replayable bool          // twice is once
+	replayable bool          // twice is once, whatever the backend does: a key of the client's does not make it so
 	head       []byte        // and a small body
 	stream     io.ReadCloser // the body that goes out beside the answer, or nil
 	length     int64         // of the body; -1: unknown, in chunks
@@ -56,11 +57,10 @@ func (c *Client) prepare(k *Call, r *http.Request, host string, buf *[]byte) (*o
 	} else if out.length <= 0 {
 		out.length = -1
 	}
-	_, twice := r.Header["Idempotency-Key"]
-	if !twice {
-		_, twice = r.Header["X-Idempotency-Key"]
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace: // which are safe (RFC 9110, section 9.2.1)
+		out.replayable = true
 	}
-	out.replayable = twice || method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions || method == http.MethodTrace
 
 	first, err := firstByte(r, out)
 	if err != nil {
@@ -149,7 +149,7 @@ func appendBody(b []byte, body io.Reader, length int) ([]byte, error) {
 // appendHead appends the head. Whatever could be read as more than one line, or
 // as another request, is an error: nothing of that should have come this far.
 func appendHead(b []byte, r *http.Request, host string, out *outgoing) ([]byte, error) {
-	if !wire.ValidName(out.method) || out.method == http.MethodConnect {
+	if !field.ValidName(out.method) || out.method == http.MethodConnect {
 		return b, fmt.Errorf("%w: its method", ErrRequest)
 	}
 	if host == "" || !plain(host) {
@@ -220,18 +220,18 @@ func appendFields(b []byte, h http.Header, out *outgoing) ([]byte, error) {
 		if ours(name) {
 			continue
 		}
-		if !wire.ValidName(name) {
+		if !field.ValidName(name) {
 			return b, fmt.Errorf("%w: a field has no proper name", ErrRequest)
 		}
 		for _, v := range values {
-			if !wire.ValidValue(v) {
+			if !field.ValidValue(v) {
 				return b, fmt.Errorf("%w: the value of %s", ErrRequest, name)
 			}
 			b = wire.AppendField(b, name, v)
 		}
 	}
 	if agent := h["User-Agent"]; len(agent) > 0 && agent[0] != "" {
-		if !wire.ValidValue(agent[0]) {
+		if !field.ValidValue(agent[0]) {
 			return b, fmt.Errorf("%w: the value of User-Agent", ErrRequest)
 		}
 		b = wire.AppendField(b, "User-Agent", agent[0])
@@ -243,7 +243,7 @@ func appendFields(b []byte, h http.Header, out *outgoing) ([]byte, error) {
 	if len(protocols) == 0 || !names(h["Connection"], "upgrade") {
 		return b, nil
 	}
-	if len(protocols) > 1 || !wire.ValidValue(protocols[0]) || protocols[0] == "" {
+	if len(protocols) > 1 || !field.ValidValue(protocols[0]) || protocols[0] == "" {
 		return b, fmt.Errorf("%w: the value of Upgrade", ErrRequest)
 	}
 	out.upgrade = true
