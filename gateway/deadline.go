@@ -120,6 +120,7 @@ func (s *passage) hurry() {
 // silent.
 func (s *passage) pace() {
 	_ = s.awaited(0)
+	s.timed.Store(true)
 	_ = s.control.SetWriteDeadline(time.Now().Add(2 * s.timeouts().Idle.D()))
 }
 

@@ -240,9 +240,15 @@ func (b *buffers) get() *[bufferSize]byte {
 
 func (b *buffers) put(p *[bufferSize]byte) { b.pool.Put(p) }
 
+// pacer is a ResponseWriter that bounds each write by itself, unless a write deadline
+// was set.
+type pacer interface{ WritePace() time.Duration }
+
 // paced puts the answer's body behind the client's pace.
-func (s *passage) paced(res *http.Response) {
+func (s *passage) paced(w http.ResponseWriter, res *http.Response) {
 	s.answer.from, s.answer.passage, s.answer.idle, s.answer.status = res.Body, s, s.timeouts().Idle.D(), res.StatusCode
+	p, able := w.(pacer)
+	s.answer.free = able && p.WritePace() == 2*s.answer.idle
 	s.answered = true
 	res.Body = &s.answer
 }
@@ -259,6 +265,7 @@ type pacedBody struct {
 	passage *passage
 	idle    time.Duration
 	set     time.Time
+	free    bool // the server does it, where nothing else has set a deadline
 	status  int
 	closed  bool
 }
@@ -335,6 +342,9 @@ type faulty struct {
 func (b *faulty) Read([]byte) (int, error) { return 0, b.err }
 
 func (b *pacedBody) extend() {
+	if b.free && !b.passage.timed.Load() {
+		return
+	}
 	now := time.Now()
 	if b.set.IsZero() {
 		b.set = b.passage.awaited(b.idle)

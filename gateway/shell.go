@@ -37,6 +37,7 @@ type passage struct {
 	escaped  string // the path to send upstream, percent-encoded
 	parent   string // the traceparent of a trace that begins here
 	cut      atomic.Bool
+	timed    atomic.Bool            // a write deadline was set
 	reading  sync.Mutex             // holds off the end of the exchange
 	bounded  bool                   // the request body has a deadline of its own
 	first    time.Duration          // from the head to the write deadline that came with it; 0: it was moved
@@ -91,7 +92,7 @@ func (p *Plan) serve(s *passage, g *Gateway, w http.ResponseWriter, r *http.Requ
 		return
 	}
 	s.last(res)
-	s.paced(res)
+	s.paced(w, res)
 	s.deliver(w, res)
 }
 

@@ -135,6 +135,28 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// A client that takes each piece in time is served however long the answer lasts,
+// also where it has sent a body, which bounds what is written as well.
+func TestLongAnswerAfterBody(t *testing.T) {
+	t.Parallel() // it mostly waits
+	both(t, func(t *testing.T, h2 bool) {
+		w := open(t)
+		w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			for range 12 {
+				time.Sleep(200 * time.Millisecond)
+				_, _ = io.WriteString(rw, strings.Repeat("data: x\n\n", 1000))
+				_ = http.NewResponseController(rw).Flush()
+			}
+		})
+		w.start(plain+"timeouts: {idle: 500ms}\n", "")
+		a := do(t, w.client(h2), w.request("POST", "/plain/1", strings.NewReader("body")))
+		if a.err != nil || strings.Count(a.body, "data: x") != 12_000 {
+			t.Errorf("%d bytes, %v", len(a.body), a.err)
+		}
+	})
+}
+
 // A stream whose upstream is nearly as silent as it may be is not cut: the
 // client is not the slow one.
 func TestQuietStream(t *testing.T) {

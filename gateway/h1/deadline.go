@@ -84,6 +84,10 @@ func (c *conn) pace() {
 	_ = c.net.SetWriteDeadline(t)
 }
 
+// WritePace is how long each write may wait for the client as long as the handler
+// sets no write deadline: this at most, and half of it at least. 0: for ever.
+func (x *exchange) WritePace() time.Duration { return x.c.s.WriteTimeout }
+
 // ungiven forgets what the handler of the last request has set.
 func (c *conn) ungiven() {
 	c.dl.mu.Lock()

@@ -101,6 +101,10 @@ func version(b []byte) (proto string, major, minor int, ok bool) {
 	return proto, major, minor, ok
 }
 
+// room is how many fields a proxy adds to a request, for the one that is taken out,
+// Host.
+const room = 5
+
 // request makes a request of a whole head.
 func (c *conn) request(head []byte) (*exchange, error) {
 	i := bytes.IndexByte(head, '\n')
@@ -112,7 +116,7 @@ func (c *conn) request(head []byte) (*exchange, error) {
 	if end > 0 && head[end-1] == '\r' {
 		end--
 	}
-	h, err := wire.Rules{Tolerant: true}.Fields(head[min(i+1, end):end])
+	h, err := wire.Rules{Tolerant: true, Room: room}.Fields(head[min(i+1, end):end])
 	if err != nil {
 		return nil, badRequest("")
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/upstream/h1"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 )
@@ -160,7 +161,7 @@ func ascii(s string) bool {
 
 // directly sends the exchange to a target that speaks HTTP/1.1.
 func directly(x *middleware.Exchange, d direct, c *h1.Client, answer, idle time.Duration) (*http.Response, *failure) {
-	call := &h1.Call{Answer: answer, Idle: idle, Once: x.Upgrade != ""}
+	call := &h1.Call{Answer: answer, Idle: idle, Room: added(x.Route), Once: x.Upgrade != ""}
 	x.Cancel = call.Cancel
 	res, err := c.Do(call, x.Request)
 	if err != nil {
@@ -184,6 +185,20 @@ func directly(x *middleware.Exchange, d direct, c *h1.Client, answer, idle time.
 	}
 	x.Answered = res.StatusCode
 	return res, nil
+}
+
+// added is about how many fields the gateway puts into the answers of a route: its id
+// and what every browser is told, what is said about caches where there are callers,
+// and about limits where there are some.
+func added(r *config.Route) int {
+	n := 3
+	if r != nil && r.Authn != nil {
+		n += 2
+	}
+	if r != nil && len(r.RateLimits) > 0 {
+		n += 2
+	}
+	return n
 }
 
 // twofold is the failure of an answer that means more than one thing.

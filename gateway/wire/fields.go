@@ -36,6 +36,9 @@ type Rules struct {
 	// line which begins with a blank (section 5.2), as if it were one line. For
 	// requests. In answers, both are errors.
 	Tolerant bool
+	// Room is how many fields will be added: growing a map costs more than making
+	// it larger at once.
+	Room int
 }
 
 // Fields reads the field lines of a head: all of them, each with its line end,
@@ -48,7 +51,7 @@ func (r Rules) Fields(block []byte) (http.Header, error) {
 	if r.Max > 0 && n > r.Max { // lines that go on count as well: they are work, too
 		return nil, ErrTooMany
 	}
-	h := make(http.Header, n)
+	h := make(http.Header, n+r.Room)
 	values := make([]string, 0, n)
 	for s != "" {
 		name, value, rest, err := r.field(s)

@@ -17,6 +17,7 @@ import (
 type Call struct {
 	Answer time.Duration // for the head of the answer; making a connection counts. 0: no bound
 	Idle   time.Duration // for each piece of its body. 0: no bound
+	Room   int           // how many fields the caller will add to the answer, about
 	Once   bool          // the connection is for this call alone: what is asked may turn it into something else
 
 	client *Client

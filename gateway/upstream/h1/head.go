@@ -26,7 +26,7 @@ func (c *conn) readAnswer(k *Call, set Settings, out *outgoing) error {
 			return err
 		}
 		left -= len(head)
-		if err := parse(&k.res, head, set.Fields); err != nil {
+		if err := parse(&k.res, head, set.Fields, k.Room); err != nil {
 			return err
 		}
 		switch code := k.res.StatusCode; {
@@ -98,7 +98,7 @@ func headEnd(b []byte, from int) (int, error) {
 }
 
 // parse reads a head.
-func parse(res *http.Response, head []byte, fields int) error {
+func parse(res *http.Response, head []byte, fields, room int) error {
 	i := bytes.IndexByte(head, '\n')
 	if err := parseStatus(res, head[:i-1]); err != nil {
 		return err
@@ -110,7 +110,7 @@ func parse(res *http.Response, head []byte, fields int) error {
 	if folds(block) {
 		return malformed("a field that frames goes on in the next line")
 	}
-	h, err := wire.Rules{Max: fields, Tolerant: true}.Fields(block[:len(block)-2])
+	h, err := wire.Rules{Max: fields, Tolerant: true, Room: room}.Fields(block[:len(block)-2])
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
