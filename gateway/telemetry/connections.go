@@ -8,21 +8,33 @@ import (
 
 // connections counts what happens below HTTP.
 type connections struct {
-	open    *prometheus.GaugeVec
-	refused *prometheus.CounterVec
-	unread  *prometheus.CounterVec
+	open     *prometheus.GaugeVec
+	upgraded *prometheus.GaugeVec
+	refused  *prometheus.CounterVec
+	unread   *prometheus.CounterVec
 }
 
 func (m *Metrics) newConnections() connections {
 	open := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "connections_open", Help: "Connections that a listener has open.",
 	}, []string{"listener"})
-	m.registry.MustRegister(open)
+	upgraded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "connections_upgraded", Help: "Connections of a listener that have become WebSockets and are open.",
+	}, []string{"listener"})
+	m.registry.MustRegister(open, upgraded)
 	return connections{
-		open,
+		open, upgraded,
 		m.counters("connections_refused_total", "Connections that were closed without being served, by why.", "listener", "reason"),
 		m.counters("heads_refused_total", "Heads that the server refused by itself, since they are those of no request, by the status it answered.", "listener", "status"),
 	}
+}
+
+// Upgraded counts a connection that has become a WebSocket, until what it gives is
+// called.
+func (m *Metrics) Upgraded(listener string) (over func()) {
+	g := m.connections.upgraded.WithLabelValues(listener)
+	g.Inc()
+	return g.Dec
 }
 
 // Unread gives what counts heads that a listener could not make a request of, by the
