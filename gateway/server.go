@@ -60,7 +60,8 @@ func (g *Gateway) server(p *Plan, name string) *http1.Server {
 		// passage.bound and pacedBody.
 		WriteTimeout:   2 * c.Timeouts.Idle.D(),
 		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: g.ErrorLog(),
-		HTTP2: http2Bounds(c),
+		HTTP2:   http2Bounds(c),
+		Refused: g.deps.Metrics.Unread(name),
 	}
 	if c.Listeners[name].TLS != nil {
 		srv.TLSConfig = g.tls(name)

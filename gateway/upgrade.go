@@ -45,6 +45,7 @@ func (s *passage) upgrade(w http.ResponseWriter, res *http.Response) {
 		_ = res.Body.Close()
 		return
 	}
+	defer s.g.deps.Metrics.Upgraded(s.x.Listener)()
 	if s.g.Plan() != s.p { // it was replaced meanwhile
 		sp.retire()
 	}

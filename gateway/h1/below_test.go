@@ -63,12 +63,13 @@ func TestWritesBelowTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := &deadlined{}
-				b := &below{Conn: d, bound: tt.bound}
+				b := &below{Conn: d, pools: &pools{}, frames: tt.bound > 0, bound: tt.bound}
 				tt.do(b)
 				for range 100 {
 					if _, err := b.Write([]byte("x")); err != nil {
 						t.Fatal(err)
 					}
+					synctest.Wait() // until it has left
 					time.Sleep(tt.pause)
 				}
 				if d.set != tt.want {

@@ -123,7 +123,7 @@ func (c *conn) serve() {
 // handshake does that of TLS, and hands the connection on where it is not for
 // HTTP/1.1. c.tls is nil where it failed.
 func (c *conn) handshake() (handed bool) {
-	under := &below{Conn: c.net}
+	under := &below{Conn: c.net, pools: &c.s.pools}
 	t := tls.Server(under, c.s.TLSConfig)
 	c.net = t
 	if d := c.s.handshakeTimeout(); d > 0 {
@@ -146,6 +146,7 @@ func (c *conn) handshake() (handed bool) {
 	case "", "http/1.1", "http/1.0":
 		c.tls = &state
 	case "h2":
+		under.frames = true
 		if h := c.s.HTTP2; h != nil {
 			under.bound = h.WriteByteTimeout
 		}

@@ -37,6 +37,9 @@ func (c *conn) decline(err error) {
 	if !errors.As(err, &r) {
 		return
 	}
+	if c.s.Refused != nil {
+		c.s.Refused(r.status)
+	}
 	text := r.text()
 	b := appendStatus(nil, true, r.status)
 	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nDate: "...)

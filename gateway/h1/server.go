@@ -52,6 +52,10 @@ type Server struct {
 	// HTTP2 are the settings of HTTP/2; nil: those of net/http. As for
 	// WriteByteTimeout, a write has half of it at least.
 	HTTP2 *http.HTTP2Config
+	// Refused is told the status of each answer that the server gives by itself, to
+	// what is no request or none that can be served: 400, 417, 431, 501 or 505. Those
+	// of net/http, which serves HTTP/2, it is not told. nil: nobody.
+	Refused func(status int)
 
 	pools
 	date    atomic.Pointer[stamp]

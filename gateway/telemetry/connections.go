@@ -1,19 +1,46 @@
 package telemetry
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // connections counts what happens below HTTP.
 type connections struct {
-	open    *prometheus.GaugeVec
-	refused *prometheus.CounterVec
+	open     *prometheus.GaugeVec
+	upgraded *prometheus.GaugeVec
+	refused  *prometheus.CounterVec
+	unread   *prometheus.CounterVec
 }
 
 func (m *Metrics) newConnections() connections {
 	open := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "connections_open", Help: "Connections that a listener has open.",
 	}, []string{"listener"})
-	m.registry.MustRegister(open)
-	return connections{open, m.counters("connections_refused_total", "Connections that were closed without being served, by why.", "listener", "reason")}
+	upgraded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "connections_upgraded", Help: "Connections of a listener that have become WebSockets and are open.",
+	}, []string{"listener"})
+	m.registry.MustRegister(open, upgraded)
+	return connections{
+		open, upgraded,
+		m.counters("connections_refused_total", "Connections that were closed without being served, by why.", "listener", "reason"),
+		m.counters("heads_refused_total", "Heads that the server refused by itself, since they are those of no request, by the status it answered.", "listener", "status"),
+	}
+}
+
+// Upgraded counts a connection that has become a WebSocket, until what it gives is
+// called.
+func (m *Metrics) Upgraded(listener string) (over func()) {
+	g := m.connections.upgraded.WithLabelValues(listener)
+	g.Inc()
+	return g.Dec
+}
+
+// Unread gives what counts heads that a listener could not make a request of, by the
+// status that the server has answered, which is one of few.
+func (m *Metrics) Unread(listener string) func(status int) {
+	return func(status int) { m.connections.unread.WithLabelValues(listener, strconv.Itoa(status)).Inc() }
 }
 
 // Connections counts the connections of one listener.

@@ -141,3 +141,48 @@ func BenchmarkRecord(b *testing.B) {
 		})
 	}
 }
+
+// come is a body of which all has arrived, or nothing that is not read.
+type come struct {
+	io.Reader
+	all bool
+}
+
+func (c *come) Arrived() bool { return c.all }
+func (c *come) Close() error  { return nil }
+
+// TestPieces: a long answer that is there leaves in pieces that are worth a system
+// call each, and one that is not in the pieces in which it comes.
+func TestPieces(t *testing.T) {
+	list := "[" + strings.Repeat(aRecord+",", 10_000) + "1]"
+	for _, all := range []bool{true, false} {
+		x := exchange(t, fiveFields())
+		res, err := newStage(t, 0).Handle(x, func(x *middleware.Exchange) (*http.Response, error) {
+			h := http.Header{"Content-Type": {jsonType}}
+			return &http.Response{StatusCode: 200, Header: h, Body: &come{strings.NewReader(list), all}, ContentLength: -1, Request: x.Request}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := res.Body.(middleware.Taker)
+		pieces, size, end := 0, 0, false
+		for buf := make([]byte, 32<<10); !end; {
+			var p []byte
+			if p, end = body.Take(); len(p) == 0 {
+				n, err := res.Body.Read(buf)
+				if p = buf[:n]; err != nil {
+					break
+				}
+			}
+			pieces++
+			size += len(p)
+			if len(p) > gathered+20<<10 {
+				t.Errorf("a piece of %d bytes", len(p))
+			}
+		}
+		_ = res.Body.Close()
+		if all && pieces > size/piece+1 || !all && pieces < len(list)/(20<<10) {
+			t.Errorf("all there is %t: %d bytes in %d pieces", all, size, pieces)
+		}
+	}
+}

@@ -450,8 +450,8 @@ func TestUpgrade(t *testing.T) {
 	if !ok {
 		t.Fatal("nothing can be written")
 	}
-	time.Sleep(2 * short) // the bounds of the call hold no more
-	_, _ = io.WriteString(both, "world")
+	late := time.AfterFunc(2*short, func() { _, _ = io.WriteString(both, "world") }) // the bounds of the call hold no more
+	defer late.Stop()
 	p := make([]byte, len("hello world"))
 	if _, err := io.ReadFull(both, p); string(p) != "hello world" || err != nil {
 		t.Errorf("got %q %v", p, err)

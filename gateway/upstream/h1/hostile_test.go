@@ -121,6 +121,24 @@ func TestTicketsAreNotAnswers(t *testing.T) {
 	}
 }
 
+// Nothing becomes of a switch of protocols in HTTP/1.0, which knows none, nor of one
+// that nobody has asked for.
+func TestSwitchesThatAreNone(t *testing.T) {
+	for answer, asked := range map[string]bool{"HTTP/1.0 101 Switching": true, "HTTP/1.1 101 Switching": false} {
+		c := client(t, raw(t, answering(answer+"\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello")))
+		r := ask(t, "GET", "/", nil)
+		if asked {
+			r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"echo"}}
+		}
+		if _, err := c.Do(&Call{Once: true}, r); !errors.Is(err, ErrAnswer) {
+			t.Errorf("%s: %v", answer, err)
+		}
+		if s := c.Stats(); s != (Stats{}) {
+			t.Errorf("left behind: %+v", s)
+		}
+	}
+}
+
 // Chunks beside a length are read as chunks, and others may read it otherwise:
 // what follows is nobody's.
 func TestLengthBesideChunks(t *testing.T) {

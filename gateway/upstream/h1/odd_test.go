@@ -95,6 +95,7 @@ func oddAnswers() map[string]struct{ answer, want string } {
 		"interim":                 {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + ok(""), "200 ok"},
 		"interim, 99 of them":     {strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 99) + ok(""), "200 ok"},
 		"interim, 100 of them":    {strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100) + ok(""), ""},
+		"interim, 90 KiB of it":   {strings.Repeat("HTTP/1.1 103 Early Hints\r\nX: "+strings.Repeat("y", 1<<10)+"\r\n\r\n", 90) + ok(""), ""},
 		"interim, malformed":      {"HTTP/1.1 103 Early Hints\r\nLink : </a>\r\n\r\n" + ok(""), ""},
 		"only interim":            {"HTTP/1.1 100 Continue\r\n\r\n", ""},
 		"switching protocols":     {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n" + ok(""), ""},
