@@ -40,6 +40,9 @@ func (r *report) write(dir, readme string) error {
 	if err := os.WriteFile(filepath.Join(dir, "ratios.svg"), []byte(r.picture()), 0o644); err != nil {
 		return err
 	}
+	if readme == "" {
+		return nil
+	}
 	return rewrite(readme, table)
 }
 
