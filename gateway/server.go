@@ -56,8 +56,8 @@ func (g *Gateway) server(p *Plan, name string) *http1.Server {
 	c := p.config
 	srv := &http1.Server{
 		Handler: g.Handler(name), ReadHeaderTimeout: c.Timeouts.Header.D(), IdleTimeout: c.Timeouts.Idle.D(),
-		// For what the server writes by itself. Everything else moves it: see
-		// passage.bound and pacedBody.
+		// For what the server writes by itself, and for short exchanges over
+		// HTTP/2. Everything else moves it: see passage.await and pacedBody.
 		WriteTimeout:   2 * c.Timeouts.Idle.D(),
 		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: g.ErrorLog(),
 		HTTP2:   http2Bounds(c),
