@@ -53,7 +53,7 @@ func (w *world) extras(ctx context.Context, o options) ([]sample, error) {
 				s := sample{Time: time.Now().UTC(), Row: e.name, System: p.Name, Round: turn + 1}
 				var err error
 				if missing := p.Missing(w.World); len(missing) > 0 {
-					err = fmt.Errorf("not installed: %v", missing)
+					err = notInstalled(missing)
 				} else {
 					s.Value, err = e.measure(w, rowNamed(e.row), p, o)
 				}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -74,7 +75,11 @@ func command(ctx context.Context, args []string) error {
 	}
 	fmt.Println(report.goalsTable(len(o.rows) == 0))
 	if o.out != "" {
-		err = report.write(o.out, "README.md")
+		readme := ""
+		if filepath.Clean(o.out) == "results" { // else it is a try, and not what is published
+			readme = "README.md"
+		}
+		err = report.write(o.out, readme)
 	}
 	return errors.Join(err, report.check())
 }
@@ -100,7 +105,7 @@ func parseOptions(args []string) (options, error) {
 	f.IntVar(&o.fresh, "fresh", 25_000, "tokens that nobody has seen, for one turn")
 	f.StringVar(&only, "rows", "", "only these rows: names or their beginnings, with commas")
 	f.StringVar(&systems, "systems", "", "only these systems, with commas")
-	f.StringVar(&o.out, "out", "", "folder of the results; then the figures of README.md are rewritten as well")
+	f.StringVar(&o.out, "out", "", "folder of the results; with results, the figures of README.md are rewritten as well")
 	if len(args) > 0 && (args[0] == "scale" || args[0] == "profile") {
 		o.scale, o.profile, args = args[0] == "scale", args[0] == "profile", args[1:]
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // write puts the results of a run into a folder: a line of JSON for each turn,
-// the tables, and the picture. The figures of README.md are rewritten too.
+// the tables, and the picture. The figures of a README are rewritten too, if one is
+// named.
 func (r *report) write(dir, readme string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -39,6 +40,9 @@ func (r *report) write(dir, readme string) error {
 	}
 	if err := os.WriteFile(filepath.Join(dir, "ratios.svg"), []byte(r.picture()), 0o644); err != nil {
 		return err
+	}
+	if readme == "" {
+		return nil
 	}
 	return rewrite(readme, table)
 }

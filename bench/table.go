@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/bench/peers"
@@ -101,7 +103,7 @@ func entrants(o options, r *row) []entrant {
 // ready starts a peer, probes it and warms it up.
 func (w *world) ready(r *row, p peers.Peer) (*system, error) {
 	if missing := p.Missing(w.World); len(missing) > 0 {
-		return nil, fmt.Errorf("not installed: %v", missing)
+		return nil, notInstalled(missing)
 	}
 	s, err := w.launch(p, r)
 	if err != nil {
@@ -149,4 +151,13 @@ func (w *world) oneTurn(r *row, o options, s *system, round int) (sample, error)
 	}
 	out.Round = round + 1
 	return out, err
+}
+
+// notInstalled says what is missing, without where it was looked for.
+func notInstalled(missing []string) error {
+	names := make([]string, len(missing))
+	for i, m := range missing {
+		names[i] = filepath.Base(m)
+	}
+	return fmt.Errorf("not installed: %s", strings.Join(names, ", "))
 }

@@ -238,7 +238,8 @@ type watcher interface {
 	watched() *Watched
 }
 
-// Watched is what such a body embeds, for [WhenClosed].
+// Watched is what such a body embeds, for [WhenClosed]. One with a Read of its own
+// needs a Take of its own as well: by that of Watched it would be passed by.
 type Watched struct {
 	body io.ReadCloser
 	then watcher
