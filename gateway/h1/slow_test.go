@@ -39,3 +39,29 @@ func TestInvitedOnce(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A handler that gives up lets go whoever still reads the body for it.
+func TestGivenUpWhileItIsRead(t *testing.T) {
+	reading, over := make(chan struct{}), make(chan error, 1)
+	s := start(t, true, false, usual(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body := r.Body
+		go func() {
+			one := make([]byte, 1)
+			_, _ = body.Read(one)
+			close(reading)
+			_, err := body.Read(one)
+			over <- err
+		}()
+		<-reading
+		time.Sleep(10 * time.Millisecond) // it waits by now, most probably
+		panic(http.ErrAbortHandler)
+	}))
+	c := s.dial(t)
+	_, _ = io.WriteString(c, post("Content-Length: 1000\r\n", "x"))
+	if !ended(c) {
+		t.Error("the connection stays open")
+	}
+	if err := <-over; err == nil {
+		t.Error("the body was read on")
+	}
+}
