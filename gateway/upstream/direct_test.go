@@ -145,3 +145,35 @@ func TestReasonsQuoteNothing(t *testing.T) {
 		}
 	}
 }
+
+// What was meant for the gateway alone goes no further, and neither does what it is
+// named by.
+func TestHopByHopOfOurClient(t *testing.T) {
+	u := open(t, nil, raw(t, answering("HTTP/1.1 200 OK\r\nConnection: X-Inner, close\r\nX-Inner: 1\r\nKeep-Alive: timeout=5\r\nUpgrade: h2c\r\nX-Outer: 1\r\nContent-Length: 0\r\n\r\n")))
+	res, err := u.Handle(middlewaretest.Exchange(t, "GET", "/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if len(res.Header) != 2 || res.Header.Get("X-Outer") != "1" || res.Header.Get("Content-Length") != "0" {
+		t.Errorf("got %v", res.Header)
+	}
+}
+
+// Where time runs out before there is a connection, nothing was sent: that is told
+// apart from an answer that does not come.
+func TestTimeOutBeforeAnythingIsSent(t *testing.T) {
+	silent := func() string {
+		return "https" + strings.TrimPrefix(raw(t, func(_ net.Conn, r *bufio.Reader) { until(r) }), "http")
+	}
+	r := twice()
+	r.On, r.PerTry = []string{"connect"}, config.Duration(short)
+	u := open(t, &config.Upstream{Protocol: "http1", Retries: r}, silent(), silent())
+	x := middlewaretest.Exchange(t, "GET", "/", nil, timeouts(time.Second, 0))
+	if _, _, err := handle(t, u, x); middlewaretest.Code(err) != "upstream_timeout" {
+		t.Errorf("got %v", err)
+	}
+	if why, _ := noted(x, "tried_again").([]string); len(why) == 0 || why[0] != "connect" {
+		t.Errorf("on record: %v", x.Notes())
+	}
+}
