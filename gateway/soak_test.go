@@ -27,7 +27,7 @@ const soakSettings = `
 upstreams:
   hr:
     endpoints: ["{ONE}", "{TWO}"]
-    health: {path: /healthz, interval: 200ms}
+    health: {path: /healthz, interval: 200ms, timeout: 5s} # a machine that is busy is no backend that is gone
     retries: {attempts: 3, pause: 5ms, budget: 1}
     breaker: {requests: 50, threshold: 0.9, window: 2s, open: 200ms}
     connections: {idle: IDLE}
