@@ -35,6 +35,9 @@ func theirs(head string) *http.Request {
 			}
 		}
 	}
+	if two && (len(r.Header) > 0 || r.Host != "") { // here it is one of HTTP/1.1, and the last of its connection
+		r.Proto, r.ProtoMajor, r.ProtoMinor, r.Close = "HTTP/1.1", 1, 1, true
+	}
 	return r
 }
 

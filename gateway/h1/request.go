@@ -58,13 +58,9 @@ func parseLine(b []byte) (l line, err error) {
 		l.url.Scheme = ""
 	}
 	if l.major != 1 && !(l.major == 2 && l.minor == 0 && l.method == "PRI" && l.target == "*") {
-		return l, unsupported()
+		return l, &refusal{http.StatusHTTPVersionNotSupported, "unsupported protocol version"}
 	}
 	return l, nil
-}
-
-func unsupported() error {
-	return &refusal{http.StatusHTTPVersionNotSupported, "unsupported protocol version"}
 }
 
 // methodOf gives the string of a method. Usual ones cost no memory.
@@ -125,8 +121,9 @@ func (c *conn) request(head []byte) (*exchange, error) {
 		Header: h, Host: l.url.Host, RequestURI: l.target, RemoteAddr: c.remote, TLS: c.tls,
 	}
 	two := preface(&r)
-	if l.major != 1 && !two { // to handlers it would be one over HTTP/2
-		return nil, unsupported()
+	named := l.major != 1 && !two
+	if named { // to handlers it would be one over HTTP/2, which it is by its name only
+		r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
 	}
 	if err := host(&r, two); err != nil {
 		return nil, err
@@ -140,6 +137,7 @@ func (c *conn) request(head []byte) (*exchange, error) {
 	if two {
 		r.ContentLength, r.Close = -1, true
 	}
+	r.Close = r.Close || named
 	return c.begin(&r, two)
 }
 

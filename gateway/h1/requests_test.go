@@ -98,7 +98,7 @@ func TestRequestsAreReadAlike(t *testing.T) {
 	differ := map[string]string{
 		`chunks "1\r\nx\r\n0\r\nX : y\r\n\r\n"`:                "a trailer is a field line like those of a head, whose names are tokens",
 		`chunks "1\r\nx\r\n0\r\nTransfer-Encoding: y\r\n\r\n"`: "a trailer that frames must not be merged into a head by anybody (RFC 9110, section 6.5.1)",
-		"line PRI * HTTP/2.0":                                  "to handlers it would be a request over HTTP/2, with fields and perhaps a body",
+		"line PRI * HTTP/2.0":                                  "to handlers it would be a request over HTTP/2; here it is one of HTTP/1.1, with the method PRI",
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text := told(r)
