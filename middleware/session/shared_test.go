@@ -25,13 +25,14 @@ type replicas struct {
 	client store.Client
 	stores []*Store
 	passed time.Duration
+	began  time.Time // a whole second: one login is one, whenever its token is made
 }
 
 // newReplicas makes so many replicas, whose clocks all run; the strict idle limit
 // is 15m and the lax one an hour.
 func newReplicas(t *testing.T, n int) *replicas {
 	t.Helper()
-	r := &replicas{t: t, server: storetest.Start(t)}
+	r := &replicas{t: t, server: storetest.Start(t), began: time.Now().Truncate(time.Second)}
 	r.client = r.server.Client()
 	for range n {
 		r.add(r.server.Patient(false))
@@ -108,7 +109,7 @@ func (r *replicas) as(sid string, at time.Duration) *token {
 	now := time.Now()
 	t := &token{key: sha256.Sum256([]byte(sid)), issued: now, fresh: now}
 	if at >= 0 {
-		t.auth = now.Add(at - r.passed).Truncate(time.Second)
+		t.auth = r.began.Add(at - r.passed)
 	}
 	return t
 }
