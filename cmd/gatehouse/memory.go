@@ -34,7 +34,7 @@ func limitMemory(root fs.FS, env func(string) string) int64 {
 // heapGrowth is by how much the heap may grow between two collections, in percent of
 // what is alive. The gateway keeps little alive, some 10 MB, and makes much that
 // lives for one request: with the runtime's own 100 it would collect twice as often,
-// for about a tenth of its processor time.
+// for some percent of its processor time.
 const heapGrowth = 200
 
 // relaxCollector lets the heap grow so far, unless GOGC says what is wanted. A memory
