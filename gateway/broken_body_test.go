@@ -29,15 +29,20 @@ func (b *faultyBody) Close() error { b.closed.Store(true); return nil }
 // TestPanicInTheMiddleOfAnAnswer: the client sees that it is cut, and it is on
 // record like any other, counted, and closed.
 func TestPanicInTheMiddleOfAnAnswer(t *testing.T) {
+	faultCutsAnswer(t, 100<<10, func(b *faultyBody) io.ReadCloser { return b })
+}
+
+// faultCutsAnswer has an upstream answer with so many bytes and then a fault.
+func faultCutsAnswer(t *testing.T, size int, as func(*faultyBody) io.ReadCloser) {
 	both(t, func(t *testing.T, h2 bool) {
 		w := open(t)
 		w.vars["HR"] = "http://127.0.0.1:1"
 		p := w.compile(one, masking)
-		body := &faultyBody{Reader: strings.NewReader(`{"a":"` + strings.Repeat("x", 100<<10))}
+		body := &faultyBody{Reader: strings.NewReader(`{"a":"` + strings.Repeat("x", size))}
 		for _, l := range p.pipelines {
 			l.handler = middleware.Chain(func(x *middleware.Exchange) (*http.Response, error) {
 				return &http.Response{
-					StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Body: body, Request: x.Request,
+					StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Body: as(body), Request: x.Request,
 					Header: http.Header{"Content-Type": {"application/json"}},
 				}, nil
 			}, l.stages...)

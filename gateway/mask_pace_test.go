@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/gatehouse-dev/gatehouse/middleware"
 )
 
 // TestMaskedListsArriveAsTheyAreWritten: of a long answer that pauses the client
@@ -101,33 +99,5 @@ func (faultyTaker) Arrived() bool { return true }
 
 // TestPanicWhileGathering: it ends the answer as one while reading does.
 func TestPanicWhileGathering(t *testing.T) {
-	both(t, func(t *testing.T, h2 bool) {
-		w := open(t)
-		w.vars["HR"] = "http://127.0.0.1:1"
-		p := w.compile(one, masking)
-		body := &faultyBody{Reader: strings.NewReader(`{"a":"` + strings.Repeat("x", 300<<10))}
-		for _, l := range p.pipelines {
-			l.handler = middleware.Chain(func(x *middleware.Exchange) (*http.Response, error) {
-				return &http.Response{
-					StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Body: faultyTaker{body}, Request: x.Request,
-					Header: http.Header{"Content-Type": {"application/json"}},
-				}, nil
-			}, l.stages...)
-		}
-		w.serve(p)
-		a := do(t, w.client(h2), w.request("GET", "/api/employees/7", nil, w.as("e2", "staff")))
-		if a.StatusCode != 200 || a.err == nil {
-			t.Errorf("%s, %v", a.Status, a.err)
-		}
-		eventually(t, "the body is closed", body.closed.Load)
-		if got := w.exchanges(1); got[0]["aborted"] != true {
-			t.Errorf("on record: %v", got)
-		}
-		if got := w.metric("gatehouse_panics_total"); got != "1" || len(w.log("panic")) != 1 {
-			t.Errorf("gatehouse_panics_total is %s, logged: %v", got, w.log("panic"))
-		}
-		if !w.g.Memory().Take(int64(p.config.Limits.BodyMemory)) {
-			t.Error("memory is missing")
-		}
-	})
+	faultCutsAnswer(t, 300<<10, func(b *faultyBody) io.ReadCloser { return faultyTaker{b} })
 }

@@ -76,20 +76,25 @@ func benchPlans(t testing.TB) []benchPlan {
 	}
 }
 
+// benchAppend masks a text again and again.
+func benchAppend(b *testing.B, text []byte, plan *Plan) {
+	dst := make([]byte, 0, 2*len(text))
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := Append(dst, text, plan, Limits{Pointers: -1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkAppend measures each plan, for a profile of it. TestRatios compares.
 func BenchmarkAppend(b *testing.B) {
 	text := benchList(100)
 	for _, bb := range benchPlans(b) {
 		b.Run(strings.ReplaceAll(bb.name, " ", "-"), func(b *testing.B) {
 			plan := compile(b, bb.spec)
-			dst := make([]byte, 0, 2*len(text))
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, err := Append(dst, text, plan, Limits{Pointers: -1}); err != nil {
-					b.Fatal(err)
-				}
-			}
+			benchAppend(b, text, plan)
 		})
 	}
 	b.Run("json.Valid", func(b *testing.B) {
@@ -124,14 +129,7 @@ func BenchmarkDetect(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			plan := detecting(b, Spec{Known: []string{"$.data[*].email"}}, false)
-			dst := make([]byte, 0, 2*len(text))
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, err := Append(dst, text, plan, Limits{Pointers: -1}); err != nil {
-					b.Fatal(err)
-				}
-			}
+			benchAppend(b, text, plan)
 		})
 	}
 }

@@ -174,14 +174,7 @@ func BenchmarkWide(b *testing.B) {
 				spec.Rules[i].Action = Drop
 			}
 			plan := compile(b, spec)
-			dst := make([]byte, 0, 2*len(text))
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, err := Append(dst, text, plan, Limits{Pointers: -1}); err != nil {
-					b.Fatal(err)
-				}
-			}
+			benchAppend(b, text, plan)
 		})
 	}
 }
