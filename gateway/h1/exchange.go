@@ -54,13 +54,13 @@ func (c *conn) begin(r *http.Request, two bool) (*exchange, error) {
 	x.unkept = r.Close || has(connection, "close")
 	c.posted = r.Method == http.MethodPost
 	x.req = r.WithContext(&x.life)
-	expectation := first(r.Header, "Expect")
-	switch {
-	case has(expectation, "100-continue"):
+	waits, other := expected(r.Header["Expect"])
+	if other {
+		return nil, &refusal{http.StatusExpectationFailed, ""}
+	}
+	if waits {
 		x.expects = x.new && r.ContentLength != 0 && r.Body != http.NoBody
 		x.asked.Store(x.expects)
-	case expectation != "":
-		return nil, &refusal{http.StatusExpectationFailed, ""}
 	}
 	return x, nil
 }

@@ -134,6 +134,22 @@ func has(field, word string) bool {
 	return false
 }
 
+// expected reads all that a client expects, in however many lines (RFC 9110, section
+// 10.1.1): to be told to go on, and anything else, which nobody here can promise.
+func expected(lines []string) (waits, other bool) {
+	for _, line := range lines {
+		for one := range strings.SplitSeq(line, ",") {
+			switch one = strings.Trim(one, " \t"); {
+			case same(one, "100-continue"):
+				waits = true
+			case one != "":
+				other = true
+			}
+		}
+	}
+	return waits, other
+}
+
 // first gives the first value of a field, whose name is in the form of maps.
 func first(h http.Header, name string) string {
 	if v := h[name]; len(v) > 0 {

@@ -52,7 +52,9 @@ func fields() []sent {
 		"Host: h\r\n: a\r\n", "Host: h\r\nX\x00: a\r\n", "Host: h\r\n\xc3\xa9: a\r\n", "Host: h\r\nX: \xc3\xa9\xff\x7f\r\n", "Host: h\r\nX: \xc3\xa9\xff\r\n", "Host: h\r\nx-y: 1\r\nX-Y: 2\r\nX-y: 1\r\n",
 		"Host: h\r\nPragma: no-cache\r\n", "Host: h\r\nPragma: no-cache\r\nCache-Control: x\r\n", "Host: h\r\nX: a\r\r\n", "Host: h\r\nX:a\t \r\n", "Host: h\r\nX\r\n : a\r\n", "Host: h\r\n\tX: a\r\n", "hOsT: h\r\n",
 		"Host: h\r\nTE: trailers\r\nUpgrade: h2c\r\nConnection: Upgrade, TE\r\n", "Host: h\r\nConnection: close, x\r\n", "Host: h\r\nConnection: x\r\nConnection: Close\r\n", "Host: h\r\nConnection: keep-alive\r\n",
-		"Host: h\r\nConnection: closed\r\n", "Host: h\r\nExpect: 100-continue\r\n", "Host: h\r\nExpect: x\r\n", "Host: h\r\nExpect:\r\n", "Host: h\r\nExpect: x 100-Continue\r\n", "Host: h\r\nTrailer: X\r\n",
+		"Host: h\r\nConnection: closed\r\n", "Host: h\r\nExpect: 100-continue\r\n", "Host: h\r\nExpect: x\r\n", "Host: h\r\nExpect:\r\n", "Host: h\r\nExpect: x 100-Continue\r\n",
+		"Host: h\r\nExpect: , 100-Continue,\r\n", "Host: h\r\nExpect: 100-continue, x\r\n", "Host: h\r\nExpect: 100-continue\r\nExpect: 100-continue\r\n", "Host: h\r\nExpect: 100-continue\r\nExpect: x\r\n", "Host: h\r\nExpect:\r\nExpect: x\r\n",
+		"Host: h\r\nTrailer: X\r\n",
 	} {
 		out = append(out, sent{name: fmt.Sprintf("%q", lines), text: get(lines) + last}, sent{name: fmt.Sprintf("%q in 1.0", lines), text: strings.Replace(get(lines), "1.1", "1.0", 1) + last})
 	}
@@ -99,6 +101,11 @@ func TestRequestsAreReadAlike(t *testing.T) {
 		`chunks "1\r\nx\r\n0\r\nX : y\r\n\r\n"`:                "a trailer is a field line like those of a head, whose names are tokens",
 		`chunks "1\r\nx\r\n0\r\nTransfer-Encoding: y\r\n\r\n"`: "a trailer that frames must not be merged into a head by anybody (RFC 9110, section 6.5.1)",
 		"line PRI * HTTP/2.0":                                  "to handlers it would be a request over HTTP/2; here it is one of HTTP/1.1, with the method PRI",
+	}
+	for _, lines := range []string{"Expect: x 100-Continue", "Expect: 100-continue, x", "Expect: 100-continue\r\nExpect: x", "Expect:\r\nExpect: x"} {
+		for _, version := range []string{"", " in 1.0"} {
+			differ[fmt.Sprintf("%q", "Host: h\r\n"+lines+"\r\n")+version] = "what is expected is a list, all of which must be known (RFC 9110, section 10.1.1)"
+		}
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text := told(r)
