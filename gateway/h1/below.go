@@ -2,6 +2,7 @@ package h1
 
 import (
 	"net"
+	"os"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type below struct {
 	pools  *pools
 	frames bool          // HTTP/2 was negotiated; set before anybody else may write
 	bound  time.Duration // of a write then: this at most, and half of it at least; 0: none
+	still  bool          // whoever reads does not want to wait, which he knows of alone
 
 	gathering
 	at    time.Time // the write deadline that the connection has
@@ -21,6 +23,15 @@ type below struct {
 
 // NetConn gives the connection itself, for who wants to look at its socket.
 func (b *below) NetConn() net.Conn { return b.Conn }
+
+// Read reads, unless it might have to wait for that and is not to. TLS forgets the
+// error, which is one of time.
+func (b *below) Read(p []byte) (int, error) {
+	if b.still {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return b.Conn.Read(p)
+}
 
 // Write writes, or says what has become of writes before.
 func (b *below) Write(p []byte) (int, error) {

@@ -29,6 +29,7 @@ type conn struct {
 	tcp     *net.TCPConn    // what is below all, where it can be told
 	raw     syscall.RawConn // of tcp
 	direct  bool            // net is tcp, but for what it does at Close
+	under   *below          // what TLS reads from, and writes to; nil without it
 	since   time.Time
 	remote  string
 	tls     *tls.ConnectionState
@@ -125,7 +126,7 @@ func (c *conn) serve() {
 func (c *conn) handshake() (handed bool) {
 	under := &below{Conn: c.net, pools: &c.s.pools}
 	t := tls.Server(under, c.s.TLSConfig)
-	c.net = t
+	c.net, c.under = t, under
 	if d := c.s.handshakeTimeout(); d > 0 {
 		_ = t.SetDeadline(time.Now().Add(d))
 	}

@@ -183,6 +183,8 @@ func TestSecondHeadsInPieces(t *testing.T) {
 			"a piece behind a body":       {post("Content-Length: 1\r\n", "x"), "GE"},
 			"line ends behind a body":     {post("Content-Length: 1\r\n", "x"), "\r\n"},
 			"more line ends":              {post("Content-Length: 1\r\n", "x"), "\r\n\r\n"},
+			"one byte":                    {get("Host: h\r\n"), "G"},
+			"a piece":                     {get("Host: h\r\n"), "GET / HTTP/1.1\r\n"},
 		} {
 			nc := s.dial(t)
 			_ = nc.SetDeadline(time.Now().Add(4 * time.Second))

@@ -95,8 +95,7 @@ func (x *exchange) measure(values []string) {
 // ends with it.
 func (x *exchange) frame() {
 	x.framed = true
-	trailers := len(x.announced) > 0 || x.trailers()
-	if x.done && !x.empty && x.length < 0 && !trailers {
+	if x.done && !x.empty && x.length < 0 && len(x.announced) == 0 && !x.trailers() {
 		x.length = x.written
 	} else if x.done && x.head && x.length < 0 && x.written > 0 && contentAllowed(x.status) {
 		x.length = x.written

@@ -16,6 +16,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		n := copy(p, c.ahead)
 		if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
 			c.used()
+			n += c.decrypted(p[n:])
 		}
 		return n, nil
 	}
@@ -24,6 +25,18 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.cancel()
 	}
 	return n, err
+}
+
+// decrypted reads what TLS has of a record whose first byte was read, without
+// waiting for more: all of a head is usually in it.
+func (c *conn) decrypted(p []byte) (n int) {
+	if c.under == nil || len(p) == 0 {
+		return 0
+	}
+	c.under.still = true
+	n, _ = c.net.Read(p) // an error that is not of waiting stays, for the next read
+	c.under.still = false
+	return n
 }
 
 // await waits until there is something to read, for as long as a connection may

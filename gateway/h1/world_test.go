@@ -98,6 +98,12 @@ func start(t testing.TB, ours, secure bool, b limits, h http.Handler) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startOn(t, l, ours, secure, b, h)
+}
+
+// startOn runs one on a listener.
+func startOn(t testing.TB, l net.Listener, ours, secure bool, b limits, h http.Handler) *served {
+	t.Helper()
 	out := &served{address: l.Addr().String(), log: &journal{}}
 	var config *tls.Config
 	if secure {
