@@ -187,34 +187,3 @@ func TestStreamsAtTheEnd(t *testing.T) {
 		t.Errorf("the backend was asked for %s", <-begun)
 	}
 }
-
-// A gateway that is its own backend asks itself until a bound on how many there may
-// be at once is met. That ends it, with an answer, and nothing of it stays.
-func TestLoop(t *testing.T) {
-	for name, tt := range map[string]struct{ listener, settings string }{
-		"connections":          {", connections: {total: 40}", plain},
-		"requests":             {"", "overload: {in_flight: 40}\n" + plain},
-		"requests of a route":  {"", plain + "    limits: {in_flight: 40}\n"},
-		"requests of upstream": {"", strings.Replace(plain, "{endpoints:", "{concurrency: {max: 40}, endpoints:", 1)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := l.Addr().String()
-			_ = l.Close()
-			w := open(t)
-			w.vars["HR"] = "http://" + at
-			w.start(strings.Replace(preamble, `plain: {address: "127.0.0.1:0"}`, fmt.Sprintf("plain: {address: %q%s}", at, tt.listener), 1)+tt.settings, "")
-			if o := w.ask(plainH1, raw{target: "/plain/1"}); o.err != nil || o.status != 502 && o.status != 503 {
-				t.Errorf("got %v", o)
-			}
-			eventually(t, "no request runs", func() bool { return w.metric("gatehouse_requests_in_flight") == "0" })
-			eventually(t, "others are served", func() bool { return w.ask(tlsH1, raw{target: "/nowhere"}).status == 404 })
-			if n := len(w.log("exchange")); n < 20 || n > 60 {
-				t.Errorf("it went round %d times", n)
-			}
-		})
-	}
-}

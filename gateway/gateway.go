@@ -35,6 +35,7 @@ type Gateway struct {
 	draining atomic.Bool
 	buffers  buffers
 	ids      ids
+	mark     mark
 	splices  splices
 
 	mu      sync.Mutex     // held where closing grows
@@ -44,7 +45,7 @@ type Gateway struct {
 
 // New makes a gateway that serves by a plan, which it owns from now on.
 func New(d *Deps, p *Plan) *Gateway {
-	g := &Gateway{deps: d}
+	g := &Gateway{deps: d, mark: newMark()}
 	g.plan.Store(p)
 	d.Metrics.WatchTracing(func() int64 {
 		spans, _ := g.Plan().tracing.Lost()

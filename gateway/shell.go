@@ -75,6 +75,7 @@ func (p *Plan) serve(s *passage, g *Gateway, w http.ResponseWriter, r *http.Requ
 	s.exchange = middleware.Exchange{
 		ID: id, Start: time.Now(), Client: clientAddress(r, p.config.TrustedProxies),
 		Listener: listener, TLS: tlsVersion(r.TLS), Secure: r.TLS != nil || p.balanced(listener), Request: r, Memory: p.memory, Spool: p.spool, Cutter: s,
+		Via: g.mark.via(r),
 	}
 	s.x = &s.exchange
 	defer s.x.Release()
@@ -115,6 +116,7 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	if f := crowded(r.Header, p.config.Limits); f != nil {
 		return refuse(f)
 	}
+	looped := s.g.mark.on(r.Header) // before the door takes anything away
 	asked := handshake(r)
 	head, err := p.door.Read(r)
 	s.x.Host, s.x.Path, r.Host = head.Host, head.Path, head.Authority
@@ -123,6 +125,9 @@ func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middlewa
 	}
 	if err != nil {
 		return refuse(p.atDoor(err, head))
+	}
+	if looped {
+		return refuse(middleware.Refuse("router", middleware.LoopDetected, "the request has been here before: a backend leads back to this gateway"))
 	}
 	s.x.Forward, s.escaped = head.Path, head.Escaped
 	if refusal := p.admit(s.x, r.TLS); refusal != nil {

@@ -54,6 +54,8 @@ func (s *passage) referenceRewrite(pr *httputil.ProxyRequest) {
 	out, x := pr.Out, s.x
 	out.Trailer = nil
 	out.Header.Set("X-Request-Id", x.ID)
+	version := map[string]string{"HTTP/1.0": "1.0", "HTTP/1.1": "1.1", "HTTP/2.0": "2"}[s.in.Proto]
+	out.Header.Add("Via", version+" "+s.g.mark.name)
 	if s.in.Host != "" {
 		out.Header.Set("X-Forwarded-Host", s.in.Host)
 	}

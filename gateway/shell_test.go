@@ -92,6 +92,8 @@ var oddRequests = []string{
 	"GET PATH HTTP/1.1\r\nHost: localhost\r\nConnection: X-Request-Id, X-Forwarded-For, Traceparent, Te\r\nTe: trailers\r\n\r\n",
 	"GET PATH HTTP/1.1\r\nHost: localhost\r\nTe: gzip, Trailers;q=0.5\r\nKeep-Alive: 5\r\nTrailer: X\r\nProxy-Authenticate: x\r\n\r\n",
 	"GET PATH HTTP/1.1\r\nHost: localhost\r\nTe: gzip;q=0.5, trailers\r\n\r\n",
+	"GET PATH HTTP/1.1\r\nHost: localhost\r\nVia: 1.0 a, 1.1 b (c)\r\nvia: 2 d\r\n\r\n",
+	"GET PATH HTTP/1.1\r\nHost: localhost\r\nConnection: Via\r\nVia: 1.0 a\r\n\r\n",
 	"GET PATH HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
 	"GET PATH HTTP/1.1\r\nHost: localhost\r\nForwarded: for=a\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX-Real-Ip: 10.0.0.1\r\n\r\n",
 	"GET PATH HTTP/1.1\r\nHost: localhost\r\nTraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nTracestate: a=b\r\n\r\n",

@@ -34,6 +34,7 @@ const (
 	MethodUnknown             Code = "method_unknown"
 	HeaderInvalid             Code = "header_invalid"
 	HeaderTooLarge            Code = "header_too_large"
+	LoopDetected              Code = "loop_detected"
 	UpstreamUnavailable       Code = "upstream_unavailable"
 	UpstreamTimeout           Code = "upstream_timeout"
 	ResponseUnmaskable        Code = "response_unmaskable"
@@ -81,6 +82,7 @@ func Codes() []CodeInfo {
 		{MethodUnknown, http.StatusNotImplemented, "the method is none that the gateway knows"},
 		{HeaderInvalid, http.StatusBadRequest, "a header can be read in more than one way: twice where it may stand once, or not what its name promises"},
 		{HeaderTooLarge, http.StatusRequestHeaderFieldsTooLarge, "the request has more header fields or cookies than the gateway reads"},
+		{LoopDetected, http.StatusLoopDetected, "the request has been at this gateway before: a backend leads back to it"},
 		{UpstreamUnavailable, http.StatusBadGateway, "the backend cannot be reached or broke off; 503 where the policy names a region and none of its endpoints there can serve, or, with `Retry-After`, while its circuit breaker is open"},
 		{UpstreamTimeout, http.StatusGatewayTimeout, "the backend did not answer in time"},
 		{ResponseUnmaskable, http.StatusBadGateway, "the backend's answer cannot be masked as the policy demands, so it is withheld"},

@@ -37,6 +37,11 @@ type Exchange struct {
 	// place. Its Body is to be read through [Exchange.Body] only.
 	Request *http.Request // gateway
 
+	// Via is what the upstream adds to the request's own field Via, so that a request
+	// that comes back is known. It stands beside Request, where neither stages nor
+	// policies see it; "" adds nothing.
+	Via string // gateway
+
 	// Upgrade is what the client asks its connection to be turned into, and the
 	// route lets it: "websocket" or "". The request says so in its headers then.
 	Upgrade string // gateway

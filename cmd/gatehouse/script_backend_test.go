@@ -149,6 +149,28 @@ func (rec *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// learn makes a header of the last request that reached a backend a variable, the last
+// of that name: `learn VAR NAME HEADER`.
+func learn(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 || of(ts).backends[args[1]] == nil {
+		ts.Fatalf("usage: learn VAR NAME HEADER, of a backend")
+	}
+	rec := of(ts).backends[args[1]]
+	rec.mu.Lock()
+	head, _, _ := strings.Cut(strings.ReplaceAll(rec.last, "\r\n", "\n"), "\n\n")
+	rec.mu.Unlock()
+	value := ""
+	for line := range strings.SplitSeq(head, "\n") {
+		if v, ok := strings.CutPrefix(line, args[2]+": "); ok {
+			value = v
+		}
+	}
+	if value == "" {
+		ts.Fatalf("the backend was sent no %s", args[2])
+	}
+	of(ts).set(ts, args[0], value)
+}
+
 // packed packs a text; in a coding that is not known, the text says what it is
 // not.
 func packed(coding string, text []byte) []byte {

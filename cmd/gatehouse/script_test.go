@@ -55,6 +55,7 @@ import (
 //	                             somebody else
 //	carry COOKIE                 the token goes in a cookie of this name from now on; `carry header`: as before
 //	keep VAR HEADER              $VAR is that header of the last answer
+//	learn VAR NAME HEADER        $VAR is that header of the last request that reached a backend
 //	certificate NAME             the client shows certs/NAME.pem from now on; no NAME: none
 //	servername NAME              the client asks for this server name from now on
 //	proxied ADDRESS              a load balancer opens the client's connections from now on, and names it
@@ -147,7 +148,7 @@ func scriptCommands() map[string]command {
 	cmds := map[string]command{
 		"backend": startBackend, "unplug": unplug, "issuer": startIssuer, "redis": startRedis, "receiver": startReceiver, "syslog": startSyslog, "port": freePort, "fill": fill, "join": join, "form": form,
 		"gateway": startGateway, "hangup": hangup, "terminate": terminate, "shutdown": stopGateway, "exits": exits,
-		"as": setToken, "token": rawToken, "carry": carry, "keep": keep, "certificate": setCertificate, "servername": setServerName, "aged": aged, "proxied": setProxied, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
+		"as": setToken, "token": rawToken, "carry": carry, "keep": keep, "learn": learn, "certificate": setCertificate, "servername": setServerName, "aged": aged, "proxied": setProxied, "handshake": handshake, "http": setProtocol, "cut": cut, "peek": peek, "begin": begin, "finish": finish, "raw": raw, "trickle": trickle,
 		"admin": askAdmin, "until": until, "order": keepOrder, "signedout": signedOut,
 	}
 	for _, m := range methods() {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -37,7 +39,7 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.
 	x.Cancel = cancel
 	w := newWatch(cancel, answer, idle)
 	way := &lane{bounded: u.bounded}
-	out, sent := request(way.watched(ctx), x.Request, t, w)
+	out, sent := request(way.watched(ctx), x.Request, x.Via, t, w)
 	res, err := t.sender.RoundTrip(out)
 	w.answered()
 	if err != nil {
@@ -70,8 +72,9 @@ func (u *Upstream) attempt(x *middleware.Exchange, t *target, answer, idle time.
 }
 
 // request makes what is sent of what came through the pipeline. The client's
-// request stays as it is; headers are copied only where they must differ.
-func request(ctx context.Context, in *http.Request, t *target, w *watch) (*http.Request, *requestBody) {
+// request stays as it is, so that another try begins with the same one; headers are
+// copied only where they must differ.
+func request(ctx context.Context, in *http.Request, via string, t *target, w *watch) (*http.Request, *requestBody) {
 	out := in.WithContext(ctx)
 	target := *in.URL
 	target.Scheme, target.Host = t.url.Scheme, t.url.Host
@@ -79,11 +82,14 @@ func request(ctx context.Context, in *http.Request, t *target, w *watch) (*http.
 
 	_, named := in.Header["User-Agent"]
 	_, expects := in.Header["Expect"]
-	if !named || expects || keyed(in.Header) {
-		out.Header = in.Header.Clone()
-		out.Header.Del("Expect") // the gateway has answered it already
+	if !named || expects || via != "" || keyed(in.Header) {
+		out.Header = maps.Clone(in.Header) // its lists are shared, and stay as they are
+		delete(out.Header, "Expect")       // the gateway has answered it already
 		if !named {
 			out.Header["User-Agent"] = []string{""} // or net/http would put in its own
+		}
+		if via != "" {
+			out.Header["Via"] = append(slices.Clip(out.Header["Via"]), via)
 		}
 		hideKeys(out.Header)
 	}

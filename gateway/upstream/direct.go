@@ -161,7 +161,7 @@ func ascii(s string) bool {
 
 // directly sends the exchange to a target that speaks HTTP/1.1.
 func directly(x *middleware.Exchange, d direct, c *h1.Client, answer, idle time.Duration) (*http.Response, *failure) {
-	call := &h1.Call{Answer: answer, Idle: idle, Room: added(x.Route), Once: x.Upgrade != ""}
+	call := &h1.Call{Answer: answer, Idle: idle, Room: added(x.Route), Via: x.Via, Once: x.Upgrade != ""}
 	x.Cancel = call.Cancel
 	res, err := c.Do(call, x.Request)
 	if err != nil {

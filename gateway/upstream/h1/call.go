@@ -18,6 +18,7 @@ type Call struct {
 	Answer time.Duration // for the head of the answer; making a connection counts. 0: no bound
 	Idle   time.Duration // for each piece of its body. 0: no bound
 	Room   int           // how many fields the caller will add to the answer, about
+	Via    string        // is added to the request's own field Via, which stays; "": nothing
 	Once   bool          // the connection is for this call alone: what is asked may turn it into something else
 
 	client *Client
@@ -26,9 +27,9 @@ type Call struct {
 	sent   *sending        // nil where no body is sent beside the answer
 	res    http.Response
 	body   body
-	wrote  bool          // something of the request
 	waited time.Duration // for a connection to become free
-	queued bool          // it ended while it waited for that
+	wrote  bool          // something of the request
+	queued bool          // it ended while it waited for a connection
 
 	mu       sync.Mutex
 	cause    error                   // why it was ended; the first one

@@ -203,6 +203,36 @@ func TestBodyThatFails(t *testing.T) {
 	}
 }
 
+// lastly is a body whose read fails a while after the context of its request is done.
+type lastly struct {
+	ctx context.Context
+	err error
+}
+
+func (l lastly) Read([]byte) (int, error) {
+	<-l.ctx.Done()
+	time.Sleep(short)
+	return 0, l.err
+}
+
+// The time for a body may run out with the context of its request. Then the client
+// was too slow, though the call was over before that was known; any other failure
+// comes of the client having left.
+func TestBodyThatFailsAfterTheEnd(t *testing.T) {
+	for fault, slow := range map[error]bool{os.ErrDeadlineExceeded: true, io.ErrUnexpectedEOF: false, http.ErrBodyReadAfterClose: false} {
+		c := client(t, raw(t, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }))
+		ctx, cancel := context.WithCancel(t.Context())
+		r := ask(t, "POST", "/", nil).WithContext(ctx)
+		r.Body, r.ContentLength = io.NopCloser(lastly{ctx, fault}), small+1
+		time.AfterFunc(short, cancel)
+		_, err := c.Do(&Call{Answer: time.Minute}, r)
+		var mine *BodyError
+		if errors.As(err, &mine) != slow || err == nil {
+			t.Errorf("%v: got %v", fault, err)
+		}
+	}
+}
+
 // The bounds of a call hold for the upstream, for each of its ways to be slow.
 func TestSlowUpstream(t *testing.T) {
 	slowly := func(text string) func(net.Conn, *bufio.Reader) {

@@ -66,7 +66,7 @@ func (c *Client) prepare(k *Call, r *http.Request, host string, buf *[]byte) (*o
 	if err != nil {
 		return nil, err
 	}
-	b, err := appendHead((*buf)[:0], r, host, out)
+	b, err := appendHead((*buf)[:0], r, host, k.Via, out)
 	*buf = b[:0]
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func appendBody(b []byte, body io.Reader, length int) ([]byte, error) {
 
 // appendHead appends the head. Whatever could be read as more than one line, or
 // as another request, is an error: nothing of that should have come this far.
-func appendHead(b []byte, r *http.Request, host string, out *outgoing) ([]byte, error) {
+func appendHead(b []byte, r *http.Request, host, via string, out *outgoing) ([]byte, error) {
 	if !field.ValidName(out.method) || out.method == http.MethodConnect {
 		return b, fmt.Errorf("%w: its method", ErrRequest)
 	}
@@ -167,6 +167,12 @@ func appendHead(b []byte, r *http.Request, host string, out *outgoing) ([]byte, 
 	b, err := appendFields(b, r.Header, out)
 	if err != nil {
 		return b, err
+	}
+	if via != "" { // behind the request's own, in a line of its own, which is the same list (RFC 9110, section 5.3)
+		if !field.ValidValue(via) {
+			return b, fmt.Errorf("%w: the value of Via", ErrRequest)
+		}
+		b = wire.AppendField(b, "Via", via)
 	}
 	switch {
 	case out.length > 0:

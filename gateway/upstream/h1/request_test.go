@@ -110,3 +110,28 @@ func TestHeadsThatCannotBeSaid(t *testing.T) {
 		})
 	}
 }
+
+// What a call adds to Via stands behind what the request says there, whatever else it
+// says, and in a line of its own; without it nothing is added.
+func TestViaOfACall(t *testing.T) {
+	for via, want := range map[string][]string{
+		"1.1 me": {"Via: 1.0 a", "Via: 1.1 b", "Via: 1.1 me"},
+		"":       {"Via: 1.0 a", "Via: 1.1 b"},
+	} {
+		r := ask(t, "GET", "/a", nil)
+		r.Header = http.Header{"X": {"1"}, "Via": {"1.0 a", "1.1 b"}, "Y": {"2"}, "User-Agent": {"z"}}
+		head, err := appendHead(nil, r, "h", via, &outgoing{method: "GET"})
+		var got []string
+		for line := range strings.SplitSeq(string(head), "\r\n") {
+			if strings.HasPrefix(line, "Via") {
+				got = append(got, line)
+			}
+		}
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("%v, lines (-want +got):\n%s", err, d)
+		}
+	}
+	if _, err := appendHead(nil, ask(t, "GET", "/a", nil), "h", "1.1 me\r\nX: y", &outgoing{method: "GET"}); !errors.Is(err, ErrRequest) {
+		t.Errorf("a line in Via: %v", err)
+	}
+}
