@@ -30,8 +30,21 @@ func (s *passage) await() {
 	if server == nil || server.WriteTimeout <= 0 {
 		return // there is none
 	}
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	s.first = server.WriteTimeout
-	s.late = time.AfterFunc(s.first/8, s.postpone)
+	s.present.Context = s.in.Context()
+	s.late = time.AfterFunc(min(patience, s.first/8), s.linger)
+}
+
+// linger is for exchanges that are not over soon.
+func (s *passage) linger() {
+	s.present.watch()
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.first > 0 {
+		s.late = time.AfterFunc(s.first/8, s.postpone)
+	}
 }
 
 // postpone moves the write deadline away. It is moved and not lifted: see unbind.
@@ -47,13 +60,12 @@ func (s *passage) postpone() {
 // awaited ends the wait for the answer: its pace decides from here on. It gives when
 // the write deadline was set, zero if that is not one of twice the idle time.
 func (s *passage) awaited(idle time.Duration) (set time.Time) {
-	if s.late == nil {
+	if s.in.ProtoMajor != 2 {
 		return set
 	}
-	s.late.Stop()
 	s.reading.Lock()
 	defer s.reading.Unlock()
-	if s.first == 2*idle {
+	if s.first > 0 && s.first == 2*idle {
 		set = s.x.Start
 	}
 	s.first = 0
@@ -83,6 +95,7 @@ func (s *passage) lift() {
 // before the reset does it know better, as for writing, where there always is one.
 func (s *passage) unbind() {
 	_ = s.awaited(0)
+	s.over()
 	if s.flow != nil {
 		s.flow.over(s.in.ProtoMajor == 2)
 		return
@@ -93,6 +106,17 @@ func (s *passage) unbind() {
 		_ = s.control.SetReadDeadline(time.Time{})
 	}
 	s.bounded = false
+}
+
+// over ends what await began. Whoever still wants to know that the stream is over is
+// about to be told.
+func (s *passage) over() {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.late != nil {
+		s.late.Stop()
+		s.present.watch()
+	}
 }
 
 // lastPiece is how long a read of a body that is closed meanwhile may still wait.

@@ -81,6 +81,9 @@ func (s *passage) put(h http.Header, name, value string) {
 // the client's own when the answer is written, so that one stays as it is.
 func (s *passage) request(h http.Header) {
 	s.out = *s.in
+	if s.present.Context != nil {
+		s.out = *s.in.WithContext(&s.present)
+	}
 	out := &s.out
 	if s.in.URL != nil {
 		s.url = *s.in.URL

@@ -106,6 +106,7 @@ func (g *Gateway) Draining() bool { return g.draining.Load() }
 // Handler answers the requests of one listener.
 func (g *Gateway) Handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		makeRoom(none)
 		s, p := &passage{}, g.enter()
 		defer func() {
 			g.leave(p)

@@ -41,7 +41,8 @@ type passage struct {
 	reading  sync.Mutex             // holds off the end of the exchange
 	bounded  bool                   // the request body has a deadline of its own
 	first    time.Duration          // from the head to the write deadline that came with it; 0: it was moved
-	late     *time.Timer            // moves it; nil but over HTTP/2
+	late     *time.Timer            // of await; nil but over HTTP/2
+	present  presence               // the context, where there is such a timer
 	flow     *flow                  // nil unless it is a call of gRPC
 	splice   atomic.Pointer[splice] // nil unless the connection was upgraded
 
