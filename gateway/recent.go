@@ -110,12 +110,15 @@ func (r *recent) outline(d *policies.Decision) uint64 {
 	}
 	var h maphash.Hash
 	h.SetSeed(r.seed)
-	for _, n := range []int{len(d.Mask), len(d.Rows), len(d.Expose), len(d.Protect), len(d.Require), len(d.Headers), len(d.RateLimits)} {
-		_ = h.WriteByte(byte(n)) // never fails
+	said := byte(0)
+	for i, word := range [...]bool{d.Allow, d.AllFields, d.AllRows} {
+		if word {
+			said |= 1 << i
+		}
 	}
-	for _, said := range []bool{d.Allow, d.AllFields, d.AllRows} {
-		maphash.WriteComparable(&h, said)
-	}
+	_, _ = h.Write([]byte{ // never fails
+		byte(len(d.Mask)), byte(len(d.Rows)), byte(len(d.Expose)), byte(len(d.Protect)), byte(len(d.Require)), byte(len(d.Headers)), byte(len(d.RateLimits)), said,
+	})
 	for _, o := range d.Deny {
 		_, _ = h.WriteString(o.Code)
 	}

@@ -39,6 +39,11 @@ type Describer interface {
 	Describe() string
 }
 
+// Inward is implemented by stages that have done all they do when they ask what is
+// inside of them: its answer is theirs. Whoever times them need not look at the clock
+// on the way out.
+type Inward interface{ Inward() }
+
 // Chain makes one handler of stages and what is behind them. The first stage
 // is outermost. Nil stages are left out, so that a constructor may return nil
 // for a route that does not configure its stage.

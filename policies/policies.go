@@ -20,6 +20,7 @@ import (
 	"context"
 	"embed"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -74,12 +75,14 @@ type Subject struct {
 // at a moment. Requests with the same token share a subject, and the age of a
 // sign-in is another at each of them: the question has a copy of its own, in the
 // same piece of memory.
-func NewInput(s *Subject, now time.Time) *Input {
+func NewInput(s *Subject, now time.Time) *Input { return newInput(s, now, Moment(now)) }
+
+func newInput(s *Subject, now time.Time, moment Time) *Input {
 	q := &struct {
 		Input
 		subject Subject
 		age     int64
-	}{Input: Input{Context: Context{Time: Moment(now)}}}
+	}{Input: Input{Context: Context{Time: moment}}}
 	if s == nil {
 		return &q.Input
 	}
@@ -153,8 +156,11 @@ type Resource struct {
 // Segments splits a path; the empty piece after a final slash is no segment.
 func Segments(path string) []string {
 	path = strings.Trim(path, "/")
-	if path == "" {
+	switch {
+	case path == "":
 		return []string{}
+	case strings.IndexByte(path, '/') < 0:
+		return []string{path}
 	}
 	return strings.Split(path, "/")
 }
@@ -184,6 +190,33 @@ type Time struct {
 func Moment(t time.Time) Time {
 	t = t.UTC()
 	return Time{Hour: t.Hour(), Weekday: strings.ToLower(t.Weekday().String()), Date: t.Format(time.DateOnly)}
+}
+
+// Clock makes the moments of questions. It keeps the last one, for they are the same
+// within an hour. The zero value is ready, and any number of goroutines may use it.
+type Clock struct{ last atomic.Pointer[hour] }
+
+// hour is the moment of an hour, counted from 1970.
+type hour struct {
+	number int64
+	moment Time
+}
+
+// NewInput is the function NewInput.
+func (c *Clock) NewInput(s *Subject, now time.Time) *Input { return newInput(s, now, c.moment(now)) }
+
+func (c *Clock) moment(t time.Time) Time {
+	const seconds = 60 * 60
+	if t.Unix() < 0 {
+		return Moment(t)
+	}
+	number := t.Unix() / seconds
+	last := c.last.Load()
+	if last == nil || last.number != number {
+		last = &hour{number, Moment(t)}
+		c.last.Store(last)
+	}
+	return last.moment
 }
 
 // A Decider answers questions. An error means deny: nothing is sent upstream

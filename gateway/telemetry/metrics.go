@@ -33,7 +33,7 @@ type Metrics struct {
 	seconds         *prometheus.HistogramVec
 	responseBytes   *prometheus.CounterVec
 	inFlight        prometheus.Gauge
-	stageSeconds    *prometheus.HistogramVec
+	stageSeconds    *durations
 	upstreamSeconds *prometheus.HistogramVec
 	refusals        *prometheus.CounterVec
 	findings        *prometheus.CounterVec
@@ -76,7 +76,7 @@ func New() *Metrics {
 		"Time from the head of a request to the last byte of its answer.", requestBuckets, "route")
 	m.responseBytes = m.counters("response_bytes_total", "Bytes of response bodies sent to clients.", "route")
 	m.inFlight = m.gauge("requests_in_flight", "Requests that are being answered.")
-	m.stageSeconds = m.histograms("stage_duration_seconds",
+	m.stageSeconds = m.durations("stage_duration_seconds",
 		"Time spent in one stage of the pipeline, without what is inside of it.", stageBuckets, "stage")
 	m.upstreamSeconds = m.histograms("upstream_duration_seconds",
 		"Time from handing a request to an upstream to the head of its answer, or to giving up.", requestBuckets, "upstream")

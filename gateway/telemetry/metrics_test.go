@@ -260,6 +260,47 @@ func TestStagesAreTimedWithoutWhatIsInside(t *testing.T) {
 	})
 }
 
+// inward is a stage that sleeps on its way in, and may answer itself.
+type inward struct {
+	sleeper
+	refuses bool
+}
+
+func (inward) Inward() {}
+
+func (s inward) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
+	time.Sleep(s.in)
+	if s.refuses {
+		return nil, middleware.Refuse(s.name, middleware.Forbidden, "")
+	}
+	return next(x)
+}
+
+func TestInwardStagesAreTimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New()
+		answer := func(*middleware.Exchange) (*http.Response, error) {
+			time.Sleep(8 * time.Second)
+			return &http.Response{}, nil
+		}
+		for _, refuses := range []bool{false, true} {
+			h := middleware.Chain(m.Upstream("hr", answer),
+				m.Stage(sleeper{"outer", 1 * time.Second, 2 * time.Second}),
+				m.Stage(inward{sleeper{name: "first", in: 4 * time.Second}, false}),
+				m.Stage(inward{sleeper{name: "second", in: 16 * time.Second}, refuses}),
+				m.Stage(sleeper{"inner", 32 * time.Second, 64 * time.Second}),
+			)
+			_, _ = h(middlewaretest.Exchange(t, "GET", "/", nil))
+		}
+		want(t, m,
+			`gatehouse_stage_duration_seconds_sum{stage="outer"} 6`, `gatehouse_stage_duration_seconds_count{stage="outer"} 2`,
+			`gatehouse_stage_duration_seconds_sum{stage="first"} 8`, `gatehouse_stage_duration_seconds_count{stage="first"} 2`,
+			`gatehouse_stage_duration_seconds_sum{stage="second"} 32`, `gatehouse_stage_duration_seconds_count{stage="second"} 2`,
+			`gatehouse_stage_duration_seconds_sum{stage="inner"} 96`, `gatehouse_upstream_duration_seconds_sum{upstream="hr"} 8`,
+		)
+	})
+}
+
 type described struct{ sleeper }
 
 func (described) Describe() string { return "by the book" }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
@@ -22,7 +21,8 @@ func (m *Metrics) Stage(s middleware.Stage) middleware.Stage {
 	if s == nil {
 		return nil
 	}
-	t := &timed{s, s.Name(), "stage " + s.Name(), m.stageSeconds.WithLabelValues(s.Name()), m.made}
+	_, inward := s.(middleware.Inward)
+	t := &timed{s, s.Name(), "stage " + s.Name(), inward, m.stageSeconds.of(s.Name()), m.made}
 	if d, ok := s.(middleware.Describer); ok {
 		return struct {
 			*timed
@@ -35,19 +35,27 @@ func (m *Metrics) Stage(s middleware.Stage) middleware.Stage {
 type timed struct {
 	middleware.Stage
 	name, span string
-	seconds    prometheus.Observer
+	inward     bool
+	seconds    *duration
 	made       time.Time // instants are counted from here: cheaper than time.Now
 }
 
 // Handle times the stage. The clock is read once on the way in and once on the way
 // out: what the stage outside has spent until then stands in the exchange
-// meanwhile.
+// meanwhile. On the way out of a stage that does nothing there the clock says what it
+// said when the one inside was over.
 func (s *timed) Handle(x *middleware.Exchange, next middleware.Handler) (*http.Response, error) {
 	end := span(x, s.span, s.name, trace.SpanKindInternal)
-	outside := enter(x, time.Since(s.made))
+	begin := time.Since(s.made)
+	outside := enter(x, begin)
 	res, err := s.Stage.Handle(x, next)
-	took, now := spent(x, time.Since(s.made))
-	s.seconds.Observe(took.Seconds())
+	now := x.Clock.Since
+	if !s.inward || now == begin { // nobody inside of it has looked at the clock
+		now = time.Since(s.made)
+	}
+	// A panic that passed stages by leaves what they have spent to who stopped it.
+	took := x.Clock.Spent + now - x.Clock.Since
+	s.seconds.observe(took)
 	x.Clock = middleware.Clock{Spent: outside, Since: now}
 	end(res, err)
 	return res, err
@@ -59,12 +67,6 @@ func enter(x *middleware.Exchange, now time.Duration) (outside time.Duration) {
 	outside = x.Clock.Spent + now - x.Clock.Since
 	x.Clock = middleware.Clock{Since: now}
 	return outside
-}
-
-// spent gives what the one that comes back has spent. A panic that passed stages by
-// leaves what they have spent to the one that stopped it.
-func spent(x *middleware.Exchange, now time.Duration) (took, at time.Duration) {
-	return x.Clock.Spent + now - x.Clock.Since, now
 }
 
 // Upstream times the innermost handler, until the head of the answer, and

@@ -54,6 +54,9 @@ func New(problem middleware.Stage, listeners map[string]*config.Listener, route 
 // Name of the stage.
 func (s *Stage) Name() string { return stageName }
 
+// Inward says that it does nothing to an answer.
+func (*Stage) Inward() {}
+
 // Describe tells the lists of each listener, and of the route.
 func (s *Stage) Describe() string {
 	var out []string

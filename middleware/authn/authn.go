@@ -90,6 +90,9 @@ func New(route *config.Route, issuers map[string]*Issuer, proofs *Proofs) middle
 // Name is "authn".
 func (*Stage) Name() string { return name }
 
+// Inward says that it does nothing to an answer.
+func (*Stage) Inward() {}
+
 // Describe says whose tokens are accepted.
 func (s *Stage) Describe() string {
 	texts := make([]string, len(s.issuers))

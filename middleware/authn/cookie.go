@@ -23,7 +23,7 @@ var (
 // A cookie named __Host-… never leaves a browser but over TLS. One that did was
 // read by somebody on the way, or was not kept by a browser.
 func (s *Stage) token(x *middleware.Exchange) (credentials, error) {
-	values := x.Request.Header.Values("Authorization")
+	values := x.Request.Header["Authorization"]
 	if s.cookie == "" {
 		return fromHeader(values)
 	}

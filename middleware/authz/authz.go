@@ -32,6 +32,10 @@ type Stage struct {
 
 	keys []string // ids of the keys that pseudonyms are made with
 
+	clock   policies.Clock
+	noTexts map[string]string   // of every question that has none, which nobody changes
+	noLists map[string][]string // the same
+
 	protections  *lru.Cache[*policies.Decision, *protection]
 	placeholders *lru.Cache[*policies.Decision, *redact.Placeholders]
 }
@@ -47,7 +51,10 @@ func New(policy config.Policy, decider policies.Decider, headers, keys []string)
 	}
 	protections, _ := lru.New[*policies.Decision, *protection](maxProtections) // fails for no size but 0
 	placeholders, _ := lru.New[*policies.Decision, *redact.Placeholders](maxProtections)
-	return &Stage{decider: decider, policy: policy, headers: headers, keys: keys, protections: protections, placeholders: placeholders}
+	return &Stage{
+		decider: decider, policy: policy, headers: headers, keys: keys, protections: protections, placeholders: placeholders,
+		noTexts: map[string]string{}, noLists: map[string][]string{},
+	}
 }
 
 // Fleeting makes a stage of [New] whose answers nobody may keep, because decisions
@@ -62,6 +69,9 @@ func Fleeting(s middleware.Stage) middleware.Stage {
 
 // Name of the stage.
 func (s *Stage) Name() string { return stageName }
+
+// Inward says that it does next to nothing to an answer.
+func (*Stage) Inward() {}
 
 // Describe tells what the route demands of a decision.
 func (s *Stage) Describe() string {

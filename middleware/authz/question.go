@@ -13,13 +13,16 @@ import (
 // question makes the question of an exchange. The error is a refusal: a body
 // that the policy is to see cannot be read.
 func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
-	// The gateway has refused queries that do not parse.
-	query, err := url.ParseQuery(x.Request.URL.RawQuery)
-	if err != nil {
-		return nil, middleware.Refuse(stageName, middleware.PathInvalid, "the query cannot be read").With(err)
+	query := s.noLists
+	var err error
+	if raw := x.Request.URL.RawQuery; raw != "" {
+		// The gateway has refused queries that do not parse.
+		if query, err = url.ParseQuery(raw); err != nil {
+			return nil, middleware.Refuse(stageName, middleware.PathInvalid, "the query cannot be read").With(err)
+		}
 	}
 	method := x.Request.Method
-	in := policies.NewInput(x.Subject, x.Start)
+	in := s.clock.NewInput(x.Subject, x.Start)
 	in.Action = policies.Action{Method: method, Name: policies.ActionName(method)}
 	in.Resource = policies.Resource{
 		Route: x.Route.Name, Host: x.Host, Path: x.Path, Segments: policies.Segments(x.Path), Params: x.Params, Query: query,
@@ -29,7 +32,7 @@ func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 		Headers: s.readable(x), RequestID: x.ID,
 	}
 	if in.Resource.Params == nil {
-		in.Resource.Params = map[string]string{}
+		in.Resource.Params = s.noTexts
 	}
 	if s.policy.Body {
 		in.Body, err = s.seen(x)
@@ -39,9 +42,12 @@ func (s *Stage) question(x *middleware.Exchange) (*policies.Input, error) {
 
 // readable gives the headers that policies may read.
 func (s *Stage) readable(x *middleware.Exchange) map[string][]string {
-	out := map[string][]string{}
+	out := s.noLists
 	for _, name := range s.headers {
 		if v := x.Request.Header.Values(name); len(v) > 0 {
+			if len(out) == 0 {
+				out = map[string][]string{}
+			}
 			out[strings.ToLower(name)] = slices.Clone(v)
 		}
 	}

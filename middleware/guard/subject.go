@@ -25,6 +25,9 @@ var _ interface {
 // Name of the stage.
 func (*Subjects) Name() string { return stageName }
 
+// Inward says that it does nothing to an answer.
+func (*Subjects) Inward() {}
+
 // Describe says who is kept out.
 func (s *Subjects) Describe() string {
 	if s.promotions {

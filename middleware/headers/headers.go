@@ -42,7 +42,7 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	}
 	cleanTrailers(res)
 	// The values have one array between them; none has room for another one.
-	v := &[4]string{x.ID, "nosniff", HSTS}
+	v := &[5]string{x.ID, "nosniff", HSTS}
 	h["X-Request-Id"], h["X-Content-Type-Options"] = v[0:1:1], v[1:2:2]
 	if x.TLS != "" {
 		h["Strict-Transport-Security"] = v[2:3:3]
@@ -50,7 +50,12 @@ func (s *Stage) Handle(x *middleware.Exchange, next middleware.Handler) (*http.R
 	if s.private {
 		v[3] = Private(h["Cache-Control"])
 		h["Cache-Control"] = v[3:4:4]
-		middleware.AddVary(h, "Authorization", "Cookie")
+		if len(h["Vary"]) == 0 {
+			v[4] = "Authorization, Cookie"
+			h["Vary"] = v[4:5:5]
+		} else {
+			middleware.AddVary(h, "Authorization", "Cookie")
+		}
 	}
 	return res, nil
 }

@@ -27,6 +27,9 @@ func New(c config.Limits) middleware.Stage {
 // Name of the stage.
 func (s *Stage) Name() string { return "limits" }
 
+// Inward says that it does nothing to an answer.
+func (*Stage) Inward() {}
+
 // Describe tells the largest body.
 func (s *Stage) Describe() string { return "body at most " + s.max.String() }
 

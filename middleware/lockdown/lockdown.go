@@ -43,6 +43,9 @@ func New(r *config.Route, book *orders.Book) middleware.Stage {
 // Name is "lockdown".
 func (*Stage) Name() string { return name }
 
+// Inward says that it does nothing to an answer.
+func (*Stage) Inward() {}
+
 // Describe says what can close the route.
 func (s *Stage) Describe() string {
 	if s.login {

@@ -106,6 +106,9 @@ func outsidePointer(key string) pointer {
 
 // inQuery judges the values of a query, and its names as those of fields.
 func (j *judge) inQuery(raw string) error {
+	if raw == "" { // one pair of nothing, in which there is nothing
+		return nil
+	}
 	for at := range strings.SplitSeq(raw, "&") {
 		_, pair, err := formPair([]byte(at))
 		if err != nil {

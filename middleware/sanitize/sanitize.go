@@ -80,6 +80,9 @@ func New(c *config.Sanitize) (middleware.Stage, error) {
 // Name is sanitize.
 func (s *Stage) Name() string { return name }
 
+// Inward says that it does nothing to an answer.
+func (*Stage) Inward() {}
+
 // Describe says the modes.
 func (s *Stage) Describe() string {
 	text := fmt.Sprintf("html %s, sql_injection %s, %d fields", s.rules.base.html, s.rules.base.sql, s.rules.count)
@@ -137,6 +140,9 @@ func (s *Stage) outside(x *middleware.Exchange) error {
 	defer s.judges.Put(j)
 	err := j.outside(x.Request)
 	j.report(x)
+	if err == nil {
+		return nil
+	}
 	return refusal(err)
 }
 

@@ -101,7 +101,11 @@ func (l *live) end(why string) {
 // endless reports whether an answer is a stream that has no end of its own. A
 // long download is none: it was let in while the token was good.
 func endless(h http.Header) bool {
-	t, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	values := h["Content-Type"]
+	if len(values) == 0 {
+		return false
+	}
+	t, _, _ := strings.Cut(values[0], ";")
 	t = strings.TrimSpace(t)
 	return strings.EqualFold(t, "text/event-stream") || strings.EqualFold(t, "multipart/x-mixed-replace")
 }
