@@ -3,6 +3,7 @@ package gateway
 import (
 	"io"
 	"log"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,6 +18,7 @@ import (
 type Log struct {
 	*zap.Logger
 	lines  *zap.Logger // those of exchanges
+	plain  *quickLines // the same for most of them, quicker; nil where they are not JSON, or not wanted
 	gather *gatherer
 	file   *logFile
 }
@@ -51,15 +53,21 @@ func OpenLog(c config.Log, stdout, stderr io.Writer) (*Log, error) {
 	}
 	l.gather = &gatherer{out: out}
 	l.Logger = zap.New(zapcore.NewCore(encoder, l.gather, level))
-	l.lines = zap.New(zapcore.NewCore(encoder, gathered{l.gather}, level))
+	errs := zapcore.Lock(os.Stderr)
+	l.lines = zap.New(zapcore.NewCore(encoder, gathered{l.gather}, level), zap.ErrorOutput(errs))
+	if c.Format != "console" && level.Enabled(zap.InfoLevel) {
+		l.plain = &quickLines{out: gathered{l.gather}, errs: errs}
+	}
 	return l, nil
 }
 
 // milliseconds writes a duration to the microsecond: most exchanges take less
 // than a millisecond.
 func milliseconds(d time.Duration, out zapcore.PrimitiveArrayEncoder) {
-	out.AppendFloat64(float64(d.Microseconds()) / 1000)
+	out.AppendFloat64(inMilliseconds(d))
 }
+
+func inMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // Close closes the file, where there is one.
 func (l *Log) Close() error {
@@ -114,6 +122,10 @@ func (l *Log) leave() { l.gather.running.Add(-1) }
 
 // access writes the one line of an exchange.
 func (l *Log) access(r *audit.Record, trace string) {
+	if l.plain != nil && len(r.Notes)+len(r.Obligations) == 0 {
+		l.plain.write(r, trace, time.Now())
+		return
+	}
 	if e := l.lines.Check(zap.InfoLevel, "exchange"); e != nil {
 		a := &accessLine{Record: r, trace: trace}
 		a.field[0] = zap.Inline(a)
@@ -123,6 +135,18 @@ func (l *Log) access(r *audit.Record, trace string) {
 
 // MarshalLogObject writes the fields.
 func (r *accessLine) MarshalLogObject(out zapcore.ObjectEncoder) error {
+	r.plain(out)
+	if len(r.Obligations) > 0 {
+		zap.Strings("obligations", r.Obligations).AddTo(out)
+	}
+	for _, n := range r.Notes {
+		zap.Any(n.Key, n.Value).AddTo(out)
+	}
+	return nil
+}
+
+// plain writes those that are but one value.
+func (r *accessLine) plain(out fields) {
 	out.AddString("request_id", r.ID)
 	text := r.client[:0]
 	if r.Client.IsValid() { // else nobody knows who the client was
@@ -159,13 +183,6 @@ func (r *accessLine) MarshalLogObject(out zapcore.ObjectEncoder) error {
 	if r.Aborted {
 		out.AddBool("aborted", true)
 	}
-	if len(r.Obligations) > 0 {
-		zap.Strings("obligations", r.Obligations).AddTo(out)
-	}
-	for _, n := range r.Notes {
-		zap.Any(n.Key, n.Value).AddTo(out)
-	}
-	return nil
 }
 
 // record logs an exchange and counts it.
