@@ -30,9 +30,18 @@ func extras() []extra {
 		{"start-plain", "start until the first good answer, plain", "ms", "plain-1k", all, 5, (*world).startTime},
 		{"binary", "size of the binary", "MB", "plain-1k", []string{"gateway", "nginx", "haproxy", "caddy", "nginx-lua"}, 1, (*world).binarySize},
 		{"idle-tls", "memory for an idle TLS connection", "KB", "tls-1k", all, 1, (*world).idleMemory},
-		{"half-load", "p99 over p50 at half load, plain 1 KB", "x", "plain-1k", all, 3, (*world).halfLoad},
+		{"half-load", "p99 over p50 at half load, plain 1 KB", "x", "plain-1k", append(all, nobody), 3, (*world).halfLoad},
 		{"half-load-full", "p99 over p50 at half load, full chain", "x", "full-record", []string{"gateway", "nginx-lua"}, 3, (*world).halfLoad},
 	}
+}
+
+// nobody is the name of no system: the backend is asked itself. What it takes then is
+// of the load generator, the backend and the machine.
+const nobody = "none"
+
+// asked are the systems, and nobody behind them.
+func asked() []peers.Peer {
+	return append(peers.All(), peers.Peer{Name: nobody, Needs: func(peers.World) []string { return nil }})
 }
 
 // extras measures them all.
@@ -43,7 +52,7 @@ func (w *world) extras(ctx context.Context, o options) ([]sample, error) {
 			continue
 		}
 		for turn := range e.turns {
-			for _, p := range peers.All() {
+			for _, p := range asked() {
 				if !slices.Contains(e.systems, p.Name) || len(o.systems) > 0 && !slices.Contains(o.systems, p.Name) {
 					continue
 				}
@@ -170,8 +179,12 @@ func (g *group) resident() (int64, error) {
 }
 
 // halfLoad is the ratio of the 99th to the 50th percentile of the time that an
-// answer takes when a system is asked half as much as it can answer.
+// answer takes when a system is asked half as much as it can answer; nobody, as much
+// as the gateway was.
 func (w *world) halfLoad(r *row, p peers.Peer, o options) (float64, error) {
+	if p.Name == nobody {
+		return w.tail(r, "http://"+w.Upstream, w.pace, o)
+	}
 	s, err := w.ready(r, p)
 	if err != nil {
 		return 0, err
@@ -181,7 +194,18 @@ func (w *world) halfLoad(r *row, p peers.Peer, o options) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	t, err := w.own(r, s.base, ownSpec{Connections: connections, For: max(o.slice, 2*time.Second), Rate: full.Rate / 2}, nil)
+	if p.Name == "gateway" {
+		w.pace = full.Rate / 2
+	}
+	return w.tail(r, s.base, full.Rate/2, o)
+}
+
+// tail is that ratio for answers of base, which gets so many requests a second.
+func (w *world) tail(r *row, base string, rate float64, o options) (float64, error) {
+	if rate == 0 {
+		return 0, errors.New("nobody knows how much to ask: the gateway was not measured")
+	}
+	t, err := w.own(r, base, ownSpec{Connections: connections, For: max(o.slice, 2*time.Second), Rate: rate}, nil)
 	if err != nil {
 		return 0, err
 	}

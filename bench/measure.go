@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -137,22 +138,26 @@ func (w *world) untilGood(s *system, r *row, token string) error {
 	return fmt.Errorf("no good answer: %w", last)
 }
 
-// freePorts gives a port on loopback that is free, and whose successor is too.
+// freePorts gives a port on loopback that is free, and whose successor is too. It
+// stays below those that systems give to connections: after a row that opens many,
+// those leave no two beside each other.
 func freePorts() (int, error) {
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		next, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
-		_ = l.Close()
-		if err == nil {
-			_ = next.Close()
+	const from, to = 20_000, 32_000
+	for range 1000 {
+		port := from + 2*rand.IntN((to-from)/2)
+		if free(port) && free(port+1) {
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("no two free ports beside each other")
+	return 0, errors.New("no two free ports beside each other")
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 // errNothing is a turn in which a system had no processor to itself at all, or

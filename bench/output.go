@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-
-	"github.com/gatehouse-dev/gatehouse/bench/peers"
 )
 
 // write puts the results of a run into a folder: a line of JSON for each turn,
@@ -128,7 +126,7 @@ func named(system string) string {
 func (r *report) extrasTable() string {
 	var b strings.Builder
 	for _, e := range extras() {
-		for _, p := range peers.All() {
+		for _, p := range asked() {
 			list := r.of(e.name, p.Name)
 			if why := r.problem(e.name, p.Name); why != "" && len(list) == 0 {
 				fmt.Fprintf(&b, "| %s | %s | not measured: %.80s |\n", e.title, p.Name, strings.NewReplacer("\n", " ", "|", "/").Replace(why))

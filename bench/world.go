@@ -44,8 +44,9 @@ type world struct {
 	pool    *x509.CertPool
 	key     *rsa.PrivateKey
 	backend *group
-	many    string // a file of tokens that nobody has seen
-	few     string // a file of one token for each caller
+	many    string  // a file of tokens that nobody has seen
+	few     string  // a file of one token for each caller
+	pace    float64 // requests a second: half of what the gateway has answered last; 0: not known
 }
 
 // openWorld builds the helpers, makes certificates and tokens and starts the
