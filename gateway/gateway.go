@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/alert"
 )
 
@@ -104,10 +105,13 @@ func (g *Gateway) Unclassified() []telemetry.Unclassified { return g.deps.Metric
 func (g *Gateway) Draining() bool { return g.draining.Load() }
 
 // Handler answers the requests of one listener.
-func (g *Gateway) Handler(listener string) http.Handler {
+func (g *Gateway) Handler(listener string) http.Handler { return g.handler(listener, nil) }
+
+// handler answers requests, or refuses them all.
+func (g *Gateway) handler(listener string, unread *middleware.Refusal) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		makeRoom(none)
-		s, p := &passage{}, g.enter()
+		s, p := &passage{unread: unread}, g.enter()
 		defer func() {
 			g.leave(p)
 			if sp := s.splice.Load(); sp != nil {

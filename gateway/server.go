@@ -60,8 +60,8 @@ func (g *Gateway) server(p *Plan, name string) *http1.Server {
 		// HTTP/2. Everything else moves it: see passage.await and pacedBody.
 		WriteTimeout:   2 * c.Timeouts.Idle.D(),
 		MaxHeaderBytes: int(c.Limits.HeaderBytes), ErrorLog: g.ErrorLog(),
-		HTTP2:   http2Bounds(c),
-		Refused: g.deps.Metrics.Unread(name),
+		HTTP2:  http2Bounds(c),
+		Refuse: g.unread(name),
 	}
 	if c.Listeners[name].TLS != nil {
 		srv.TLSConfig = g.tls(name)

@@ -34,8 +34,9 @@ type passage struct {
 	handler  middleware.Handler
 	in       *http.Request
 	control  http.ResponseController
-	escaped  string // the path to send upstream, percent-encoded
-	parent   string // the traceparent of a trace that begins here
+	unread   *middleware.Refusal // of what the server could make no request of; nil: in is one
+	escaped  string              // the path to send upstream, percent-encoded
+	parent   string              // the traceparent of a trace that begins here
 	cut      atomic.Bool
 	timed    atomic.Bool            // a write deadline was set
 	reading  sync.Mutex             // holds off the end of the exchange
@@ -110,6 +111,9 @@ func (p *Plan) balanced(listener string) bool {
 func (p *Plan) handlerFor(s *passage, r *http.Request, listener string) middleware.Handler {
 	refuse := func(f *middleware.Refusal) middleware.Handler {
 		return middleware.Chain(func(*middleware.Exchange) (*http.Response, error) { return nil, f }, p.bare...)
+	}
+	if s.unread != nil {
+		return refuse(s.unread)
 	}
 	if err := checkLength(r); err != nil {
 		return refuse(middleware.Refuse("router", middleware.HeaderInvalid, err.Error()))

@@ -32,6 +32,10 @@ const (
 	RouteUnknown              Code = "route_unknown"
 	MethodNotAllowed          Code = "method_not_allowed"
 	MethodUnknown             Code = "method_unknown"
+	RequestMalformed          Code = "request_malformed"
+	ExpectationFailed         Code = "expectation_failed"
+	CodingUnknown             Code = "coding_unknown"
+	VersionUnknown            Code = "version_unknown"
 	HeaderInvalid             Code = "header_invalid"
 	HeaderTooLarge            Code = "header_too_large"
 	LoopDetected              Code = "loop_detected"
@@ -80,6 +84,10 @@ func Codes() []CodeInfo {
 		{RouteUnknown, http.StatusNotFound, "no route serves this path"},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "the path is served, but not for this method; Allow lists the others"},
 		{MethodUnknown, http.StatusNotImplemented, "the method is none that the gateway knows"},
+		{RequestMalformed, http.StatusBadRequest, "what came is no request of HTTP/1.1, or can be read as more than one"},
+		{ExpectationFailed, http.StatusExpectationFailed, "the request expects something other than `100-continue`"},
+		{CodingUnknown, http.StatusNotImplemented, "the request body has a transfer coding other than `chunked`"},
+		{VersionUnknown, http.StatusHTTPVersionNotSupported, "the version of HTTP is none that the gateway speaks"},
 		{HeaderInvalid, http.StatusBadRequest, "a header can be read in more than one way: twice where it may stand once, or not what its name promises"},
 		{HeaderTooLarge, http.StatusRequestHeaderFieldsTooLarge, "the request has more header fields or cookies than the gateway reads"},
 		{LoopDetected, http.StatusLoopDetected, "the request has been at this gateway before: a backend leads back to it"},

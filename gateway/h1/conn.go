@@ -47,6 +47,8 @@ type conn struct {
 	wait    func(fd uintptr) bool
 	waitErr error
 	posted  bool // the last request was a POST
+
+	declined bool // what came last is no request; more of it may be on its way
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -110,7 +112,7 @@ func (c *conn) serve() {
 			c.decline(err)
 			return
 		}
-		again := c.answer(x)
+		again := c.answer(x, c.s.Handler)
 		if x.hijacked() {
 			handed = true
 			return
@@ -174,9 +176,9 @@ func looksLikeHTTP(b [5]byte) bool {
 	return false
 }
 
-// answer lets the handler answer a request, and reports whether another one may
+// answer lets a handler answer a request, and reports whether another one may
 // follow.
-func (c *conn) answer(x *exchange) (again bool) {
+func (c *conn) answer(x *exchange, by http.Handler) (again bool) {
 	c.current.Store(x)
 	defer func() {
 		v := recover()
@@ -196,7 +198,7 @@ func (c *conn) answer(x *exchange) (again bool) {
 	if x.body == nil && c.in.Buffered() == 0 {
 		c.drop()
 	}
-	c.s.Handler.ServeHTTP(x, x.req)
+	by.ServeHTTP(x, x.req)
 	x.life.end()
 	if x.hijacked() {
 		return false

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -37,8 +38,9 @@ func (c *conn) decline(err error) {
 	if !errors.As(err, &r) {
 		return
 	}
-	if c.s.Refused != nil {
-		c.s.Refused(r.status)
+	if c.s.Refuse != nil {
+		c.refuse(c.s.Refuse(r.status, r.detail))
+		return
 	}
 	text := r.text()
 	b := appendStatus(nil, true, r.status)
@@ -51,6 +53,18 @@ func (c *conn) decline(err error) {
 	if c.write(b) == nil {
 		c.linger()
 	}
+}
+
+// refuse lets a handler say it. Nothing of what was sent is in the request.
+func (c *conn) refuse(by http.Handler) {
+	x, err := c.begin(&http.Request{
+		URL: &url.URL{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, RemoteAddr: c.remote, TLS: c.tls, Close: true,
+	}, false)
+	if err != nil { // it expects nothing
+		return
+	}
+	x.closes, c.declined = true, true
+	c.answer(x, by)
 }
 
 const (
@@ -67,7 +81,7 @@ func (c *conn) end(whole bool) {
 	if !whole {
 		return
 	}
-	left := c.in != nil && c.in.Buffered() > 0 || len(c.ahead) > 0
+	left := c.declined || c.in != nil && c.in.Buffered() > 0 || len(c.ahead) > 0
 	if x := c.current.Load(); x != nil && x.body != nil && x.body.early {
 		left = true
 	}

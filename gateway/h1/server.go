@@ -52,10 +52,12 @@ type Server struct {
 	// HTTP2 are the settings of HTTP/2; nil: those of net/http. As for
 	// WriteByteTimeout, a write has half of it at least.
 	HTTP2 *http.HTTP2Config
-	// Refused is told the status of each answer that the server gives by itself, to
-	// what is no request or none that can be served: 400, 417, 431, 501 or 505. Those
-	// of net/http, which serves HTTP/2, it is not told. nil: nobody.
-	Refused func(status int)
+	// Refuse gives who answers what is no request, or none that can be served, with
+	// a status of 400, 417, 431, 501 or 505 and a detail that quotes nothing of what
+	// was sent, or "". The request that it gets is empty but for whose it is, and the
+	// connection ends with its answer. What net/http refuses, which serves HTTP/2, it
+	// is not asked about. nil: the server answers by itself, in plain text.
+	Refuse func(status int, detail string) http.Handler
 
 	pools
 	date    atomic.Pointer[stamp]
