@@ -31,6 +31,7 @@ func extras() []extra {
 		{"binary", "size of the binary", "MB", "plain-1k", []string{"gateway", "nginx", "haproxy", "caddy", "nginx-lua"}, 1, (*world).binarySize},
 		{"idle-tls", "memory for an idle TLS connection", "KB", "tls-1k", all, 1, (*world).idleMemory},
 		{"half-load", "p99 over p50 at half load, plain 1 KB", "x", "plain-1k", append(all, nobody), 3, (*world).halfLoad},
+		{"stolen", "time that the machine takes away, 0.5 ms or more at a stretch", "%", "plain-1k", []string{nobody}, 3, (*world).stolen},
 		{"half-load-full", "p99 over p50 at half load, full chain", "x", "full-record", []string{"gateway", "nginx-lua"}, 3, (*world).halfLoad},
 	}
 }
