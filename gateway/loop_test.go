@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -14,19 +13,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
-)
 
-// addressAhead gives an address that a listener can have soon, and that upstreams can
-// name before.
-func addressAhead(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
+)
 
 // heard is the preamble with its plain listener at an address, and more settings
 // of that.
@@ -60,7 +49,7 @@ func TestLoop(t *testing.T) {
   - {name: judged, match: {path: /judged}, upstream: hr, authn: {issuers: [auth]}, policy: off}
   - {name: cross, match: {path: /cross}, upstream: hr, public: true, policy: off, cors: {origins: ["https://app.example.com"]}}
 `
-	at := addressAhead(t)
+	at := storetest.FreeAddress(t)
 	w := open(t)
 	w.vars["HR"] = "http://" + at
 	w.start(heard(at, "")+plain+routes, "")
@@ -102,7 +91,7 @@ func TestLoop(t *testing.T) {
 
 // The same over HTTP/2 on both sides, where a call of gRPC is refused in its own words.
 func TestLoopOfCalls(t *testing.T) {
-	at := addressAhead(t)
+	at := storetest.FreeAddress(t)
 	w := open(t)
 	w.vars["CALLS"] = at
 	w.start(strings.Replace(preamble, "address: 127.0.0.1:0\n", "address: "+at+"\n", 1)+
@@ -138,7 +127,7 @@ func TestLoopThroughAnother(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := open(t), open(t)
-			at := addressAhead(t)
+			at := storetest.FreeAddress(t)
 			b.vars["HR"] = "http://" + at
 			b.start(tt.settings+plain, "")
 			a.vars["HR"] = b.plain
@@ -168,7 +157,7 @@ func TestLoopWithoutVia(t *testing.T) {
 		"requests of upstream": {"", strings.Replace(plain, "{endpoints:", "{concurrency: {max: 40}, endpoints:", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			at := addressAhead(t)
+			at := storetest.FreeAddress(t)
 			w := open(t)
 			w.vars["HR"] = forgetful(t, at)
 			w.start(heard(at, tt.listener)+tt.settings, "")

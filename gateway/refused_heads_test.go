@@ -110,7 +110,7 @@ func (w *world) refusedHead(p proto, text string) (*http.Response, []byte) {
 func TestRefusedHeadsOfStrangers(t *testing.T) {
 	w := open(t)
 	w.backend("HR", echo("A"))
-	w.start(strings.Replace(preamble, `plain: {address: "127.0.0.1:0"}`, `plain: {address: "127.0.0.1:0", acl: {deny: [127.0.0.0/8]}}`, 1)+plain, "")
+	w.start(heard("127.0.0.1:0", ", acl: {deny: [127.0.0.0/8]}")+plain, "")
 	res, body := w.refusedHead(plainH1, "secret\r\n\r\n")
 	if res.StatusCode != 403 || !strings.Contains(string(body), `"address_blocked"`) || !res.Close {
 		t.Errorf("%s %s", res.Status, body)
