@@ -89,7 +89,7 @@ func Codes() []CodeInfo {
 		{CodingUnknown, http.StatusNotImplemented, "the request body has a transfer coding other than `chunked`"},
 		{VersionUnknown, http.StatusHTTPVersionNotSupported, "the version of HTTP is none that the gateway speaks"},
 		{HeaderInvalid, http.StatusBadRequest, "a header can be read in more than one way: twice where it may stand once, or not what its name promises"},
-		{HeaderTooLarge, http.StatusRequestHeaderFieldsTooLarge, "the request has more header fields or cookies than the gateway reads"},
+		{HeaderTooLarge, http.StatusRequestHeaderFieldsTooLarge, "the head of the request is longer, or has more fields or cookies, than the gateway reads"},
 		{LoopDetected, http.StatusLoopDetected, "the request has been at this gateway before: a backend leads back to it"},
 		{UpstreamUnavailable, http.StatusBadGateway, "the backend cannot be reached or broke off; 503 where the policy names a region and none of its endpoints there can serve, or, with `Retry-After`, while its circuit breaker is open"},
 		{UpstreamTimeout, http.StatusGatewayTimeout, "the backend did not answer in time"},
