@@ -78,6 +78,7 @@ func TestOrders(t *testing.T) {
 		o.Reason != "lost laptop" || o.By != "admin" || o.At.Before(before) || !o.Until.After(o.At) {
 		t.Errorf("%s %s", res.Status, body)
 	}
+	time.Sleep(2 * time.Millisecond) // the list is in the sequence of their times
 	res, body = w.order("POST", "/admin/lockdowns", `{"route": "all", "roles": ["super-admin"], "reason": "drill", "until": "2999-01-01T00:00:00Z"}`, "Content-Type", "application/json; charset=utf-8")
 	locked := decode[OrderAnswer](t, body)
 	if o := locked.Order; res.StatusCode != 201 || o.Kind != orders.Lockdown || o.Route != "all" || len(o.Roles) != 1 || o.Until.Year() != 2999 {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// List gives the orders in force, oldest first.
+// List gives the orders in force, oldest first; those of one millisecond, which is
+// what is kept of their time, by id.
 func (b *Book) List() []Order { return b.list(false) }
 
 // Ended gives the blocks that hold no longer and are kept for their level, oldest
