@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/audit"
 )
 
@@ -29,12 +30,24 @@ type quickLine struct {
 	b []byte
 }
 
-// quickLines writes those that need no more than a quickLine knows of. Keys are constants
-// without anything to escape.
+// quickLines writes those that need no more than a quickLine knows of. Keys, but for
+// those of notes, are constants without anything to escape.
 type quickLines struct {
 	out  gathered
 	errs zapcore.WriteSyncer // is told of lines that cannot be written
 	used sync.Pool           // of *quickLine
+}
+
+// knows reports whether a record has but what quick lines are made for.
+func (l *quickLines) knows(r *audit.Record) bool {
+	for i := range r.Notes {
+		switch r.Notes[i].Value.(type) {
+		case string, int, int64, bool, []string:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // write writes a line at a moment. Its output does not keep it.
@@ -47,6 +60,13 @@ func (l *quickLines) write(r *audit.Record, trace string, now time.Time) {
 	n.b = now.AppendFormat(append(n.b[:0], `{"level":"info","time":"`...), time.RFC3339Nano)
 	n.b = append(n.b, `","message":"exchange"`...)
 	n.plain(n)
+	if len(r.Obligations) > 0 {
+		n.key("obligations")
+		n.list(r.Obligations)
+	}
+	for i := range r.Notes {
+		n.note(&r.Notes[i])
+	}
 	n.b = append(n.b, "}\n"...)
 	if _, err := l.out.Write(n.b); err != nil {
 		_, _ = fmt.Fprintf(l.errs, "%v write error: %v\n", now, err)
@@ -86,6 +106,34 @@ func (l *quickLine) AddDuration(key string, value time.Duration) {
 func (l *quickLine) AddBool(key string, value bool) {
 	l.key(key)
 	l.b = strconv.AppendBool(l.b, value)
+}
+
+// note writes a finding of a stage, of a kind that is known.
+func (l *quickLine) note(n *middleware.Note) {
+	l.b = append(appendText(append(l.b, `,"`...), n.Key), `":`...)
+	switch v := n.Value.(type) {
+	case string:
+		l.b = append(appendText(append(l.b, '"'), v), '"')
+	case int:
+		l.b = strconv.AppendInt(l.b, int64(v), 10)
+	case int64:
+		l.b = strconv.AppendInt(l.b, v, 10)
+	case bool:
+		l.b = strconv.AppendBool(l.b, v)
+	case []string:
+		l.list(v)
+	}
+}
+
+func (l *quickLine) list(texts []string) {
+	l.b = append(l.b, '[')
+	for i, s := range texts {
+		if i > 0 {
+			l.b = append(l.b, ',')
+		}
+		l.b = append(appendText(append(l.b, '"'), s), '"')
+	}
+	l.b = append(l.b, ']')
 }
 
 // appendText writes what stands between the quotes of a JSON string: what cannot

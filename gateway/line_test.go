@@ -61,6 +61,16 @@ func TestLineIsZaps(t *testing.T) {
 		r.Duration, r.Level, r.Bytes = d, "none", -1
 		records[name] = r
 	}
+	for name, v := range map[string]any{
+		"text": "a\"\n\xff", "no text": "", "int": -7, "int64": int64(1) << 60, "true": true, "false": false,
+		"texts": []string{"$.a=1", "<b>\\", "\xff"}, "one text": []string{""}, "no texts": []string{}, "nil": []string(nil),
+		"of another kind": []int{1}, "an instant": time.Unix(1, 0), "nothing at all": nil,
+	} {
+		records["a note: "+name] = audit.Record{Notes: []middleware.Note{{Key: "first", Value: 1}, {Key: "k\"\xff", Value: v}, {Key: "last", Value: "z"}}}
+	}
+	demanded := full
+	demanded.Obligations, demanded.Notes = []string{"mask $.a", "\"b\""}, []middleware.Note{{Key: "hidden", Value: 2}}
+	records["obligations"] = demanded
 	for name, r := range records {
 		t.Run(name, func(t *testing.T) {
 			for range 2 { // the second in what the first has left
@@ -74,8 +84,10 @@ func TestLineIsZaps(t *testing.T) {
 
 func FuzzLine(f *testing.F) {
 	f.Add("/a\"\\\n\xff", []byte("é\x00"), int64(1500))
+	f.Add("masked", []byte("$.pay"), int64(0))
 	f.Fuzz(func(t *testing.T, path string, subject []byte, d int64) {
-		r := audit.Record{Path: path, Subject: string(subject), Duration: time.Duration(d), Bytes: d}
+		r := audit.Record{Path: path, Subject: string(subject), Duration: time.Duration(d), Bytes: d, Obligations: []string{path, string(subject)}}
+		r.Notes = []middleware.Note{{Key: path, Value: d}, {Key: string(subject), Value: path}, {Key: "texts", Value: r.Obligations}}
 		if quick, zaps := twoWays(t, &r, path); quick != zaps {
 			t.Errorf("got  %s\nwant %s", quick, zaps)
 		}
@@ -128,6 +140,14 @@ func BenchmarkAccessLine(b *testing.B) {
 		ID: "0123456789abcdef0123456789abcdef", Duration: 123456, Listener: "public", TLS: "1.3", Client: netip.MustParseAddr("192.0.2.7"),
 		Method: "GET", Host: "hr.example", Path: "/api/employees/7", Forward: "/employees/7", Route: "employees", Upstream: "http://10.0.0.1:8080",
 		Status: 200, Bytes: 1024, Level: "metadata", Subject: "e2", Tenant: "acme", Role: "staff", Revision: "0123456789abcdef",
+		Notes: []middleware.Note{
+			{Key: "masked", Value: 3},
+			{Key: "masked_paths", Value: []string{"$.personal.ssn=1", "$.pay=1", "$.health=1"}},
+			{Key: "rows_dropped", Value: 0},
+			{Key: "hidden", Value: 0},
+			{Key: "records_served", Value: int64(1)},
+			{Key: "sensitive_served", Value: int64(0)},
+		},
 	}
 	l, err := OpenLog(config.Log{Level: "info"}, io.Discard, io.Discard)
 	if err != nil {
