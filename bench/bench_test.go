@@ -293,7 +293,7 @@ func TestOwnLoadCounts(t *testing.T) {
 			if err != nil || begun != 1 {
 				t.Fatal(begun, err)
 			}
-			if got.Requests == 0 || (got.Errors > 0) != c.errors {
+			if got.Requests == 0 || (got.Errors > 0) != c.errors || !c.errors && got.Requests != 20 {
 				t.Errorf("%+v", got)
 			}
 		})

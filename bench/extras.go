@@ -31,8 +31,8 @@ func extras() []extra {
 		{"binary", "size of the binary", "MB", "plain-1k", []string{"gateway", "nginx", "haproxy", "caddy", "nginx-lua"}, 1, (*world).binarySize},
 		{"idle-tls", "memory for an idle TLS connection", "KB", "tls-1k", all, 1, (*world).idleMemory},
 		{"half-load", "p99 over p50 at half load, plain 1 KB", "x", "plain-1k", append(all, nobody), 3, (*world).halfLoad},
-		{"stolen", "time that the machine takes away, 0.5 ms or more at a stretch", "%", "plain-1k", []string{nobody}, 3, (*world).stolen},
 		{"half-load-full", "p99 over p50 at half load, full chain", "x", "full-record", []string{"gateway", "nginx-lua"}, 3, (*world).halfLoad},
+		{"half-rate", "p99 over p50 at half of the full rate, plain 1 KB", "x", "plain-1k", all, 3, (*world).halfRate},
 	}
 }
 
@@ -177,41 +177,4 @@ func (g *group) resident() (int64, error) {
 		sum += status(fmt.Sprintf("/proc/%d", m.pid), "VmRSS:")
 	}
 	return sum, nil
-}
-
-// halfLoad is the ratio of the 99th to the 50th percentile of the time that an
-// answer takes when a system is asked half as much as it can answer; nobody, as much
-// as the gateway was.
-func (w *world) halfLoad(r *row, p peers.Peer, o options) (float64, error) {
-	if p.Name == nobody {
-		return w.tail(r, "http://"+w.Upstream, w.pace, o)
-	}
-	s, err := w.ready(r, p)
-	if err != nil {
-		return 0, err
-	}
-	defer s.close()
-	full, err := w.turn(r, s, max(o.slice, 2*time.Second))
-	if err != nil {
-		return 0, err
-	}
-	if p.Name == "gateway" {
-		w.pace = full.Rate / 2
-	}
-	return w.tail(r, s.base, full.Rate/2, o)
-}
-
-// tail is that ratio for answers of base, which gets so many requests a second.
-func (w *world) tail(r *row, base string, rate float64, o options) (float64, error) {
-	if rate == 0 {
-		return 0, errors.New("nobody knows how much to ask: the gateway was not measured")
-	}
-	t, err := w.own(r, base, ownSpec{Connections: connections, For: max(o.slice, 2*time.Second), Rate: rate}, nil)
-	if err != nil {
-		return 0, err
-	}
-	if t.Errors > 0 {
-		return 0, fmt.Errorf("%d of %d answers were errors", t.Errors, t.Requests)
-	}
-	return float64(t.P99) / float64(max(t.P50, 1)), nil
 }

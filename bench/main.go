@@ -32,14 +32,12 @@ type options struct {
 }
 
 func main() {
-	for variable, be := range map[string]func(string) error{loadVariable: serveLoad, gapsVariable: printGaps} {
-		if spec := os.Getenv(variable); spec != "" {
-			if err := be(spec); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			return
+	if spec := os.Getenv(loadVariable); spec != "" {
+		if err := serveLoad(spec); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := command(ctx, os.Args[1:])

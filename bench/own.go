@@ -68,6 +68,9 @@ func (w *world) own(r *row, base string, spec ownSpec, begin func() error) (tall
 	args := pinned(loadCPU, []string{self})
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), loadVariable+"="+string(text), "GOGC=400")
+	if spec.Rate > 0 {
+		cmd.Env = append(cmd.Env, "GOMAXPROCS=2") // one is whoever watches the clock
+	}
 	cmd.Stderr = os.Stderr
 	from, err := cmd.StdoutPipe()
 	if err != nil {
@@ -160,11 +163,15 @@ func (s *ownSpec) run(ctx context.Context, begin func() error) (tally, error) {
 		return tally{}, err
 	}
 	start := time.Now()
+	due := make([]chan time.Time, len(clients))
+	if s.Rate > 0 {
+		due = s.schedule(start)
+	}
 	var wg sync.WaitGroup
 	for i := range clients {
 		wg.Go(func() {
 			defer conns[i].Close()
-			s.drive(&clients[i], conns[i], s.requests(i, tokens), i, start)
+			s.drive(&clients[i], conns[i], s.requests(i, tokens), due[i], start.Add(s.For))
 		})
 	}
 	wg.Wait()
@@ -220,42 +227,40 @@ func (s *ownSpec) requests(i int, tokens []string) func() []byte {
 	}
 }
 
+// patience is how late an answer may be, or at a pace a question.
+const patience = 10 * time.Second
+
 // drive asks and reads until the time is over. At a pace, a request's time counts
 // from when it was due, so that a system which stalls is not asked less.
-func (s *ownSpec) drive(c *client, conn net.Conn, next func() []byte, i int, begin time.Time) {
+func (s *ownSpec) drive(c *client, conn net.Conn, next func() []byte, due <-chan time.Time, end time.Time) {
 	in := bufio.NewReaderSize(conn, 4<<10)
-	end := begin.Add(s.For)
-	var each time.Duration
-	due := begin
-	if s.Rate > 0 {
-		each = time.Duration(float64(time.Second) * float64(s.Connections) / s.Rate)
-		due = begin.Add(each * time.Duration(i) / time.Duration(s.Connections))
-	}
 	for {
-		if each > 0 {
-			time.Sleep(time.Until(due))
-		} else {
-			due = time.Now()
+		at, more := time.Now(), true
+		if due != nil {
+			at, more = <-due
 		}
-		if time.Now().After(end) {
+		if !more || due == nil && at.After(end) {
+			return
+		}
+		if at.Add(patience).Before(time.Now()) { // it cannot keep up at all
+			c.requests, c.errors = c.requests+1, c.errors+1
 			return
 		}
 		text := next()
 		if text == nil {
 			return
 		}
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		_, err := conn.Write(text)
 		if err == nil {
 			err = c.read(in)
 		}
 		c.requests++
-		c.took = append(c.took, time.Since(due))
+		c.took = append(c.took, time.Since(at))
 		if err != nil {
 			c.errors++
 			return
 		}
-		due = due.Add(each)
 	}
 }
 

@@ -46,7 +46,7 @@ type world struct {
 	backend *group
 	many    string  // a file of tokens that nobody has seen
 	few     string  // a file of one token for each caller
-	pace    float64 // requests a second: half of what the gateway has answered last; 0: not known
+	pace    float64 // requests a second: what the gateway was asked at half load, last; 0: not known
 }
 
 // openWorld builds the helpers, makes certificates and tokens and starts the
