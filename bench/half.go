@@ -23,18 +23,21 @@ func (w *world) halfLoad(r *row, p peers.Peer, o options) (float64, error) {
 	}
 	return w.atFull(r, p, o, func(s *system, full float64) (float64, error) {
 		rate := full / 2
-		for range 5 {
-			got, err := w.at(r, s, rate, time.Second)
+		for range 8 {
+			got, err := w.at(r, s, rate, o.turn())
 			if err != nil {
 				return 0, err
 			}
-			rate *= 0.5 / max(got.CPU*got.Rate/1e6, 0.05)
-			rate = min(rate, full)
+			busy := got.CPU * got.Rate / 1e6
+			if busy >= 0.45 && busy <= 0.55 {
+				if p.Name == "gateway" {
+					w.pace = rate
+				}
+				return tail(got, nil)
+			}
+			rate = min(full, rate*0.5/max(busy, 0.05))
 		}
-		if p.Name == "gateway" {
-			w.pace = rate
-		}
-		return tail(w.at(r, s, rate, o.turn()))
+		return 0, errors.New("at no pace that was tried was its processor busy for half of the time")
 	})
 }
 
@@ -72,7 +75,7 @@ func (w *world) at(r *row, s *system, rate float64, d time.Duration) (sample, er
 	return w.turnOf(r, s, func(begin func() error) (tally, error) { return w.own(r, s.base, w.paced(rate, d), begin) })
 }
 
-// tail is that ratio.
+// tail is the ratio of the percentiles of a turn.
 func tail(s sample, err error) (float64, error) {
 	switch {
 	case err != nil:

@@ -242,7 +242,7 @@ func (s *ownSpec) drive(c *client, conn net.Conn, next func() []byte, due <-chan
 		if !more || due == nil && at.After(end) {
 			return
 		}
-		if at.Add(patience).Before(time.Now()) { // it cannot keep up at all
+		if time.Since(at) > patience { // it cannot keep up at all
 			c.requests, c.errors = c.requests+1, c.errors+1
 			return
 		}
