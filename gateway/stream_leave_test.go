@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -42,20 +44,21 @@ func (c *attacker) leaving(target string, part []byte, more ...[2]string) error 
 // nor anything else keeps what came of its body and was read by nobody. The
 // connection stays, and the times are those of every gateway.
 func TestResetStreamsHoldNothing(t *testing.T) {
-	const streams, most = 400, 4 << 20
-	part := make([]byte, 60<<10) // of each
+	const streams, most = 1500, 1 << 20
+	part := make([]byte, 8<<10) // of each: so short that many are reset before a deadline is set
 	for name, tt := range map[string]struct {
 		target string
 		more   [][2]string
+		proto  int32 // what the upstream is asked in, if it is
 	}{
 		"no such route":    {target: "/nowhere"},
 		"not signed in":    {target: "/staff/x"},
-		"for the upstream": {target: "/plain/x"},
-		"a call":           {target: "/call/x", more: [][2]string{{"content-type", "application/grpc"}, {"te", "trailers"}}},
+		"for the upstream": {target: "/plain/x", proto: 1},
+		"a call":           {target: "/call/x", proto: 2, more: [][2]string{{"content-type", "application/grpc"}, {"te", "trailers"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := open(t)
-			w.backend("HR", func(http.ResponseWriter, *http.Request) {})
+			seen := w.speaksBoth("HR")
 			w.start(`
 upstreams:
   hr: {endpoints: ["{HR}"]}
@@ -71,6 +74,12 @@ routes:
 			defer conn.Close()
 			if err := c.leaving(tt.target, part, tt.more...); err != nil {
 				t.Fatal(err)
+			}
+			if tt.proto > 0 { // a backend that cannot be spoken to would hold other things
+				o := w.ask(tlsH2, raw{method: "POST", target: tt.target, headers: tt.more, body: "x"})
+				if o.err != nil || o.status != 200 || seen.Load() != tt.proto {
+					t.Fatalf("%v, and the backend was asked in HTTP/%d", o, seen.Load())
+				}
 			}
 			before := inUse()
 			for range streams {
@@ -91,6 +100,20 @@ routes:
 			}
 		})
 	}
+}
+
+// speaksBoth starts a backend that speaks HTTP/1.1 and h2c and leaves bodies unread.
+// It tells which of them it was asked in last.
+func (w *world) speaksBoth(name string) *atomic.Int32 {
+	seen := new(atomic.Int32)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen.Store(int32(r.ProtoMajor)) }))
+	s.Config.Protocols = &http.Protocols{}
+	s.Config.Protocols.SetHTTP1(true)
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
+	w.t.Cleanup(s.Close)
+	w.vars[name] = s.URL
+	return seen
 }
 
 // inUse is what the process holds, without what only pools keep.
