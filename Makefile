@@ -32,12 +32,12 @@ profile:
 	cd bench && $(GO) run . profile -rows $(PROFILED) -time 6s -out .bin/profiles
 	cp bench/.bin/profiles/all.pgo cmd/gatehouse/release.pgo
 
-# The race detector is slow: what counts by the number of tries runs without it
-# once more.
+# The race detector is slow and has memory of its own: what counts by the number of
+# tries, or by the memory of a process, runs without it once more.
 test: packages bin/pebble bin/busboy bin/oidc-provider lint build
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -timeout 5m ./policies/opa/...
-	$(GO) test -timeout 5m -run TestPolicySwapsUnderLoad ./gateway
+	$(GO) test -timeout 5m -run 'TestPolicySwapsUnderLoad|TestFloodsOfEachKind' ./gateway
 	$(MAKE) --no-print-directory fuzz-door
 	bin/gatehouse demo --check
 	cd bench && $(GO) vet ./... && $(GO) test ./...

@@ -55,14 +55,10 @@ routes:
 // bodies is the budget that floodSettings give.
 const bodies = 16 << 20
 
-// ceiling is what the process may have in RAM at most, whatever is sent to it:
-// in KiB. Idle it has about 40 MiB. The race detector multiplies both.
-func ceiling() int {
-	if raceEnabled {
-		return 1 << 20
-	}
-	return 192 << 10
-}
+// ceiling is what the process may have in RAM at most, whatever is sent to it: in
+// KiB. Idle it has about 40 MiB. The race detector's own memory is not bounded: it
+// keeps track of every place that ever was in use, and grows with what was sent.
+const ceiling = 192 << 10
 
 // floodTime is for how long all floods go on together.
 func floodTime() time.Duration {
@@ -100,8 +96,8 @@ func TestFloodsOfEachKind(t *testing.T) {
 		if r.sent == 0 {
 			t.Errorf("%s: nothing was sent", f.name)
 		}
-		if r.peak > ceiling() {
-			t.Errorf("%s: %d KiB in RAM, want at most %d", f.name, r.peak, ceiling())
+		if r.peak > ceiling && !raceEnabled {
+			t.Errorf("%s: %d KiB in RAM, want at most %d", f.name, r.peak, ceiling)
 		}
 		if r.bad > 0 || r.good == 0 {
 			t.Errorf("%s: of a client that behaves %d requests were answered and %d not", f.name, r.good, r.bad)
