@@ -124,8 +124,6 @@ type soak struct {
 	large []byte
 	list  []byte // as callers are to get it
 
-	measured int // how often what is held was
-
 	right, refused, wrong atomic.Int64
 }
 
@@ -152,9 +150,9 @@ func TestSoak(t *testing.T) {
 	s.list = s.masked()
 
 	s.run(long / 3)
-	early := s.held()
+	early := s.held(100)
 	s.run(long - long/3)
-	late := s.held()
+	late := s.held(101)
 	t.Logf("%d answers right, %d refused while a backend was down, %d wrong, %d falls; held after a third: %+v, at the end: %+v",
 		s.right.Load(), s.refused.Load(), s.wrong.Load(), s.falls.Load(), early, late)
 	if s.right.Load() < 100 || s.falls.Load() == 0 {
@@ -377,10 +375,10 @@ type holding struct {
 
 // held tells what is held once it is quiet: nothing falls for a second. Clients
 // give up their connections, which hold what was on its way to whoever left, and so
-// does the upstream, whose connections are as many as were once in use together.
-func (s *soak) held() holding {
-	s.measured++
-	s.renew(s.t.Context(), 100+s.measured)
+// does the upstream, whose connections are as many as were once in use together: it
+// is replaced by one with another bound of idle ones.
+func (s *soak) held(idle int) holding {
+	s.renew(s.t.Context(), idle)
 	least, calm := s.measure(), 0
 	for range 300 {
 		for _, leave := range s.idle {
