@@ -198,5 +198,12 @@ func status(code int, header ...string) func(http.ResponseWriter, *http.Request)
 	}
 }
 
+// hangs gives no answer, not even to who leaves: TLS says that it ends before the
+// connection ends, and an answer to that would still arrive.
+func hangs(_ http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
+
 // address is the n-th of many.
 func address(n int) string { return fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255) }

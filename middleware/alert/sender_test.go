@@ -3,7 +3,6 @@ package alert
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,7 +229,7 @@ func TestReload(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var b book
 			bad, good := newReceiver(t), newReceiver(t)
-			bad.says(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+			bad.says(hangs)
 			c := bad.to()
 			c.Spool.Folder = tt.from
 			s := eager(t, &b, c)

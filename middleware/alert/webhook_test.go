@@ -104,18 +104,13 @@ func TestAnswers(t *testing.T) {
 		"endless header": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", 1<<20))
 		}, want: "server response headers exceeded"},
-		"hangs": {answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, want: "deadline exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b book
 			rec := newReceiver(t)
 			rec.says(tt.answer)
 			sink := settings(t, &b, rec.to()).Sinks[0]
-			timeout := sink.timeout
-			if name == "hangs" {
-				timeout = 50 * time.Millisecond
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			ctx, cancel := context.WithTimeout(t.Context(), sink.timeout)
 			defer cancel()
 			err := sink.deliver(ctx, testEvent())
 			sink.close()
@@ -133,6 +128,26 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("%d requests", tries)
 			}
 		})
+	}
+}
+
+// A receiver that has the event and says nothing has until the deadline, which
+// comes as soon as it has it.
+func TestNoAnswer(t *testing.T) {
+	var b book
+	rec := newReceiver(t)
+	ctx, late := context.WithCancelCause(t.Context())
+	rec.says(func(w http.ResponseWriter, r *http.Request) {
+		late(context.DeadlineExceeded)
+		hangs(w, r)
+	})
+	sink := settings(t, &b, rec.to()).Sinks[0]
+	defer sink.close()
+	if err := sink.deliver(ctx, testEvent()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want %v", err, context.DeadlineExceeded)
+	}
+	if tries, _ := rec.got(); tries != 1 {
+		t.Errorf("%d requests", tries)
 	}
 }
 
@@ -210,7 +225,7 @@ func TestRefusedEventBlocksNobody(t *testing.T) {
 func TestSinksFailAlone(t *testing.T) {
 	var b book
 	bad, good := newReceiver(t), newReceiver(t)
-	bad.says(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	bad.says(hangs)
 	c := good.to()
 	c.Webhook["bad"] = bad.to().Webhook["siem"]
 	c.Log = map[string]*config.AlertLog{"log": {Classes: []string{"finding"}}}
