@@ -76,7 +76,7 @@ func TestBeginsDuringARound(t *testing.T) {
 		if !errors.Is(err, middleware.ErrEnded) {
 			t.Errorf("it ends with %v", err)
 		}
-	case <-time.After(time.Second):
+	case <-time.After(20 * time.Second):
 		t.Error("it goes on")
 		x.Cancel(nil)
 		<-read

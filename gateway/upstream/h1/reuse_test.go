@@ -192,10 +192,11 @@ func TestKeptConnectionThatHasSpoken(t *testing.T) {
 		"a reset":             func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); _ = c.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			spoken := make(chan struct{}, 10)
+			kept, spoken := make(chan struct{}, 10), make(chan struct{}, 10)
+			defer close(kept)
 			c := client(t, raw(t, func(c net.Conn, r *bufio.Reader) {
 				answering(okAnswer)(c, r)
-				time.Sleep(10 * time.Millisecond) // it is kept by now
+				<-kept
 				after(c)
 				spoken <- struct{}{}
 				_, _ = r.Peek(1)
@@ -204,8 +205,9 @@ func TestKeptConnectionThatHasSpoken(t *testing.T) {
 				if _, body, err := whole(c.Do(&Call{}, ask(t, "POST", "/", strings.NewReader("pay")))); err != nil || body != "ok" {
 					t.Fatalf("got %q %v", body, err)
 				}
+				kept <- struct{}{}
 				<-spoken
-				for arrives := time.Now(); time.Since(arrives) < time.Second && len(c.pool.idle) > 0 && c.pool.idle[0].quiet(); {
+				for arrives := time.Now(); time.Since(arrives) < 20*time.Second && len(c.pool.idle) > 0 && c.pool.idle[0].quiet(); {
 					time.Sleep(time.Millisecond) // until it has come
 				}
 			}
