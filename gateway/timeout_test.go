@@ -60,23 +60,28 @@ func TestBodyTimeout(t *testing.T) {
 
 // The time for the body is not the time for the answer.
 func TestSlowUpstreamAfterBody(t *testing.T) {
+	t.Parallel() // it mostly waits
 	both(t, func(t *testing.T, h2 bool) {
+		t.Parallel()
 		w := open(t)
 		w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			time.Sleep(400 * time.Millisecond)
+			time.Sleep(6 * time.Second)
 			fmt.Fprintf(rw, "%d", len(body))
 		})
-		w.start(plain+"    timeouts: {body: 150ms}\n", "")
+		w.start(plain+"    timeouts: {body: 5s}\n", "")
 		c := w.client(h2)
 		body := strings.Repeat("x", 100<<10)
 		for _, r := range []*http.Request{
 			w.request("POST", "/plain/1", strings.NewReader(body)),
 			w.request("POST", "/plain/1", struct{ io.Reader }{strings.NewReader(body)}),
 		} {
-			if a := do(t, c, r); a.StatusCode != 200 || a.body != "102400" {
-				t.Errorf("length %d: %s %s", r.ContentLength, a.Status, a.body)
-			}
+			t.Run(fmt.Sprintf("length %d", r.ContentLength), func(t *testing.T) {
+				t.Parallel()
+				if a := do(t, c, r); a.StatusCode != 200 || a.body != "102400" {
+					t.Errorf("%s %s", a.Status, a.body)
+				}
+			})
 		}
 	})
 }
@@ -84,7 +89,9 @@ func TestSlowUpstreamAfterBody(t *testing.T) {
 // An upstream that stops in the middle cuts a stream. Under a mask, nothing of
 // it has been sent.
 func TestResponseIdle(t *testing.T) {
+	t.Parallel() // it mostly waits
 	both(t, func(t *testing.T, h2 bool) {
+		t.Parallel()
 		w := open(t)
 		w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
 			rw.Header().Set("Content-Type", "application/json")
@@ -92,7 +99,8 @@ func TestResponseIdle(t *testing.T) {
 			_ = http.NewResponseController(rw).Flush()
 			<-r.Context().Done()
 		})
-		w.start("timeouts: {idle: 200ms}\n"+one+strings.SplitAfter(plain, "routes:\n")[1], masking)
+		const idle = "    timeouts: {idle: 2s}\n" // of the routes: that of all bounds handshakes as well
+		w.start(one+idle+strings.SplitAfter(plain, "routes:\n")[1]+idle, masking)
 		c := w.client(h2)
 		a := do(t, c, w.request("GET", "/plain/1", nil))
 		if a.StatusCode != 200 || a.err == nil || !strings.Contains(a.body, secret) {
@@ -107,7 +115,9 @@ func TestResponseIdle(t *testing.T) {
 
 // A client that does not read is given up, and the upstream with it.
 func TestSlowReader(t *testing.T) {
+	t.Parallel() // it mostly waits
 	both(t, func(t *testing.T, h2 bool) {
+		t.Parallel()
 		w := open(t)
 		gone := make(chan struct{})
 		w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
@@ -118,7 +128,7 @@ func TestSlowReader(t *testing.T) {
 				}
 			}
 		})
-		w.start(plain+"    timeouts: {idle: 200ms}\n", "")
+		w.start(plain+"    timeouts: {idle: 2s}\n", "")
 		res, err := w.client(h2).Do(w.request("GET", "/plain/1", nil))
 		if err != nil {
 			t.Fatal(err)
@@ -140,16 +150,17 @@ func TestSlowReader(t *testing.T) {
 func TestLongAnswerAfterBody(t *testing.T) {
 	t.Parallel() // it mostly waits
 	both(t, func(t *testing.T, h2 bool) {
+		t.Parallel()
 		w := open(t)
 		w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			for range 12 {
-				time.Sleep(200 * time.Millisecond)
+			for range 12 { // in all longer than one write may take
+				time.Sleep(time.Second)
 				_, _ = io.WriteString(rw, strings.Repeat("data: x\n\n", 1000))
 				_ = http.NewResponseController(rw).Flush()
 			}
 		})
-		w.start(plain+"timeouts: {idle: 500ms}\n", "")
+		w.start(plain+"timeouts: {idle: 5s}\n", "")
 		a := do(t, w.client(h2), w.request("POST", "/plain/1", strings.NewReader("body")))
 		if a.err != nil || strings.Count(a.body, "data: x") != 12_000 {
 			t.Errorf("%d bytes, %v", len(a.body), a.err)
@@ -162,17 +173,20 @@ func TestLongAnswerAfterBody(t *testing.T) {
 func TestQuietStream(t *testing.T) {
 	t.Parallel() // it mostly waits
 	both(t, func(t *testing.T, h2 bool) {
+		t.Parallel()
 		w := open(t)
 		w.backend("HR", func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", "text/event-stream")
-			for _, pause := range []time.Duration{0, 400 * time.Millisecond, 1700 * time.Millisecond} {
+			for _, pause := range []time.Duration{0, 5500 * time.Millisecond, 19 * time.Second} {
 				time.Sleep(pause)
 				_, _ = io.WriteString(rw, "data: x\n\n")
 				_ = http.NewResponseController(rw).Flush()
 			}
 		})
-		w.start(plain+"    timeouts: {idle: 2s}\n", "")
-		a := do(t, w.client(h2), w.request("GET", "/plain/1", nil))
+		w.start(plain+"    timeouts: {idle: 24s}\n", "")
+		c := w.client(h2)
+		c.Timeout = time.Minute
+		a := do(t, c, w.request("GET", "/plain/1", nil))
 		if a.err != nil || strings.Count(a.body, "data: x") != 3 {
 			t.Errorf("%q %v", a.body, a.err)
 		}
@@ -181,16 +195,19 @@ func TestQuietStream(t *testing.T) {
 
 // A connection serves on after an answer that took the client long.
 func TestConnectionAfterDeadlines(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	w.backend("HR", echo("A"))
-	w.start(plain+"    timeouts: {idle: 100ms, body: 100ms}\ntimeouts: {idle: 10s}\n", "")
+	w.start(plain+"    timeouts: {idle: 2s, body: 4s}\ntimeouts: {idle: 15s}\n", "")
 	c := w.dial()
-	for range 3 {
+	for n := range 3 {
+		if n == 1 {
+			time.Sleep(4500 * time.Millisecond) // longer than either deadline of the last exchange
+		}
 		c.send("POST /plain/1 HTTP/1.1\nHost: localhost\nContent-Length: 1\n\nx")
 		if a := c.receive("POST"); a.StatusCode != 200 || a.err != nil {
 			t.Fatalf("%s %v", a.Status, a.err)
 		}
-		time.Sleep(200 * time.Millisecond) // longer than either deadline of the last exchange
 	}
 }
 
