@@ -194,6 +194,9 @@ func (w *world) log(message string) []map[string]any {
 	}
 	var out []map[string]any
 	for line := range bytes.Lines(b) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break // it is being written
+		}
 		var m map[string]any
 		if err := json.Unmarshal(line, &m); err != nil {
 			w.t.Fatalf("a line of the log is not JSON: %q", line)
@@ -220,10 +223,24 @@ func (w *world) exchanges(n int) []map[string]any {
 	return out
 }
 
+// exchange waits for the record of one exchange.
+func (w *world) exchange(id string) (found map[string]any) {
+	w.t.Helper()
+	eventually(w.t, "the exchange is on record", func() bool {
+		for _, e := range w.log("exchange") {
+			if e["request_id"] == id {
+				found = e
+			}
+		}
+		return found != nil
+	})
+	return found
+}
+
 // eventually waits for what other goroutines are about to do.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 3000 {
 		if ok() {
 			return
 		}
