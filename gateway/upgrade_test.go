@@ -211,7 +211,7 @@ func TestWebSocketEnds(t *testing.T) {
 		{"the token expires", "/session", "token_expired", nil},
 		{"idle", "/idle", "", nil},
 		{"too long", "/short", "stream_timeout", func(_ *world, c *talk) {
-			for i := 0; i < 200; i++ { // whatever moves
+			for { // whatever moves
 				if _, err := io.WriteString(c, "x"); err != nil {
 					return
 				}
@@ -232,12 +232,13 @@ func TestWebSocketEnds(t *testing.T) {
 		{"the end", "/open", "drain", func(w *world, _ *talk) { w.stop() }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			w := open(t)
 			b := newChat(w, false)
 			w.start(chatRoutes+"timeouts: {drain: 200ms}\n", chatPolicy)
 			expires := time.Hour
 			if tt.want == "token_expired" {
-				expires = 3 * time.Second
+				expires = 8 * time.Second
 			}
 			c := w.opened(tlsH1, tt.path, w.session("s1", expires))
 			c.says(t, "hello")
@@ -258,14 +259,15 @@ func TestWebSocketEnds(t *testing.T) {
 
 // TestWebSocketMoves: what moves in one direction keeps both alive.
 func TestWebSocketMoves(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	b := newChat(w, false)
-	w.start(strings.Replace(chatRoutes, "idle: 600ms", "idle: 1s", 1), chatPolicy)
+	w.start(chatRoutes, chatPolicy)
 	b.answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept(key) + "\r\n\r\n"
 	c := w.opened(plainH1, "/idle")
 	for range 8 { // in all twice as long as nothing may move
 		c.says(t, "still here")
-		time.Sleep(250 * time.Millisecond)
+		time.Sleep(1250 * time.Millisecond)
 	}
 	_ = c.Conn.(interface{ CloseWrite() error }).CloseWrite()
 	c.over(t)

@@ -88,8 +88,8 @@ routes:
   - {name: none, match: {path: /none}, upstream: chat, public: true, policy: off}
   - {name: judged, match: {path: /judged}, upstream: chat, authn: {issuers: [auth]}, upgrade: [websocket]}
   - {name: session, match: {path: /session}, upstream: chat, authn: {issuers: [auth]}, policy: off, upgrade: [websocket]}
-  - {name: idle, match: {path: /idle}, upstream: chat, public: true, policy: off, upgrade: [websocket], timeouts: {idle: 600ms}}
-  - {name: short, match: {path: /short}, upstream: chat, public: true, policy: off, upgrade: [websocket], timeouts: {stream: 300ms}}
+  - {name: idle, match: {path: /idle}, upstream: chat, public: true, policy: off, upgrade: [websocket], timeouts: {idle: 5s}}
+  - {name: short, match: {path: /short}, upstream: chat, public: true, policy: off, upgrade: [websocket], timeouts: {stream: 5s}}
   - name: cookie
     match: {path: /cookie}
     upstream: chat
