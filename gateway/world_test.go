@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -21,6 +22,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 )
 
@@ -29,8 +31,12 @@ import (
 func TestMain(m *testing.M) {
 	store.Quiet()
 	log.SetOutput(io.Discard) // as the command does: net/http quotes there what nobody asked for
+	flag.Parse()
+	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
+		_ = n.Value.Set("12") // tests that are parallel mostly wait, which takes no processor
+	}
 	// certmagic watches a lock file by a goroutine that ends by itself, within five seconds.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
+	middlewaretest.Main(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
 }
 
 // world is a gateway on real sockets, made of a configuration and policies in

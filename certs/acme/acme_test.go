@@ -25,12 +25,13 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/certs/acme/acmetest"
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
 // No test may leave a goroutine behind, but the one that certmagic keeps a lock
 // file fresh with: it ends by itself, within five seconds.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
+	middlewaretest.Main(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
 }
 
 // quick looks and tries again within fractions of a second.

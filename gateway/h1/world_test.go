@@ -23,10 +23,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { middlewaretest.Main(m) }
 
 // certificate makes one for this machine.
 func certificate(t testing.TB) tls.Certificate {

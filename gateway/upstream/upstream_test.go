@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -28,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // as the command does: net/http quotes there what nobody asked for
-	goleak.VerifyTestMain(m)
+	middlewaretest.Main(m)
 }
 
 // open makes an upstream of endpoints for a test.

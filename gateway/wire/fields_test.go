@@ -10,12 +10,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/gatehouse-dev/gatehouse/middleware/field"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { middlewaretest.Main(m) }
 
 func TestFields(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
 // childFolder makes the test binary one that raises events until it is killed.
@@ -23,7 +22,7 @@ func TestMain(m *testing.M) {
 	if folder := os.Getenv(childFolder); folder != "" {
 		child(folder)
 	}
-	goleak.VerifyTestMain(m)
+	middlewaretest.Main(m)
 }
 
 // book counts outcomes and keeps what was told.

@@ -22,12 +22,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { middlewaretest.Main(m) }
 
 // The tests sign with the standard library, so that what they expect does not
 // come from the library that is under test.

@@ -7,13 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/gatehouse-dev/gatehouse/middleware/guard/detect"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { middlewaretest.Main(m) }
 
 // A digest tells names apart and not what they are.
 func TestDigest(t *testing.T) {

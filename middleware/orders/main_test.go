@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
 // childFile makes the test binary one that gives orders until it is killed.
@@ -16,5 +16,5 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, child(path))
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m)
+	middlewaretest.Main(m)
 }

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
 func TestMain(m *testing.M) {
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	log.SetOutput(io.Discard) // net/http quotes there what nobody asked for
-	goleak.VerifyTestMain(m)
+	middlewaretest.Main(m)
 }
 
 // benchServer answers every request with 1 KB, in a process of its own, so that

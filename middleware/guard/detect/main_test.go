@@ -3,7 +3,7 @@ package detect_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { middlewaretest.Main(m) }
