@@ -18,7 +18,7 @@ func TestProviderOpaqueTokens(t *testing.T) {
 	m := &mirror{}
 	w.backend("HR", m.ServeHTTP)
 	w.start(door+strings.Replace(discovered, "profile: at+jwt", `profile: at+jwt
-    introspection: {url: "{OP}/token/introspection", client_id: gateway, client_secret: the secret of the gateway, cache: 1s}`, 1)+`
+    introspection: {url: "{OP}/token/introspection", client_id: gateway, client_secret: the secret of the gateway, cache: 1s, timeout: 20s}`, 1)+`
 routes:
   - {name: api, match: {path: /api/}, upstream: hr, authn: {issuers: [op]}, policy: "on"}
 policies: {path: rego, budget: 2s}
