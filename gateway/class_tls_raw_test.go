@@ -107,7 +107,8 @@ func earlyData(t *testing.T, p proto) int {
 // stalls opens connections that do not finish their handshake, each in its own
 // way, and wants them closed while others are served.
 func stalls(t *testing.T, p proto) int {
-	w := openCastle(t, byName) // whose header timeout is a second
+	w := prepare(t)
+	w.start(w.settings(byName)+"timeouts: {header: 4s}\n", "")
 	hello := helloOf(t)
 	ways := map[string][]byte{
 		"nothing": nil, "half a record header": hello[:3], "half a hello": hello[:len(hello)/2], "a hello, and no more": hello,

@@ -141,7 +141,7 @@ func TestClientCertificateOfAnUpstreamIsRenewed(t *testing.T) {
 		t.Errorf("before: %v %s; after: %v %s", first, first.body, second, second.body)
 	}
 	w.write("certs/alice-key.pem", w.read("certs/gateway-key.pem"))
-	if err := w.reloader.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "gatehouse.yaml:17:") || !strings.Contains(err.Error(), "alice-key.pem") {
+	if err := w.reloader.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "gatehouse.yaml:16:") || !strings.Contains(err.Error(), "alice-key.pem") {
 		t.Errorf("the key of another: %v", err)
 	}
 }

@@ -46,7 +46,6 @@ func (w *castle) settings(tls string) string {
   plain: {address: "127.0.0.1:0"}
 admin: {address: "127.0.0.1:0"}
 log: {output: access.log}
-timeouts: {header: 1s}
 upstreams: {hr: {endpoints: ["{HR}"]}}
 routes:
   - {name: all, match: {path: /}, upstream: hr, public: true, policy: off}
