@@ -185,10 +185,10 @@ func (r *accessLine) plain(out fields) {
 	}
 }
 
-// record logs an exchange and counts it.
+// record counts an exchange and logs it: what is in the log is counted.
 func (b *builder) record(x *middleware.Exchange, r *audit.Record) {
-	b.plan.log.access(r, x.Trace)
 	b.deps.Metrics.Exchange(x, r.Status, r.Bytes, r.Duration)
+	b.plan.log.access(r, x.Trace)
 }
 
 // panicked tells of a panic in a stage, with its stack.

@@ -157,10 +157,6 @@ func (s *shadow) judge(ctx context.Context, j *judgement) {
 		return
 	}
 	differences := compare.Answers(compare.Answer{Decision: j.decision}, compare.Answer{Decision: d})
-	s.mu.Lock()
-	s.judged++
-	s.found.Add(j.in.Resource.Route, role(j.in), j.in.Context.RequestID, 1, differences)
-	s.mu.Unlock()
 	result := "same"
 	switch {
 	case err != nil:
@@ -168,7 +164,11 @@ func (s *shadow) judge(ctx context.Context, j *judgement) {
 	case len(differences) > 0:
 		result = "differs"
 	}
-	s.count(j.in.Resource.Route, result)
+	s.count(j.in.Resource.Route, result) // before the report tells of it
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.judged++
+	s.found.Add(j.in.Resource.Route, role(j.in), j.in.Context.RequestID, 1, differences)
 }
 
 // decideSafely takes a panic for a decision that could not be made: nothing but
