@@ -51,15 +51,40 @@ upstreams: {api: {endpoints: ["{API}"]}}
 routes:
   - {name: masked, match: {path: /masked/}, upstream: api, authn: {issuers: [auth]}, mask: {passthrough_types: [application/zip]}}
   - {name: plain, match: {path: /plain/}, upstream: api, authn: {issuers: [auth]}, policy: off}
-  - {name: idle, match: {path: /idle/}, upstream: api, authn: {issuers: [auth]}, policy: off, session: {idle: 4s}}
+  - {name: idle, match: {path: /idle/}, upstream: api, authn: {issuers: [auth]}, policy: off, session: {idle: 8s}}
 `
 
 // session gives the header of a token of a session that is over in so long.
 func (w *world) session(sid string, expires time.Duration) string {
 	now := time.Now()
+	return w.signedIn(sid, now, now.Add(expires))
+}
+
+func (w *world) signedIn(sid string, login, expires time.Time) string {
 	return "Authorization: Bearer " + w.issuer.token(w.issuer.kid, map[string]any{
-		"sub": "e2", "role": "staff", "tenant": "acme", "sid": sid, "auth_time": now.Unix(), "exp": now.Add(expires).Unix(),
+		"sub": "e2", "role": "staff", "tenant": "acme", "sid": sid, "auth_time": login.Unix(), "exp": expires.Unix(),
 	})
+}
+
+// arriving gives the header of a token whose session begins when it arrives, however
+// late that is: by another clock the user has signed in only then.
+func (w *world) arriving(sid string) string {
+	now := time.Now()
+	return w.signedIn(sid, now.Add(20*time.Second), now.Add(time.Hour))
+}
+
+// answers waits until the backend has begun to answer.
+func (e *endless) answers(t *testing.T, res *http.Response) {
+	t.Helper()
+	if res.StatusCode != http.StatusOK {
+		b, _ := io.ReadAll(res.Body)
+		t.Fatalf("%s: %s", res.Status, b)
+	}
+	select {
+	case <-e.begun:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the backend is not asked")
+	}
 }
 
 // ended waits until the backend's call is ended, and for what is on record.
@@ -88,21 +113,17 @@ func (e *endless) ended(t *testing.T, w *world, path, want string) {
 // HTTP/2, masked and not, with a silent backend and with one that floods.
 func TestOpenAnswersEnd(t *testing.T) {
 	t.Parallel() // it mostly waits
-	w := open(t)
-	e := newEndless(w)
-	w.start(liveRoutes, maskPolicy)
-	revoked := func(sid string) {
-		o := orders.Order{Kind: orders.Revocation, Issuer: "auth", SID: sid}
-		if _, _, err := w.g.Plan().orders.Give(t.Context(), o); err != nil {
-			t.Fatal(err)
+	revoked := func(w *world) {
+		o := orders.Order{Kind: orders.Revocation, Issuer: "auth", SID: "s1"}
+		if _, _, err := w.g.Plan().orders.Give(w.t.Context(), o); err != nil {
+			w.t.Fatal(err)
 		}
 	}
-	n := 0
 	for _, h2 := range []bool{false, true} {
 		for _, c := range []struct {
 			path, query string
 			expires     time.Duration
-			do          func(sid string)
+			do          func(*world)
 			want        string
 		}{
 			{"/plain/", "", time.Hour, revoked, "session_revoked"},
@@ -110,31 +131,37 @@ func TestOpenAnswersEnd(t *testing.T) {
 			{"/plain/", "?length=1000000", time.Hour, revoked, "session_revoked"},
 			{"/plain/", "?flood", time.Hour, revoked, "session_revoked"},
 			{"/masked/", "?flood", time.Hour, revoked, "session_revoked"},
-			{"/plain/", "", 5 * time.Second, nil, "token_expired"},
+			{"/plain/", "", 10 * time.Second, nil, "token_expired"},
 			{"/idle/", "", time.Hour, nil, "session_idle"},
 		} {
-			n++
-			sid, path := fmt.Sprint("s", n), fmt.Sprint(c.path, n)
 			t.Run(fmt.Sprintf("h2=%t/%s%s %s", h2, c.path, c.query, c.want), func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				t.Parallel()
+				w := open(t)
+				e := newEndless(w)
+				w.start(liveRoutes, maskPolicy)
+				token := w.session("s1", c.expires)
+				if c.want == "session_idle" {
+					token = w.arriving("s1")
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
-				res, err := w.client(h2).Do(w.request("GET", path+c.query, nil, w.session(sid, c.expires)).WithContext(ctx))
+				res, err := w.client(h2).Do(w.request("GET", c.path+c.query, nil, token).WithContext(ctx))
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer res.Body.Close()
-				<-e.begun
+				e.answers(t, res)
 				r := bufio.NewReader(res.Body)
 				if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "data: ") {
 					t.Fatalf("%q, %v", line, err)
 				}
 				if c.do != nil {
-					c.do(sid)
+					c.do(w)
 				}
 				if _, err := io.Copy(io.Discard, r); err == nil || ctx.Err() != nil {
 					t.Errorf("the answer ends with %v, as if it were all, or does not", err)
 				}
-				e.ended(t, w, path, c.want)
+				e.ended(t, w, c.path, c.want)
 				if got := w.metric(fmt.Sprintf(`gatehouse_answers_ended_total{reason=%q,route=%q}`, c.want, strings.Trim(c.path, "/"))); got == "" || got == "0" {
 					t.Error("no metric tells of it")
 				}
@@ -157,7 +184,7 @@ func TestOpenAnswersThatNobodyReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
-			<-e.begun
+			e.answers(t, res)
 			time.Sleep(500 * time.Millisecond) // by now all buffers are full
 			o := orders.Order{Kind: orders.Revocation, Issuer: "auth", SID: sid}
 			if _, _, err := w.g.Plan().orders.Give(t.Context(), o); err != nil {
@@ -180,20 +207,19 @@ func TestOpenAnswersGoOn(t *testing.T) {
 	e := newEndless(w)
 	w.start(liveRoutes, maskPolicy)
 	c := w.client(true)
-	res, err := c.Do(w.request("GET", "/idle/stream", nil, w.session("s1", time.Hour)))
+	token, used := w.arriving("s1"), time.Now()
+	res, err := c.Do(w.request("GET", "/idle/stream", nil, token))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	<-e.begun
-	token := w.session("s1", time.Hour)
-	used := time.Now()
-	for range 30 { // six seconds, more than the limit
-		time.Sleep(200 * time.Millisecond)
+	e.answers(t, res)
+	for range 20 { // ten seconds, more than the limit
+		time.Sleep(500 * time.Millisecond)
 		asks := time.Now()
 		a := do(t, c, w.request("GET", "/idle/?short", nil, token))
 		switch pause := time.Since(used); { // at most, from the last use to this one
-		case a.StatusCode != 200 && pause >= 4*time.Second:
+		case a.StatusCode != 200 && pause >= 8*time.Second:
 			t.Skipf("SKIPPED: this machine is too busy: %s between two requests", pause)
 		case a.StatusCode != 200:
 			t.Fatalf("a session that was used %s ago: %d %s", pause, a.StatusCode, a.body)
