@@ -21,7 +21,7 @@ func TestProviderOpaqueTokens(t *testing.T) {
     introspection: {url: "{OP}/token/introspection", client_id: gateway, client_secret: the secret of the gateway, cache: 1s, timeout: 20s}`, 1)+`
 routes:
   - {name: api, match: {path: /api/}, upstream: hr, authn: {issuers: [op]}, policy: "on"}
-policies: {path: rego, budget: 2s}
+policies: {path: rego, budget: 1m}
 `, `
 allow if input.subject.role == "clerk"
 headers["X-Subject"] := {"input": "subject.id"}

@@ -92,7 +92,7 @@ func TestProviderTokens(t *testing.T) {
 routes:
   - {name: user, match: {path: /user/}, upstream: hr, authn: {issuers: [op]}, policy: "on"}
   - {name: service, match: {path: /service/}, upstream: hr, authn: {issuers: [op]}, policy: "on"}
-policies: {path: rego, budget: 2s}
+policies: {path: rego, budget: 1m}
 `, `
 allow if {
 	input.resource.route == "user"

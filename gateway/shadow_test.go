@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	shadowing = one + "policies: {path: rego, budget: 2s, shadow: next, shadow_sample: 1}\n"
+	shadowing = one + "policies: {path: rego, budget: 1m, shadow: next, shadow_sample: 1}\n"
 	// candidate lets interns in, and forgets the mask of staff.
 	candidate = "package gatehouse\n\nallow if input.subject.role in {\"hr\", \"staff\", \"intern\"}\n\nall_fields if input.subject.role\n\nall_rows if true\n"
 )

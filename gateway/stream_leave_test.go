@@ -63,7 +63,7 @@ func TestResetStreamsHoldNothing(t *testing.T) {
 upstreams:
   hr: {endpoints: ["{HR}"]}
   calls: {endpoints: ["{HR}"], protocol: h2c}
-policies: {path: rego, budget: 2s}
+policies: {path: rego, budget: 1m}
 routes:
   - {name: staff, match: {path: /staff/}, upstream: hr, authn: {issuers: [auth]}}
   - {name: plain, match: {path: /plain/}, upstream: hr, public: true, policy: "off"}

@@ -224,7 +224,7 @@ func TestWebSocketEnds(t *testing.T) {
 			_ = under.Close()
 		}},
 		{"another plan", "/open", "plan_replaced", func(w *world, _ *talk) {
-			w.write("gatehouse.yaml", strings.ReplaceAll(preamble+chatRoutes+"timeouts: {drain: 200ms}\npolicies: {path: rego, budget: 2s}\n", "name: none", "name: other"))
+			w.write("gatehouse.yaml", strings.ReplaceAll(preamble+chatRoutes+"timeouts: {drain: 200ms}\npolicies: {path: rego, budget: 1m}\n", "name: none", "name: other"))
 			if err := w.reloader.Reload(w.t.Context()); err != nil {
 				w.t.Error(err)
 			}

@@ -127,7 +127,7 @@ func (w *world) compile(settings, policy string) *Plan {
 	w.t.Helper()
 	if policy != "" {
 		if !strings.Contains(settings, "policies: {") {
-			settings += "\npolicies: {path: rego, budget: 2s}\n"
+			settings += "\npolicies: {path: rego, budget: 1m}\n"
 		}
 		w.write("rego/gatehouse.rego", "package gatehouse\n\n"+policy)
 	}
