@@ -69,6 +69,12 @@ func (i *issuer) freeze(t testing.TB) {
 	t.Cleanup(func() { close(hang) })
 }
 
+func (i *issuer) hangs() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.hang != nil
+}
+
 // token signs claims that are good for an hour.
 func (i *issuer) token(kid string, claims map[string]any) string {
 	now := time.Now().Unix()

@@ -1,10 +1,14 @@
 package gateway
 
 import (
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,22 +30,59 @@ func (b *visitor) signOut(k tokens) {
 	}
 }
 
+// relay listens for what is yet to listen: it passes connections on to the address
+// that is known when they come.
+func relay(t testing.TB, to func() string) (at string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	pass := func(in net.Conn) {
+		defer in.Close()
+		out, err := net.Dial("tcp", to())
+		if err != nil {
+			return
+		}
+		defer out.Close()
+		all.Go(func() {
+			_, _ = io.Copy(in, out)
+			_ = in.Close()
+		})
+		_, _ = io.Copy(out, in)
+	}
+	all.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { pass(in) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+	return l.Addr().String()
+}
+
 // Who signs out at the provider is signed out everywhere: the provider tells one
 // gateway (OpenID Connect Back-Channel Logout 1.0), which tells the others.
 func TestProviderLogout(t *testing.T) {
 	redis := storetest.Start(t)
 	first, second := open(t), open(t)
-	at := storetest.FreeAddress(t)
+	at := relay(t, func() string { return strings.TrimPrefix(first.base, "https://") })
 	op := first.provider("https://" + at + "/backchannel-logout")
 	for _, w := range []*world{first, second} {
 		w.vars["OP"], w.vars["REDIS"], w.vars["CA"] = op.url, redis.Addr, filepath.Join(first.dir, "certs/ca.pem")
 		w.backend("HR", (&witness{}).ServeHTTP)
 	}
-	first.vars["AT"], second.vars["AT"] = at, "127.0.0.1:0"
 	for _, w := range []*world{first, second} {
 		w.start(`version: 1
 listeners:
-  public: {address: "{AT}", tls: {certificates: [{cert: certs/gateway.pem, key: certs/gateway-key.pem}]}}
+  public: {address: "127.0.0.1:0", tls: {certificates: [{cert: certs/gateway.pem, key: certs/gateway-key.pem}]}}
   plain: {address: "127.0.0.1:0"}
 admin: {address: "127.0.0.1:0"}
 log: {output: access.log}

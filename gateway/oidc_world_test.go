@@ -49,19 +49,20 @@ const callback = "https://app.example.com/callback"
 func (w *world) provider(logout string) *provider {
 	w.t.Helper()
 	p := &provider{w: w, logout: logout}
-	p.start("0")
+	p.start("0", "1")
 	w.vars["OP"] = p.url
 	w.t.Cleanup(p.kill)
 	return p
 }
 
-// again starts one that has died, at its address. It remembers nothing.
-func (p *provider) again() {
+// again starts one that has died, at its address and with these keys. It remembers
+// nothing.
+func (p *provider) again(generations string) {
 	p.w.t.Helper()
-	p.start(p.url[strings.LastIndexByte(p.url, ':')+1:])
+	p.start(p.url[strings.LastIndexByte(p.url, ':')+1:], generations)
 }
 
-func (p *provider) start(port string) {
+func (p *provider) start(port, generations string) {
 	t := p.w.t
 	t.Helper()
 	module, err := filepath.Abs("../bin/oidc-provider/node_modules/oidc-provider/lib/index.js")
@@ -75,12 +76,12 @@ func (p *provider) start(port string) {
 		unproven(t, "node")
 	}
 	settings, _ := json.Marshal(map[string]string{ // a map of texts
-		"module": module, "port": port, "logout": p.logout,
+		"module": module, "port": port, "logout": p.logout, "keys": generations,
 		"cert": filepath.Join(p.w.dir, "certs/gateway.pem"), "key": filepath.Join(p.w.dir, "certs/gateway-key.pem"),
 	})
 	// A node that says nothing is begun anew: now and then one stops in its own
-	// start, before it has come to our lines.
-	for attempt := range 3 {
+	// start, before it has come to our lines, and somebody else may have its port.
+	for attempt := range 10 {
 		if p.begin(string(settings)) {
 			p.url = p.out.Text()
 			return

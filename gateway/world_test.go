@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -147,10 +148,21 @@ func (w *world) compile(settings, policy string) *Plan {
 	return p
 }
 
-// start compiles the files and serves by them until the test ends.
+// start compiles the files and serves by them until the test ends, from when issuers
+// have told their keys: a fetch that takes too long is none that fails.
 func (w *world) start(settings, policy string) {
 	w.t.Helper()
 	w.serve(w.compile(settings, policy))
+	for _, i := range w.g.Plan().issuers {
+		err := i.Ready()
+		for tries := 0; tries < 15_000 && !w.issuer.hangs(); tries++ {
+			if err == nil || !errors.Is(err, context.DeadlineExceeded) && !strings.HasSuffix(err.Error(), "not fetched yet") {
+				break
+			}
+			time.Sleep(time.Millisecond)
+			err = i.Ready()
+		}
+	}
 }
 
 func (w *world) serve(p *Plan) {

@@ -3,7 +3,8 @@
 //   node provider.mjs SETTINGS
 //
 // SETTINGS is JSON: module (the file of oidc-provider), cert and key (PEM files),
-// port (0: any), logout (where logout tokens are posted; absent: nowhere).
+// port (0: any), logout (where logout tokens are posted; absent: nowhere), keys
+// (the generations to begin with, see below).
 //
 // It tells its address on the first line of its output. Then it is told, line by
 // line, which of its generations of keys to use: `keys 2 1` signs with the second
@@ -120,8 +121,9 @@ function provider(issuer, keys) {
       const { acr, amr, authTime } = oidc.entities.AuthorizationCode ?? oidc.entities.RefreshToken;
       return { ...accounts[token.accountId], sid: token.sid, acr, amr, auth_time: authTime };
     },
-    // Logout tokens go to a gateway on this machine, which oidc-provider guards against.
-    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
+    // Logout tokens go to a gateway on this machine, which oidc-provider guards against,
+    // and which may take longer there than the 2.5 s that it grants.
+    fetch: (url, { dispatcher, signal, ...options }) => fetch(url, options),
     renderError: (ctx, out) => { ctx.type = 'json'; ctx.body = out; },
   });
 }
@@ -163,7 +165,7 @@ function use(keys) {
 }
 
 server.listen(settings.port, '127.0.0.1', () => {
-  use(['1']);
+  use(settings.keys.split(' '));
   console.log(current.issuer);
   const input = createInterface({ input: process.stdin });
   input.on('line', (line) => {

@@ -4,9 +4,11 @@ package storetest
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +25,7 @@ type Server struct {
 	Addr string // host:port, the same after every start
 	dir  string
 	cmd  *exec.Cmd
+	gone chan struct{} // closed when it has ended
 }
 
 // Start runs a server until the test ends. Without redis-server the test is
@@ -35,10 +38,17 @@ func Start(t testing.TB) *Server {
 		}
 		t.Skip("SKIPPED: redis-server is not installed, so nothing shared was tested")
 	}
-	s := &Server{t: t, Addr: FreeAddress(t), dir: t.TempDir()}
-	s.Start()
+	s := &Server{t: t, dir: t.TempDir()}
 	t.Cleanup(s.Kill)
-	return s
+	var err error
+	for range 10 { // others may take the port before the server does
+		s.Addr = FreeAddress(t)
+		if err = s.begin(); err == nil {
+			return s
+		}
+	}
+	t.Fatal(err)
+	return nil
 }
 
 // FreeAddress is a loopback address that nobody listens on.
@@ -56,6 +66,18 @@ func FreeAddress(t testing.TB) string {
 // be. It remembers nothing, unless an argument says so.
 func (s *Server) Start(args ...string) {
 	s.t.Helper()
+	var err error
+	for range 30 { // somebody may have the port for a moment
+		if err = s.begin(args...); err == nil {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	s.t.Fatal(err)
+}
+
+// begin starts the server and waits until it answers, or has ended.
+func (s *Server) begin(args ...string) error {
 	_, port, _ := net.SplitHostPort(s.Addr)
 	var out bytes.Buffer
 	s.cmd = exec.Command("redis-server", append([]string{
@@ -65,23 +87,34 @@ func (s *Server) Start(args ...string) {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	s.gone = make(chan struct{})
+	go func(cmd *exec.Cmd, gone chan struct{}) {
+		defer close(gone)
+		_ = cmd.Wait()
+	}(s.cmd, s.gone)
 	c := goredis.NewClient(&goredis.Options{Addr: s.Addr})
 	defer c.Close()
-	for range 500 {
-		if c.Ping(s.t.Context()).Err() == nil {
-			return
+	own := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid) // and not another's who was quicker
+	for range 3000 {
+		if told, err := c.Info(s.t.Context(), "server").Result(); err == nil && strings.Contains(told, own) {
+			return nil
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-s.gone:
+			s.cmd = nil
+			return fmt.Errorf("redis-server has ended: %s", &out)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	s.Kill()
-	s.t.Fatalf("redis-server does not answer: %s", &out)
+	return fmt.Errorf("redis-server does not answer: %s", &out)
 }
 
 // Kill ends the process at once, frozen or not.
 func (s *Server) Kill() {
 	if s.cmd != nil {
 		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
+		<-s.gone
 		s.cmd = nil
 	}
 }
