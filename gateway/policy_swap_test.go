@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // numbered is a policy that says its number to the backend and masks the field
@@ -83,12 +84,20 @@ routes: [{name: all, match: {path: /}, upstream: hr, authn: {issuers: [auth]}}]
 			early = heap()
 		}
 	}
-	grown := heap() - early
 	close(stop)
 	clients.Wait()
+	const most = 8 << 20
+	grown := heap() - early
+	for range 300 { // plans that were replaced are closed when their last request is over
+		if grown <= most {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		grown = heap() - early
+	}
 	stats := w.g.Plan().memoStats()
 	t.Logf("%d swaps under %d requests: %d wrong, %d mismatches of the memo, the heap grew by %d KiB", swaps, sent.Load(), wrong.Load(), stats.Mismatches, grown>>10)
-	if grown > 8<<20 || stats.Mismatches > 0 {
+	if grown > most || stats.Mismatches > 0 {
 		t.Errorf("the heap grew by %d bytes, %d mismatches", grown, stats.Mismatches)
 	}
 }

@@ -2,12 +2,15 @@ package gateway
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -84,13 +87,51 @@ func TestRefusedHeads(t *testing.T) {
 	}
 }
 
+// together is a connection that sends what is written in one piece.
+type together struct {
+	net.Conn
+	text    []byte
+	waiting bool
+}
+
+func (c *together) Write(b []byte) (int, error) {
+	if !c.waiting {
+		return c.Conn.Write(b)
+	}
+	c.text = append(c.text, b...)
+	return len(b), nil
+}
+
 // refusedHead sends a text that is no request, and reads all that comes back, which is
-// one answer.
+// one answer. The text is sent in one piece, also as TLS: who refuses it reads on for
+// a moment only, and what comes later would take the answer with it.
 func (w *world) refusedHead(p proto, text string) (*http.Response, []byte) {
 	w.t.Helper()
-	c := w.wire(p)
-	defer c.Close()
-	go func() { _, _ = io.WriteString(c, text) }()
+	raw, err := net.Dial("tcp", strings.TrimPrefix(w.plain, "http://"))
+	if p == tlsH1 {
+		raw, err = net.Dial("tcp", strings.TrimPrefix(w.base, "https://"))
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer raw.Close()
+	_ = raw.SetDeadline(time.Now().Add(20 * time.Second))
+	piece := &together{Conn: raw}
+	c := net.Conn(piece)
+	if p == tlsH1 {
+		secure := tls.Client(piece, &tls.Config{RootCAs: w.roots(), ServerName: "localhost", MinVersion: tls.VersionTLS12})
+		if err := secure.Handshake(); err != nil {
+			w.t.Fatal(err)
+		}
+		c = secure
+	}
+	piece.waiting = true
+	if _, err := io.WriteString(c, text); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := raw.Write(piece.text); err != nil {
+		w.t.Fatal(err)
+	}
 	in := bufio.NewReader(c)
 	res, err := http.ReadResponse(in, nil)
 	if err != nil {

@@ -139,7 +139,7 @@ func TestFreshDecisionIsNeverTheStaleOnes(t *testing.T) {
 // remembered counts the decisions on record that were. The log is written behind.
 func (w *world) remembered() (hits int) {
 	w.t.Helper()
-	for range 100 {
+	for range 1500 {
 		hits = 0
 		text, err := os.ReadFile(filepath.Join(w.dir, "decisions.jsonl"))
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -156,7 +155,7 @@ func (w *world) start(settings, policy string) {
 	for _, i := range w.g.Plan().issuers {
 		err := i.Ready()
 		for tries := 0; tries < 15_000 && !w.issuer.hangs(); tries++ {
-			if err == nil || !errors.Is(err, context.DeadlineExceeded) && !strings.HasSuffix(err.Error(), "not fetched yet") {
+			if err == nil || !isTimeout(err) && !strings.HasSuffix(err.Error(), "not fetched yet") {
 				break
 			}
 			time.Sleep(time.Millisecond)
