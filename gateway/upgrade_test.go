@@ -265,7 +265,7 @@ func TestWebSocketMoves(t *testing.T) {
 	w.start(chatRoutes, chatPolicy)
 	b.answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept(key) + "\r\n\r\n"
 	c := w.opened(plainH1, "/idle")
-	for range 8 { // in all twice as long as nothing may move
+	for range 10 { // in all longer than a piece may take that is written, which is twice as long as nothing may move
 		c.says(t, "still here")
 		time.Sleep(1250 * time.Millisecond)
 	}
