@@ -28,7 +28,8 @@ func (w *world) roots() *x509.CertPool {
 	return pool
 }
 
-// client speaks HTTP/1.1 or, with h2, HTTP/2, and follows nothing.
+// client speaks HTTP/1.1 or, with h2, HTTP/2, and follows nothing. It is more patient
+// than eventually: what the gateway is to end it does not end itself.
 func (w *world) client(h2 bool) *http.Client {
 	w.t.Helper()
 	var p http.Protocols
@@ -41,7 +42,7 @@ func (w *world) client(h2 bool) *http.Client {
 	w.idle = append(w.idle, tr.CloseIdleConnections)
 	w.t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{
-		Transport: tr, Timeout: 30 * time.Second,
+		Transport: tr, Timeout: 90 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

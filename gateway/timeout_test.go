@@ -184,9 +184,7 @@ func TestQuietStream(t *testing.T) {
 			}
 		})
 		w.start(plain+"    timeouts: {idle: 24s}\n", "")
-		c := w.client(h2)
-		c.Timeout = time.Minute
-		a := do(t, c, w.request("GET", "/plain/1", nil))
+		a := do(t, w.client(h2), w.request("GET", "/plain/1", nil))
 		if a.err != nil || strings.Count(a.body, "data: x") != 3 {
 			t.Errorf("%q %v", a.body, a.err)
 		}
