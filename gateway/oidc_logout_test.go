@@ -30,18 +30,18 @@ func (b *visitor) signOut(k tokens) {
 	}
 }
 
-// relay listens for what is yet to listen: it passes connections on to the address
-// that is known when they come.
-func relay(t testing.TB, to func() string) (at string) {
+// relay listens for what is yet to listen: once it is told the address of that it
+// passes connections on to it.
+func relay(t testing.TB) (at string, carry func(to string)) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	pass := func(in net.Conn) {
+	pass := func(in net.Conn, to string) {
 		defer in.Close()
-		out, err := net.Dial("tcp", to())
+		out, err := net.Dial("tcp", to)
 		if err != nil {
 			return
 		}
@@ -52,20 +52,21 @@ func relay(t testing.TB, to func() string) (at string) {
 		})
 		_, _ = io.Copy(out, in)
 	}
-	all.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { pass(in) })
-		}
-	})
 	t.Cleanup(func() {
 		_ = l.Close()
 		all.Wait()
 	})
-	return l.Addr().String()
+	return l.Addr().String(), func(to string) {
+		all.Go(func() {
+			for {
+				in, err := l.Accept()
+				if err != nil {
+					return
+				}
+				all.Go(func() { pass(in, to) })
+			}
+		})
+	}
 }
 
 // Who signs out at the provider is signed out everywhere: the provider tells one
@@ -73,7 +74,7 @@ func relay(t testing.TB, to func() string) (at string) {
 func TestProviderLogout(t *testing.T) {
 	redis := storetest.Start(t)
 	first, second := open(t), open(t)
-	at := relay(t, func() string { return strings.TrimPrefix(first.base, "https://") })
+	at, carry := relay(t)
 	op := first.provider("https://" + at + "/backchannel-logout")
 	for _, w := range []*world{first, second} {
 		w.vars["OP"], w.vars["REDIS"], w.vars["CA"] = op.url, redis.Addr, filepath.Join(first.dir, "certs/ca.pem")
@@ -98,6 +99,7 @@ issuers:
     backchannel_logout: {path: /backchannel-logout, audiences: [app]}
 `+api, "")
 	}
+	carry(strings.TrimPrefix(first.base, "https://"))
 	both := func(when string, k tokens, want string) {
 		t.Helper()
 		for name, w := range map[string]*world{"first": first, "second": second} {
