@@ -159,7 +159,8 @@ func (r *replica) request(path, token string) *http.Request {
 // how it ends.
 func (r *replica) stream(token string) <-chan ended {
 	r.t.Helper()
-	res, err := r.client.Do(r.request("/stream/", token))
+	forever := &http.Client{Transport: r.client.Transport}
+	res, err := forever.Do(r.request("/stream/", token))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -209,6 +210,12 @@ func (r *replica) revoke(args ...string) (int, string) {
 	return r.tell(append([]string{"revoke"}, args...)...)
 }
 
+// given tells whether a verb has given an order which is shared, or will be: on a
+// busy machine Redis may be too late for the first try.
+func given(code int, said string) bool {
+	return code == exitOK || code == exitWrong && strings.Contains(said, "goes on trying")
+}
+
 // tell runs a verb that speaks to this gateway, and gives how it ends and what it
 // prints.
 func (r *replica) tell(args ...string) (int, string) {
@@ -225,7 +232,8 @@ func (r *replica) tell(args ...string) (int, string) {
 	return 0, string(out)
 }
 
-// order gives a revocation over the admin API, which must be shared.
+// order gives a revocation over the admin API. Whether others have it is for them to
+// say: Redis may have been too late for the answer.
 func (r *replica) order(members map[string]string) {
 	r.t.Helper()
 	body, _ := json.Marshal(members) // a map of texts
@@ -240,7 +248,7 @@ func (r *replica) order(members map[string]string) {
 		r.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if said, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusCreated {
+	if said, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusCreated && res.StatusCode != http.StatusAccepted {
 		r.t.Fatalf("%d %s", res.StatusCode, said)
 	}
 }
@@ -304,7 +312,7 @@ func (s *signer) token(sid string) string {
 // eventually waits for what another process is about to do.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for range 3000 {
+	for range 12_000 {
 		if ok() {
 			return
 		}

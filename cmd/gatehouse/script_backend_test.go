@@ -29,6 +29,7 @@ import (
 // recorder is a backend that answers everything alike and remembers the last
 // request.
 type recorder struct {
+	w      *world
 	srv    *httptest.Server
 	mu     sync.Mutex
 	n      int
@@ -84,7 +85,7 @@ func startBackend(ts *testscript.TestScript, _ bool, args []string) {
 		rec.answer = p
 		return
 	}
-	rec := &recorder{answer: p}
+	rec := &recorder{w: w, answer: p}
 	rec.srv = httptest.NewUnstartedServer(rec)
 	if mutual {
 		rec.srv.TLS = mutualTLS(ts)
@@ -106,6 +107,15 @@ func mutualTLS(ts *testscript.TestScript) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
 }
 
+func forget(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		rec := of(ts).backends[name]
+		rec.mu.Lock()
+		rec.n = 0
+		rec.mu.Unlock()
+	}
+}
+
 func unplug(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		of(ts).backends[name].srv.Close()
@@ -117,6 +127,10 @@ func (rec *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var head strings.Builder
 	fmt.Fprintf(&head, "%s %s\nHost: %s\n", r.Method, r.RequestURI, r.Host)
 	_ = r.Header.Write(&head)
+	var finished <-chan struct{}
+	if r.Header.Get(begun) != "" {
+		finished = rec.w.until() // before anybody can know that it has arrived
+	}
 	rec.mu.Lock()
 	p := rec.answer
 	if r.URL.Path != "/healthz" {
@@ -129,8 +143,13 @@ func (rec *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	if finished == nil {
+		late := make(chan struct{})
+		time.AfterFunc(p.after, func() { close(late) })
+		finished = late
+	}
 	select {
-	case <-time.After(p.after):
+	case <-finished:
 	case <-r.Context().Done():
 		return
 	}

@@ -107,7 +107,7 @@ func logged(_ *testscript.TestScript, w *world, args []string) error {
 		}
 		return n
 	}
-	for range 100 {
+	for range 1200 {
 		if n := count(); len(args) == 1 && n > 0 || len(args) > 1 && strconv.Itoa(n) == args[1] {
 			return nil
 		}

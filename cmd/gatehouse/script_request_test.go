@@ -118,14 +118,18 @@ func peek(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// begun is in requests that backends answer when the scenario says finish.
+const begun = "Scenario-Begun"
+
 // begin sends a request and goes on as soon as a backend has it.
 func begin(ts *testscript.TestScript, _ bool, args []string) {
 	w := of(ts)
 	r, c := newRequest(ts, args[0], args[1:]), w.client.open(ts)
+	r.Header.Set(begun, "1")
 	before, late := w.arrived(), make(chan answer, 1)
 	w.client.late = late
 	go func() { late <- ask(c, r) }()
-	for range 200 {
+	for range 3000 {
 		if w.arrived() > before {
 			return
 		}
@@ -136,6 +140,7 @@ func begin(ts *testscript.TestScript, _ bool, args []string) {
 
 func finish(ts *testscript.TestScript, _ bool, _ []string) {
 	w := of(ts)
+	w.release()
 	if w.answer = <-w.client.late; w.err != nil {
 		ts.Fatalf("the request that was under way: %v\n%s", w.err, w.gateway.out.String())
 	}
