@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -247,11 +249,17 @@ func startRedis(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("redis-server does not answer")
 }
 
+// freePort finds ports that nobody listens on, and none of those that the system
+// gives out by itself, to others meanwhile.
 func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		ts.Check(err)
-		_, port, err := net.SplitHostPort(l.Addr().String())
+		var l net.Listener
+		var port string
+		err := errors.New("none was tried")
+		for tries := 0; err != nil && tries < 100; tries++ {
+			port = strconv.Itoa(12_000 + rand.IntN(20_000))
+			l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+		}
 		ts.Check(err)
 		ts.Check(l.Close())
 		of(ts).set(ts, name, port)
