@@ -212,9 +212,10 @@ func dialTCP(ctx context.Context, network, address string) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
+// openIssuer gives the network of a busy machine a minute for keys.
 func openIssuer(t testing.TB, name string, c *config.Issuer) *Issuer {
 	t.Helper()
-	i, err := Open(t.Context(), name, c, "")
+	i, err := open(t.Context(), name, c, "", dialTCP, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,13 +52,13 @@ type source interface {
 //
 // The error names the setting that is wrong.
 func Open(ctx context.Context, name string, c *config.Issuer, folder string) (*Issuer, error) {
-	return open(ctx, name, c, folder, (&net.Dialer{}).DialContext)
+	return open(ctx, name, c, folder, (&net.Dialer{}).DialContext, fetchTimeout)
 }
 
 // dialer opens connections; tests put a network of their own in its place.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-func open(ctx context.Context, name string, c *config.Issuer, folder string, dial dialer) (*Issuer, error) {
+func open(ctx context.Context, name string, c *config.Issuer, folder string, dial dialer, within time.Duration) (*Issuer, error) {
 	if err := check(c); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func open(ctx context.Context, name string, c *config.Issuer, folder string, dia
 		if err != nil {
 			return nil, err
 		}
-		i.keys = startRemote(ctx, f.fetch, openDisk(folder, name, f), i.former.add)
+		i.keys = startRemote(ctx, f.fetch, within, openDisk(folder, name, f), i.former.add)
 	}
 	return i, nil
 }

@@ -20,7 +20,7 @@ const (
 	// which doubles with each.
 	retryFirst = 250 * time.Millisecond
 	retryLast  = 30 * time.Second
-	// fetchTimeout bounds one fetch as a whole.
+	// fetchTimeout bounds one fetch as a whole. Tests over TCP have longer.
 	fetchTimeout = 3 * time.Second
 	// askEvery bounds how often tokens with unknown keys can cause a fetch.
 	askEvery = 30 * time.Second
@@ -38,6 +38,7 @@ const (
 // share.
 type remote struct {
 	fetch   fetch
+	within  time.Duration // the time of one fetch
 	disk    *disk         // nil where keys are not kept
 	retire  func(*keySet) // takes what is not used any more
 	current atomic.Pointer[held]
@@ -69,10 +70,10 @@ type held struct {
 // is confirmed, the answer holds the same set.
 type fetch func(ctx context.Context, have *held) (*held, error)
 
-func startRemote(ctx context.Context, fetch fetch, d *disk, retire func(*keySet)) *remote {
+func startRemote(ctx context.Context, fetch fetch, within time.Duration, d *disk, retire func(*keySet)) *remote {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &remote{
-		fetch: fetch, disk: d, retire: retire, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
+		fetch: fetch, within: within, disk: d, retire: retire, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
 		flight: make(chan struct{}), // so that the first request waits for the first fetch
 	}
 	if d != nil {
@@ -128,7 +129,7 @@ func (r *remote) refresh(ctx context.Context, asked bool) error {
 		again.etag = ""
 		have = &again
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.within)
 	defer cancel()
 	h, err := r.fetch(ctx, have)
 	if err == nil {

@@ -126,7 +126,7 @@ func bubbleWith(t *testing.T, folder string, f func(t *testing.T, s *idp, ask fu
 		srv := &http.Server{Handler: s}
 		served := make(chan error)
 		go func() { served <- srv.Serve(w) }()
-		i, err := open(t.Context(), "auth", issuerConfig(fromURL("http://127.0.0.1/jwks")), folder, w.dial)
+		i, err := open(t.Context(), "auth", issuerConfig(fromURL("http://127.0.0.1/jwks")), folder, w.dial, fetchTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -187,7 +187,7 @@ func TestRotationIsNotSuspicious(t *testing.T) {
 		srv := &http.Server{Handler: s}
 		served := make(chan error)
 		go func() { served <- srv.Serve(w) }()
-		i, err := open(t.Context(), "auth", issuerConfig(fromURL("http://127.0.0.1/jwks")), "", w.dial)
+		i, err := open(t.Context(), "auth", issuerConfig(fromURL("http://127.0.0.1/jwks")), "", w.dial, fetchTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}
