@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/policies/opa"
 )
@@ -301,7 +302,7 @@ func TestFolders(t *testing.T) {
 		"data/a/y.json": {Data: []byte(`{"ok": true}`)},
 		"rego/x.rego":   {Data: []byte("package x\n")},
 	}
-	o := opa.Options{FS: fsys, Path: "pol", More: []string{"more", "pol/"}, Data: "data"}
+	o := opa.Options{FS: fsys, Path: "pol", More: []string{"more", "pol/"}, Data: "data", Budget: 10 * time.Second}
 	e, err := opa.Load(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
