@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,34 +46,36 @@ var every = [4]bool{true, true, true, true}
 // Blocks are there after a restart, to the byte; what was lifted is not, and what
 // has ended is known for its level.
 func TestBlocksRestart(t *testing.T) {
-	path := file(t)
-	b := reopened(t, path)
-	var want []Order
-	for _, o := range someBlocks(t, time.Hour) {
-		want = append(want, give(t, b, o))
-		time.Sleep(2 * time.Millisecond) // the list is in the sequence of their times
-	}
-	lifted := give(t, b, blockOf(t, "192.0.2.1", 0))
-	end(t, b, lifted.ID)
-	short := blockOf(t, "192.0.2.2", 2*shortest)
-	short.Detector, short.Level = "auth_failures", 3
-	give(t, b, short)
-	eventually(t, "the short one ends", func() bool { return b.BlockedAddress(addr("192.0.2.2")) == nil })
-	for range 2 {
-		if err := b.Close(); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		path := file(t)
+		b := reopened(t, path)
+		var want []Order
+		for _, o := range someBlocks(t, time.Hour) {
+			want = append(want, give(t, b, o))
+			time.Sleep(2 * time.Millisecond) // the list is in the sequence of their times
 		}
-		b = reopened(t, path)
-		if diff := cmp.Diff(want, b.List(), prefixes); diff != "" || blocks(b) != every {
-			t.Fatal(blocks(b), diff)
+		lifted := give(t, b, blockOf(t, "192.0.2.1", 0))
+		end(t, b, lifted.ID)
+		short := blockOf(t, "192.0.2.2", 2*shortest)
+		short.Detector, short.Level = "auth_failures", 3
+		give(t, b, short)
+		eventually(t, "the short one ends", func() bool { return b.BlockedAddress(addr("192.0.2.2")) == nil })
+		for range 2 {
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			b = reopened(t, path)
+			if diff := cmp.Diff(want, b.List(), prefixes); diff != "" || blocks(b) != every {
+				t.Fatal(blocks(b), diff)
+			}
+			if b.BlockedAddress(addr("192.0.2.1")) != nil || b.BlockedAddress(addr("192.0.2.2")) != nil {
+				t.Error("what was lifted, or has ended, is back")
+			}
+			if level, ok := b.LastBlock(&short); level != 3 || !ok {
+				t.Errorf("level %d %t", level, ok)
+			}
 		}
-		if b.BlockedAddress(addr("192.0.2.1")) != nil || b.BlockedAddress(addr("192.0.2.2")) != nil {
-			t.Error("what was lifted, or has ended, is back")
-		}
-		if level, ok := b.LastBlock(&short); level != 3 || !ok {
-			t.Errorf("level %d %t", level, ok)
-		}
-	}
+	})
 }
 
 // What was written before there were blocks is read, by file and by Redis.
@@ -143,7 +146,7 @@ func TestBlocksForgetfulRedis(t *testing.T) {
 			}
 			lifted := give(t, a, blockOf(t, "192.0.2.1", time.Hour))
 			end(t, a, lifted.ID)
-			short := blockOf(t, "192.0.2.2", 2*shortest)
+			short := blockOf(t, "192.0.2.2", 60*shortest)
 			short.Detector, short.Level = "auth_failures", 3
 			give(t, a, short)
 			eventually(t, "the other one blocks", func() bool { return blocks(b) == every })
