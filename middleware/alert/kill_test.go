@@ -3,6 +3,7 @@ package alert
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,13 +27,15 @@ func child(folder string) {
 	}
 	s := Open(Options{})
 	s.Use(*all)
-	for i := 0; ; i++ {
+	for i := range 1000 { // which the spool has room for, however late the parent is
 		s.Raise(found(address(i)))
 		for done := false; !done; {
 			s.Waiting(func(w Waiting) { done = w.Events == i+1 })
 		}
 		fmt.Println(address(i))
 	}
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent ends, if it does not kill
+	os.Exit(0)
 }
 
 // What a killed process has said to be on disk is delivered by the next one, each
@@ -42,6 +45,10 @@ func TestKilled(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childFolder+"="+folder)
 	cmd.Stderr = os.Stderr
+	_, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

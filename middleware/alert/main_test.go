@@ -134,7 +134,7 @@ func found(address string) Event {
 // until waits for what other goroutines do.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 2000 {
+	for range 12_000 {
 		if ok() {
 			return
 		}

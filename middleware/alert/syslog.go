@@ -19,7 +19,19 @@ import (
 // nothing in it can end it; there is no structured data, whose names would need
 // an enterprise number.
 func (m *maker) syslog(name string, c *config.AlertSyslog) {
-	w := &syslogger{address: c.Address, facility: facility(c.Facility), host: c.Hostname, pid: strconv.Itoa(os.Getpid()), version: m.version}
+	if w, files := m.syslogger(name, c); w != nil {
+		m.add(&Sink{Name: name, Kind: "syslog", timeout: c.Timeout.D(), deliver: w.deliver, close: w.hangUp},
+			c.MinSeverity, c.Classes, c, files...)
+	}
+}
+
+// syslogger gives what delivers, nil where that cannot be made, and the files it was
+// made from.
+func (m *maker) syslogger(name string, c *config.AlertSyslog) (w *syslogger, files []string) {
+	w = &syslogger{
+		address: c.Address, facility: facility(c.Facility), host: c.Hostname, pid: strconv.Itoa(os.Getpid()), version: m.version,
+		settle: settle,
+	}
 	if w.host == "" {
 		w.host, _ = os.Hostname() // nil value where there is none
 	}
@@ -32,7 +44,7 @@ func (m *maker) syslog(name string, c *config.AlertSyslog) {
 		}
 		if err != nil {
 			m.failIn("syslog."+name, fieldOf("ca", err))
-			return
+			return nil, nil
 		}
 		if host, _, err := net.SplitHostPort(c.Address); err == nil && c.ServerName == "" {
 			w.tls.ServerName = host
@@ -48,15 +60,14 @@ func (m *maker) syslog(name string, c *config.AlertSyslog) {
 			}
 			if err != nil {
 				m.fail("syslog."+name+".client_certificate", err)
-				return
+				return nil, nil
 			}
 			w.tls.Certificates = []tls.Certificate{pair}
 		}
 	} else if !c.Insecure {
 		w.dialer.Control = onlyLoopback
 	}
-	m.add(&Sink{Name: name, Kind: "syslog", timeout: c.Timeout.D(), deliver: w.deliver, close: w.hangUp},
-		c.MinSeverity, c.Classes, c, string(ca), string(cert), string(key))
+	return w, []string{string(ca), string(cert), string(key)}
 }
 
 func fieldOf(path string, err error) error {
@@ -88,6 +99,7 @@ type syslogger struct {
 	host     string
 	pid      string
 	version  string
+	settle   time.Duration // as the constant, unless tests want another
 
 	link *link // nil: none
 }
@@ -124,7 +136,7 @@ func (w *syslogger) deliver(ctx context.Context, r *record) error {
 		err = ctx.Err() // the deadline would meet the next one
 	}
 	if err == nil && fresh {
-		err = w.link.settled(ctx)
+		err = w.link.settled(ctx, w.settle)
 	}
 	if err != nil {
 		_ = w.link.wire.Close() // no goodbye: it would wait as well
@@ -172,8 +184,8 @@ func (l *link) watch() {
 }
 
 // settled waits whether the server wants the connection at all.
-func (l *link) settled(ctx context.Context) error {
-	t := time.NewTimer(settle)
+func (l *link) settled(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-l.gone:

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type syslogd struct {
 	net.Listener
 	dir  string
 	wait sync.WaitGroup
+	away atomic.Bool // turns away whoever comes
 
 	mu       sync.Mutex
 	conns    []net.Conn
@@ -49,6 +51,11 @@ func newSyslogd(t *testing.T, dir, address string, c *tls.Config) *syslogd {
 				return
 			}
 			d.mu.Lock()
+			if d.away.Load() {
+				_ = conn.Close()
+				d.mu.Unlock()
+				continue
+			}
 			d.conns = append(d.conns, conn)
 			d.mu.Unlock()
 			d.wait.Go(func() { d.serve(conn) })
@@ -119,6 +126,17 @@ func toSyslog(d *syslogd) config.Alerts {
 		Address: d.Addr().String(), CA: filepath.Join(d.dir, certs.DevCA), Facility: "local3", Hostname: "gw1",
 		Timeout: config.Duration(10 * time.Second), Classes: []string{"finding", "authentication"},
 	}}}
+}
+
+// syslogTo gives what delivers to the server of a configuration.
+func syslogTo(t *testing.T, c config.Alerts) *syslogger {
+	t.Helper()
+	m := &maker{version: productVersion()}
+	w, _ := m.syslogger("siem", c.Syslog["siem"])
+	if m.err != nil {
+		t.Fatal(m.err)
+	}
+	return w
 }
 
 // SYSLOG-MSG of RFC 5424, section 6, with nil structured data and a MSG in ASCII.
@@ -194,18 +212,19 @@ func TestSyslogReconnects(t *testing.T) {
 	until(t, "the first arrives", func() bool { return len(d.got()) == 1 })
 	d.hangUp()
 	until(t, "one arrives over another connection", func() bool { raise(); return len(d.got()) > 1 })
-	at := d.Addr().String()
-	d.stop()
+	d.away.Store(true) // and keeps its port, which others might take
+	d.hangUp()
 	until(t, "it is tried in vain", func() bool { raise(); return b.of("siem failed") > 0 })
 	for range 10 {
 		raise()
 	}
 	o := outletOf(t, s, "siem")
-	d = newSyslogd(t, dir, at, c)
+	before := len(d.got())
+	d.away.Store(false)
 	until(t, "all others are taken", func() bool { w, _, _ := o.spool.waiting(); return w == 0 && len(s.queue) == 0 })
 	until(t, "the last arrives", func() bool {
 		got := d.got()
-		return len(got) >= 10 && strings.Contains(got[len(got)-1], `"ip":"`+address(n-1)+`"`)
+		return len(got) >= before+10 && strings.Contains(got[len(got)-1], `"ip":"`+address(n-1)+`"`)
 	})
 }
 
@@ -239,7 +258,6 @@ func TestSyslogTLS(t *testing.T) {
 		"plain":             {nil, func(*config.AlertSyslog) {}, "first record does not look like a TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var b book
 			d := newSyslogd(t, dir, "127.0.0.1:0", tt.server)
 			if name == "plain" { // says something as soon as somebody comes
 				d.stop()
@@ -262,11 +280,12 @@ func TestSyslogTLS(t *testing.T) {
 			}
 			c := toSyslog(d)
 			tt.change(c.Syslog["siem"])
-			sink := settings(t, &b, c).Sinks[0]
-			ctx, cancel := context.WithTimeout(t.Context(), sink.timeout)
-			defer cancel()
-			err := sink.deliver(ctx, testEvent())
-			sink.close()
+			w := syslogTo(t, c)
+			if tt.want != "" { // it comes however late the server is
+				w.settle = time.Hour
+			}
+			err := w.deliver(t.Context(), testEvent())
+			w.hangUp()
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
@@ -291,7 +310,6 @@ func TestSyslogPlain(t *testing.T) {
 
 // A server that takes nothing more does not hold a sender longer than it may.
 func TestSyslogHangs(t *testing.T) {
-	var b book
 	dir := devCerts(t)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", serverTLS(t, dir))
 	if err != nil {
@@ -312,14 +330,22 @@ func TestSyslogHangs(t *testing.T) {
 	defer l.Close()
 	defer close(release)
 	c := toSyslog(&syslogd{Listener: l, dir: dir})
-	sink := settings(t, &b, c).Sinks[0]
-	defer sink.close()
+	w := syslogTo(t, c)
+	w.settle = 0
+	defer w.hangUp()
+	if err := w.deliver(t.Context(), testEvent()); err != nil {
+		t.Fatal(err)
+	}
 	for n := 0; ; n++ {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		err := sink.deliver(ctx, testEvent())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		err := w.deliver(ctx, testEvent())
+		late := ctx.Err() != nil
 		cancel()
-		if err != nil {
+		if err != nil && late {
 			return // the buffers are full
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		if n == 100_000 {
 			t.Fatal("it took everything")
