@@ -44,6 +44,7 @@ const orders = 4
 type pace struct {
 	look  time.Duration                    // how often it is looked whether a renewal is due
 	again func(failures int) time.Duration // how long to wait after so many failures in a row
+	left  float64                          // of its life, when a certificate is renewed
 }
 
 // usual fails five times in the first hour, which is how often Let's Encrypt
@@ -52,7 +53,7 @@ func usual() pace {
 	return pace{10 * time.Minute, func(failures int) time.Duration {
 		waits := []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour}
 		return waits[min(failures, len(waits))-1]
-	}}
+	}, 1.0 / 3}
 }
 
 // Client is an account with an authority. It is safe for concurrent use.
@@ -152,7 +153,7 @@ func (c *Client) open(storage certmagic.Storage) {
 		Logger: c.log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)),
 	})
 	c.magic = certmagic.New(c.cache, certmagic.Config{
-		Issuers: []certmagic.Issuer{c.issuer}, Storage: storage, Logger: c.log,
+		Issuers: []certmagic.Issuer{c.issuer}, Storage: storage, Logger: c.log, RenewalWindowRatio: c.pace.left,
 		// The authorities of the web are giving up OCSP.
 		OCSP: certmagic.OCSPConfig{DisableStapling: true},
 	})

@@ -52,7 +52,7 @@ func hostile(t *testing.T, answer http.HandlerFunc) *Certificate {
 // failure waits for the first try to fail.
 func failure(t *testing.T, m *Certificate) string {
 	t.Helper()
-	for range 1500 {
+	for range 6000 {
 		if err := m.Err(); err != nil {
 			return err.Error()
 		}

@@ -80,7 +80,7 @@ func New(t testing.TB, o Options) *Authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+	a.client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
 	}}
 	t.Cleanup(a.Stop)
@@ -113,7 +113,7 @@ func (a *Authority) Start() *Authority {
 	}
 	a.process = cmd
 	a.reading.Go(func() { a.listen(out) })
-	for range 1000 {
+	for range 6000 {
 		if res, err := a.client.Get(a.Directory); err == nil {
 			_ = res.Body.Close()
 			return a
