@@ -155,6 +155,11 @@ func TestRedisKnownByCost(t *testing.T) {
 	if a := r.spend(t.Context(), "k", 4); !a.Reached {
 		t.Fatal("7 of 5 were admitted")
 	}
+	v := r.quota.known.look(r.quota.known.place("k"), 0)
+	if v == nil {
+		t.Fatal("not known")
+	}
+	v.until = store.clock.now() + int64(time.Minute) // however long the test takes
 	before := store.redis.Asked()
 	if a := r.spend(t.Context(), "k", 5); !a.Reached || store.redis.Asked() != before {
 		t.Errorf("what costs more: %+v, asked %d times", a.Result, store.redis.Asked()-before)

@@ -38,7 +38,7 @@ func TestRedisDownAtStart(t *testing.T) {
 
 func eventually(t *testing.T, f func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		if f() {
 			return
 		}
@@ -145,7 +145,7 @@ func TestRedisDoesNotCount(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := storetest.Start(t)
-			store := announced(t, s)
+			store := announced(t, s.Open())
 			rules := map[string]*Rule{}
 			for _, out := range []string{onErrorLocal, onErrorOpen, onErrorClosed} {
 				rules[out] = open(t, config.RateLimit{Rate: rate(1, time.Hour), OnStoreError: out}, store)

@@ -52,12 +52,16 @@ type peers struct {
 // Redis every second, until [Store.Close], and no request is ever used to find out
 // whether a Redis that failed is back: the goroutine does.
 func (s *Store) Announce() {
-	if s.redis == nil || s.peers != nil {
-		return
+	if s.redis != nil && s.peers == nil {
+		s.announce(s.redis.Aside())
 	}
+}
+
+// announce does that by a Redis with connections of its own.
+func (s *Store) announce(aside *store.Redis) {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &peers{
-		front: s.redis, redis: s.redis.Aside(), script: goredis.NewScript(replicasScript),
+		front: s.redis, redis: aside, script: goredis.NewScript(replicasScript),
 		id: rand.Text(), stop: stop, done: make(chan struct{}),
 	}
 	p.count.Store(1)
