@@ -58,7 +58,7 @@ func start(t *testing.T, settings string) *daemon {
 	}
 	go func() { _ = d.cmd.Wait(); close(d.done) }()
 	t.Cleanup(d.kill)
-	for range 1000 {
+	for range 6000 {
 		select {
 		case <-d.done:
 			t.Fatalf("clamd has ended: %s", &out)
