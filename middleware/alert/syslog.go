@@ -130,8 +130,9 @@ func (w *syslogger) deliver(ctx context.Context, r *record) error {
 	}
 	msg := w.message(r, text)
 	frame := append(strconv.AppendInt(nil, int64(len(msg)), 10), ' ') // RFC 5425, section 4.3
-	stop := context.AfterFunc(ctx, func() { _ = w.link.conn.SetWriteDeadline(time.Unix(1, 0)) })
-	_, err = w.link.conn.Write(append(frame, msg...))
+	conn := w.link.conn                                               // who comes late must not meet another one, or none
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) })
+	_, err = conn.Write(append(frame, msg...))
 	if !stop() && err == nil {
 		err = ctx.Err() // the deadline would meet the next one
 	}
