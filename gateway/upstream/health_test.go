@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/upstream/h1"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
@@ -51,8 +52,12 @@ func see(t *testing.T, u *Upstream, i int, well bool) {
 	t.Fatalf("endpoint %d does not become well=%v", i, well)
 }
 
+// healthy has endpoints checked often. A check has time enough, which would be the
+// interval otherwise.
 func healthy(interval time.Duration) *config.Upstream {
-	return &config.Upstream{Health: &config.Health{Path: "/healthz", Interval: config.Duration(interval)}}
+	return &config.Upstream{Health: &config.Health{
+		Path: "/healthz", Interval: config.Duration(interval), Timeout: config.Duration(time.Minute),
+	}}
 }
 
 func TestUnwellEndpointsGetNoRequests(t *testing.T) {
@@ -253,16 +258,11 @@ func TestCheckTimesOut(t *testing.T) {
 	})
 }
 
-// Clients that hold all connections there may be do not make an endpoint unwell:
-// nobody has asked it.
+// A check for which all connections there may be were in use finds nothing: nobody
+// was asked.
 func TestChecksThatFindNoConnection(t *testing.T) {
-	var asked atomic.Int64
-	u := open(t, &config.Upstream{
-		Connections: config.Pool{Max: 1},
-		Health:      &config.Health{Path: "/health", Interval: config.Duration(20 * time.Millisecond), Unhealthy: 1},
-	}, serve(t, func(w http.ResponseWriter, r *http.Request) {
+	u := open(t, &config.Upstream{Connections: config.Pool{Max: 1}}, serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/health" {
-			asked.Add(1)
 			return
 		}
 		_ = http.NewResponseController(w).Flush()
@@ -272,19 +272,35 @@ func TestChecksThatFindNoConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, checks := u.targets[0].sender.(plain), 0
-	for waited := false; checks < 5; time.Sleep(time.Millisecond) {
-		now := pool.Stats().Waiting > 0
-		if waited && !now {
-			checks++ // in vain
+	for range 5 {
+		if got := u.probe(t.Context(), u.targets[0], "/health", 20*time.Millisecond); got != nothing {
+			t.Errorf("found %v where all connections are in use", got)
 		}
-		waited = now
-	}
-	if e := u.Endpoints()[0]; !e.Well {
-		t.Errorf("it counts as unwell: %+v", e)
 	}
 	_ = res.Body.Close()
-	for before := asked.Load(); asked.Load() < before+2; {
-		time.Sleep(time.Millisecond)
+	if got := u.probe(t.Context(), u.targets[0], "/health", time.Minute); got != served {
+		t.Errorf("found %v where one is free", got)
 	}
+}
+
+// Clients that hold all connections do not make an endpoint unwell.
+func TestChecksThatFindNothingCountForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var found atomic.Pointer[error]
+		found.Store(&h1.ErrBusy)
+		u := fleet(t, &config.Upstream{Endpoints: ports(1), Health: &config.Health{
+			Path: "/", Interval: config.Duration(time.Second), Unhealthy: 1,
+		}}, func(string, *http.Request) (*http.Response, error) { return nil, *found.Load() })
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if e := u.Endpoints()[0]; !e.Well {
+			t.Errorf("it counts as unwell: %+v", e)
+		}
+		found.Store(&io.EOF)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if e := u.Endpoints()[0]; e.Well {
+			t.Errorf("it counts as well: %+v", e)
+		}
+	})
 }
