@@ -80,8 +80,9 @@ type Settings struct {
 type Client struct {
 	set    Settings
 	pool   pool
-	heads  sync.Pool // *[]byte: a head, and a small body
-	pieces sync.Pool // *[]byte: a piece of a body
+	heads  sync.Pool     // *[]byte: a head, and a small body
+	pieces sync.Pool     // *[]byte: a piece of a body
+	mile   time.Duration // lastMile, but for tests
 }
 
 // New makes a client. It holds nothing until it is used.
@@ -100,7 +101,7 @@ func New(s Settings) *Client {
 	if s.Handshake <= 0 {
 		s.Handshake = 5 * time.Second
 	}
-	c := &Client{set: s}
+	c := &Client{set: s, mile: lastMile}
 	c.pool.keep, c.pool.max, c.pool.timeout = s.Idle, s.Max, s.IdleTimeout
 	return c
 }

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 )
 
@@ -220,16 +221,18 @@ func (l lastly) Read([]byte) (int, error) {
 // comes of the client having left.
 func TestBodyThatFailsAfterTheEnd(t *testing.T) {
 	for fault, slow := range map[error]bool{os.ErrDeadlineExceeded: true, io.ErrUnexpectedEOF: false, http.ErrBodyReadAfterClose: false} {
-		c := client(t, raw(t, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }))
-		ctx, cancel := context.WithCancel(t.Context())
-		r := ask(t, "POST", "/", nil).WithContext(ctx)
-		r.Body, r.ContentLength = io.NopCloser(lastly{ctx, fault}), small+1
-		time.AfterFunc(short, cancel)
-		_, err := c.Do(&Call{Answer: time.Minute}, r)
-		var mine *BodyError
-		if errors.As(err, &mine) != slow || err == nil {
-			t.Errorf("%v: got %v", fault, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			c := piped(t, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) })
+			ctx, cancel := context.WithCancel(t.Context())
+			r := ask(t, "POST", "/", nil).WithContext(ctx)
+			r.Body, r.ContentLength = io.NopCloser(lastly{ctx, fault}), small+1
+			time.AfterFunc(short, cancel)
+			_, err := c.Do(&Call{Answer: time.Minute}, r)
+			var mine *BodyError
+			if errors.As(err, &mine) != slow || err == nil {
+				t.Errorf("%v: got %v", fault, err)
+			}
+		})
 	}
 }
 
@@ -257,7 +260,7 @@ func TestSlowUpstream(t *testing.T) {
 		"silent":             {slowly(""), 0, ErrNoAnswer},
 		"byte by byte":       {slowly("HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 1000)), 0, ErrNoAnswer},
 		"interim":            {slowly("HTTP/1.1 103 Early Hints\r\n\r\n"), 0, ErrNoAnswer},
-		"reads nothing":      {func(net.Conn, *bufio.Reader) { time.Sleep(20 * short) }, 1 << 40, ErrNoAnswer},
+		"reads nothing":      {nil, 1 << 40, ErrNoAnswer},
 		"half a body":        {always("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), 0, ErrIdle},
 		"half a chunk":       {always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf"), 0, ErrIdle},
 		"half a chunk's end": {always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r"), 0, ErrIdle},
@@ -265,12 +268,20 @@ func TestSlowUpstream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := client(t, raw(t, tt.talk))
+			talk := tt.talk
+			if talk == nil {
+				talk = func(net.Conn, *bufio.Reader) { <-t.Context().Done() }
+			}
+			k := &Call{Answer: 4 * short, Idle: time.Minute}
+			if errors.Is(tt.want, ErrIdle) {
+				k = &Call{Answer: time.Minute, Idle: short}
+			}
+			c := client(t, raw(t, talk))
 			r := ask(t, "POST", "/", nil)
 			if tt.length > 0 {
 				r.Body, r.ContentLength = &endless{}, tt.length
 			}
-			_, _, err := whole(c.Do(&Call{Answer: 4 * short, Idle: short}, r))
+			_, _, err := whole(c.Do(k, r))
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
@@ -284,34 +295,36 @@ func TestSlowUpstream(t *testing.T) {
 // The client's time is not the upstream's: neither while it sends nor while it
 // does not read.
 func TestSlowClient(t *testing.T) {
-	c := client(t, raw(t, always("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789")))
-	for _, length := range []int64{5, -1} {
-		ours, body := io.Pipe()
-		go func() {
-			for i := range 5 {
-				time.Sleep(time.Duration(i) * 2 * short) // the last one longer than Answer
-				_, _ = io.WriteString(body, "x")
+	synctest.Test(t, func(t *testing.T) {
+		c := piped(t, always("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"))
+		for _, length := range []int64{5, -1} {
+			ours, body := io.Pipe()
+			go func() {
+				for i := range 5 {
+					time.Sleep(time.Duration(i) * 2 * short) // the last one longer than Answer
+					_, _ = io.WriteString(body, "x")
+				}
+				_ = body.Close()
+			}()
+			r := ask(t, "POST", "/", ours)
+			r.ContentLength = length
+			res, err := c.Do(&Call{Answer: 6 * short, Idle: 4 * short}, r)
+			if err != nil {
+				t.Fatal(err)
 			}
-			_ = body.Close()
-		}()
-		r := ask(t, "POST", "/", ours)
-		r.ContentLength = length
-		res, err := c.Do(&Call{Answer: 6 * short, Idle: 4 * short}, r)
-		if err != nil {
-			t.Fatal(err)
+			var got string
+			for p := make([]byte, 2); err == nil; {
+				time.Sleep(short)
+				var n int
+				n, err = res.Body.Read(p)
+				got += string(p[:n])
+			}
+			_ = res.Body.Close()
+			if got != "0123456789" || !errors.Is(err, io.EOF) {
+				t.Errorf("got %q %v", got, err)
+			}
 		}
-		var got string
-		for p := make([]byte, 2); err == nil; {
-			time.Sleep(short)
-			var n int
-			n, err = res.Body.Read(p)
-			got += string(p[:n])
-		}
-		_ = res.Body.Close()
-		if got != "0123456789" || !errors.Is(err, io.EOF) {
-			t.Errorf("got %q %v", got, err)
-		}
-	}
+	})
 }
 
 // Who ends a call ends it wherever it is, and is told in what it fails with.
@@ -333,8 +346,9 @@ func TestCancel(t *testing.T) {
 					if _, err := http.ReadRequest(r); err != nil {
 						return
 					}
-					_, _ = io.WriteString(c, tt.answer)
-					there <- struct{}{}
+					if _, _ = io.WriteString(c, tt.answer); tt.answer == "" {
+						there <- struct{}{}
+					}
 					_, _ = io.Copy(io.Discard, r)
 				}))
 				k := &Call{Answer: time.Minute, Idle: time.Minute}
@@ -353,9 +367,18 @@ func TestCancel(t *testing.T) {
 					time.Sleep(short / 5)
 					end(why)
 				}()
-				_, body, err := whole(c.Do(k, ctx))
-				if !errors.Is(err, why) || tt.answer != "" && body != "half" {
-					t.Errorf("got %q %v", body, err)
+				res, err := c.Do(k, ctx)
+				if err == nil {
+					half := make([]byte, len("half"))
+					if n, err := io.ReadFull(res.Body, half); string(half) != "half" {
+						t.Errorf("got %q %v", half[:n], err)
+					}
+					there <- struct{}{}
+					_, err = io.ReadAll(res.Body)
+					_ = res.Body.Close()
+				}
+				if !errors.Is(err, why) || (res != nil) != (tt.answer != "") {
+					t.Errorf("got %v %v", res, err)
 				}
 				if s := c.Stats(); s != (Stats{}) {
 					t.Errorf("left behind: %+v", s)
@@ -457,43 +480,45 @@ func TestUseAfterRelease(t *testing.T) {
 
 // An answer to an upgrade gives the connection, with what has come behind the head.
 func TestUpgrade(t *testing.T) {
-	c := client(t, raw(t, func(c net.Conn, r *bufio.Reader) {
-		q, err := http.ReadRequest(r)
-		if err != nil {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		c := piped(t, func(c net.Conn, r *bufio.Reader) {
+			q, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			if q.Header.Get("Upgrade") != "echo" || q.Header.Get("Connection") != "Upgrade" {
+				_, _ = io.WriteString(c, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello ")
+			_, _ = io.Copy(c, r)
+		})
+		r := ask(t, "GET", "/", nil)
+		r.Header.Set("Connection", "keep-alive, Upgrade")
+		r.Header.Set("Upgrade", "echo")
+		res, err := c.Do(&Call{Answer: short, Idle: short}, r)
+		if err != nil || res.StatusCode != 101 {
+			t.Fatalf("got %v %v", res, err)
 		}
-		if q.Header.Get("Upgrade") != "echo" || q.Header.Get("Connection") != "Upgrade" {
-			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
-			return
+		both, ok := res.Body.(io.ReadWriteCloser)
+		if !ok {
+			t.Fatal("nothing can be written")
 		}
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello ")
-		_, _ = io.Copy(c, r)
-	}))
-	r := ask(t, "GET", "/", nil)
-	r.Header.Set("Connection", "keep-alive, Upgrade")
-	r.Header.Set("Upgrade", "echo")
-	res, err := c.Do(&Call{Answer: short, Idle: short}, r)
-	if err != nil || res.StatusCode != 101 {
-		t.Fatalf("got %v %v", res, err)
-	}
-	both, ok := res.Body.(io.ReadWriteCloser)
-	if !ok {
-		t.Fatal("nothing can be written")
-	}
-	late := time.AfterFunc(2*short, func() { _, _ = io.WriteString(both, "world") }) // the bounds of the call hold no more
-	defer late.Stop()
-	p := make([]byte, len("hello world"))
-	if _, err := io.ReadFull(both, p); string(p) != "hello world" || err != nil {
-		t.Errorf("got %q %v", p, err)
-	}
-	_ = both.Close()
-	if s := c.Stats(); s != (Stats{}) {
-		t.Errorf("left behind: %+v", s)
-	}
-	r.Header.Del("Connection")
-	if status, _, err := whole(c.Do(&Call{}, r)); status != 400 || err != nil {
-		t.Errorf("Upgrade without Connection was sent: %d %v", status, err)
-	}
+		late := time.AfterFunc(2*short, func() { _, _ = io.WriteString(both, "world") }) // the bounds of the call hold no more
+		defer late.Stop()
+		p := make([]byte, len("hello world"))
+		if _, err := io.ReadFull(both, p); string(p) != "hello world" || err != nil {
+			t.Errorf("got %q %v", p, err)
+		}
+		_ = both.Close()
+		if s := c.Stats(); s != (Stats{}) {
+			t.Errorf("left behind: %+v", s)
+		}
+		r.Header.Del("Connection")
+		if status, _, err := whole(c.Do(&Call{}, r)); status != 400 || err != nil {
+			t.Errorf("Upgrade without Connection was sent: %d %v", status, err)
+		}
+	})
 }
 
 func TestResets(t *testing.T) {

@@ -156,9 +156,7 @@ func TestDeadConnectionsAreSwept(t *testing.T) {
 		t.Errorf("one that is alive was closed: %+v", s)
 	}
 	close(end)
-	for arrives := time.Now(); time.Since(arrives) < 10*time.Second && c.pool.idle[0].quiet(); {
-		time.Sleep(time.Millisecond)
-	}
+	kept(c, ended)
 	c.pool.sweep()
 	if s := c.Stats(); s != (Stats{}) {
 		t.Errorf("left behind: %+v", s)

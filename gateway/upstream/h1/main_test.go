@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
@@ -117,7 +118,7 @@ func dialer(address string) func(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// client makes a client for a test.
+// client makes a client for a test, which has the time for last pieces to be sent.
 func client(t testing.TB, address string, change ...func(*Settings)) *Client {
 	t.Helper()
 	s := Settings{Host: address, Dial: dialer(address)}
@@ -125,6 +126,7 @@ func client(t testing.TB, address string, change ...func(*Settings)) *Client {
 		f(&s)
 	}
 	c := New(s)
+	c.mile = time.Minute
 	t.Cleanup(c.CloseIdleConnections)
 	return c
 }
@@ -148,3 +150,37 @@ func whole(res *http.Response, err error) (int, string, error) {
 	b, err := io.ReadAll(res.Body)
 	return res.StatusCode, string(b), err
 }
+
+// piped makes a client for a bubble: talk gets the other end of each connection, and
+// what has been read ahead of it.
+func piped(t testing.TB, talk func(c net.Conn, r *bufio.Reader)) *Client {
+	t.Helper()
+	return client(t, "a", func(s *Settings) {
+		s.Dial = func(context.Context) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go func() {
+				defer theirs.Close()
+				talk(theirs, bufio.NewReader(theirs))
+			}()
+			return ours, nil
+		}
+	})
+}
+
+// kept waits until the connection that is kept is as f says, and tells whether it is.
+// It may be kept no more meanwhile: dead ones are looked for.
+func kept(c *Client, f func(*conn) bool) bool {
+	for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(time.Millisecond) {
+		c.pool.mu.Lock()
+		there := len(c.pool.idle) > 0
+		found := there && f(c.pool.idle[0])
+		c.pool.mu.Unlock()
+		if found || !there {
+			return found
+		}
+	}
+	return false
+}
+
+func spoken(cn *conn) bool { return cn.spoken() }
+func ended(cn *conn) bool  { return !cn.quiet() }

@@ -192,24 +192,22 @@ func TestKeptConnectionThatHasSpoken(t *testing.T) {
 		"a reset":             func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0); _ = c.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			kept, spoken := make(chan struct{}, 10), make(chan struct{}, 10)
-			defer close(kept)
+			now, said := make(chan struct{}, 10), make(chan struct{}, 10)
+			defer close(now)
 			c := client(t, raw(t, func(c net.Conn, r *bufio.Reader) {
 				answering(okAnswer)(c, r)
-				<-kept
+				<-now
 				after(c)
-				spoken <- struct{}{}
+				said <- struct{}{}
 				_, _ = r.Peek(1)
 			}))
 			for range 3 {
 				if _, body, err := whole(c.Do(&Call{}, ask(t, "POST", "/", strings.NewReader("pay")))); err != nil || body != "ok" {
 					t.Fatalf("got %q %v", body, err)
 				}
-				kept <- struct{}{}
-				<-spoken
-				for arrives := time.Now(); time.Since(arrives) < 20*time.Second && len(c.pool.idle) > 0 && c.pool.idle[0].quiet(); {
-					time.Sleep(time.Millisecond) // until it has come
-				}
+				now <- struct{}{}
+				<-said
+				kept(c, ended) // until it has come
 			}
 		})
 	}

@@ -162,7 +162,7 @@ func (s *sending) settled() bool {
 	if !s.last.Load() {
 		return false
 	}
-	patience := time.NewTimer(lastMile)
+	patience := time.NewTimer(s.call.client.mile)
 	defer patience.Stop()
 	select {
 	case <-s.done:
