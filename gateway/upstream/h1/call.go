@@ -29,7 +29,7 @@ type Call struct {
 	body   body
 	waited time.Duration // for a connection to become free
 	wrote  bool          // something of the request
-	queued bool          // it ended while it waited for a connection
+	queued bool          // it ended before there was a connection, or a place for one
 
 	mu       sync.Mutex
 	cause    error                   // why it was ended; the first one
@@ -138,8 +138,9 @@ func (k *Call) ended() bool {
 // call has come back.
 func (k *Call) Sent() bool { return k.wrote }
 
-// Queued reports whether the call ended before any connection became free, whatever
-// ended it: the upstream was not asked. It is for when the call has come back.
+// Queued reports whether the call ended before there was a connection for it or a
+// place for one, whatever ended it: the upstream was not asked. It is for when the
+// call has come back.
 func (k *Call) Queued() bool { return k.queued }
 
 // pause stops the clock while the client is read from. Once the answer has begun

@@ -175,3 +175,19 @@ func TestShortHeadsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A call that has ended before it asks for a connection has not asked the upstream
+// either.
+func TestEndedBeforeItsTurn(t *testing.T) {
+	c := client(t, raw(t, always(okAnswer)), func(s *Settings) { s.Max = 1 })
+	held, err := c.Do(&Call{}, ask(t, "GET", "/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Body.Close()
+	k, why := &Call{}, errors.New("enough")
+	k.Cancel(why)
+	if _, err := c.Do(k, ask(t, "GET", "/", nil)); !errors.Is(err, why) || !k.Queued() || k.Sent() {
+		t.Errorf("got %v, queued %v, sent %v", err, k.Queued(), k.Sent())
+	}
+}

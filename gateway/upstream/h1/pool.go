@@ -41,6 +41,7 @@ func (c *Client) take(k *Call, fresh bool) (*conn, error) {
 	}
 	ctx, stop, err := k.context()
 	if err != nil {
+		k.queued = !fresh
 		return nil, err
 	}
 	defer stop()
