@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -189,5 +190,30 @@ func TestEndedBeforeItsTurn(t *testing.T) {
 	k.Cancel(why)
 	if _, err := c.Do(k, ask(t, "GET", "/", nil)); !errors.Is(err, why) || !k.Queued() || k.Sent() {
 		t.Errorf("got %v, queued %v, sent %v", err, k.Queued(), k.Sent())
+	}
+}
+
+// Who gets its place so late that there is no time for a connection has waited for
+// others, and not for the upstream.
+func TestPlaceThatComesTooLate(t *testing.T) {
+	for name, tt := range map[string]struct {
+		free time.Duration
+		busy bool
+	}{"late": {800 * time.Millisecond, true}, "soon": {200 * time.Millisecond, false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := piped(t, always("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"))
+				c.pool.max = 1
+				held, err := c.Do(&Call{}, ask(t, "GET", "/", nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.set.Dial = func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+				time.AfterFunc(tt.free, func() { _ = held.Body.Close() })
+				if _, err := c.Do(&Call{Answer: time.Second}, ask(t, "GET", "/", nil)); !errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrBusy) != tt.busy {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
 	}
 }

@@ -155,13 +155,15 @@ func whole(res *http.Response, err error) (int, string, error) {
 // what has been read ahead of it.
 func piped(t testing.TB, talk func(c net.Conn, r *bufio.Reader)) *Client {
 	t.Helper()
+	var wg sync.WaitGroup
+	t.Cleanup(wg.Wait) // after that of the client
 	return client(t, "a", func(s *Settings) {
 		s.Dial = func(context.Context) (net.Conn, error) {
 			ours, theirs := net.Pipe()
-			go func() {
+			wg.Go(func() {
 				defer theirs.Close()
 				talk(theirs, bufio.NewReader(theirs))
-			}()
+			})
 			return ours, nil
 		}
 	})

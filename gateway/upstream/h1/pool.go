@@ -66,7 +66,10 @@ func (c *Client) take(k *Call, fresh bool) (*conn, error) {
 	cn, err := c.dial(ctx)
 	if err != nil {
 		c.pool.gone()
-		if cause := context.Cause(ctx); cause != nil {
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, ErrNoAnswer) && k.waited > k.Answer/2:
+			return nil, errBusy
+		case cause != nil:
 			return nil, cause
 		}
 		return nil, &DialError{err}
