@@ -6,6 +6,7 @@ import (
 	"net"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // What comes between the moment in which a kept connection is taken and the
@@ -59,6 +60,9 @@ func TestSurplusBeforeItsReader(t *testing.T) {
 			c.ready(t.Context())
 			if err := speak(theirs); err != nil {
 				t.Fatal(err)
+			}
+			for begin := time.Now(); !arrived(ours) && time.Since(begin) < 20*time.Second; {
+				time.Sleep(time.Millisecond)
 			}
 			if _, err := c.Write([]byte("request")); !errors.Is(err, errSurplus) {
 				t.Errorf("the request was written: %v", err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -81,13 +82,7 @@ func informing(c net.Conn, r *bufio.Reader) {
 }
 
 func TestNobodyThere(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	_ = ln.Close()
-	_, _, err = handle(t, open(t, nil, "http://"+addr), middlewaretest.Exchange(t, "GET", "/", nil))
+	_, _, err := handle(t, open(t, nil, dead(t)), middlewaretest.Exchange(t, "GET", "/", nil))
 	var r *middleware.Refusal
 	if !errors.As(err, &r) || r.Code != "upstream_unavailable" || r.Detail != "the backend cannot be reached" {
 		t.Errorf("got %v", err)
@@ -130,7 +125,11 @@ func TestBodiesThatBreakOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := open(t, nil, raw(t, tt.talk))
-			status, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil, timeouts(0, short)))
+			idle := time.Minute
+			if errors.Is(tt.want, errIdle) {
+				idle = short
+			}
+			status, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil, timeouts(0, idle)))
 			if status != 200 || body != "half" || !errors.Is(err, tt.want) {
 				t.Errorf("got %d %q %v, want %v", status, body, err, tt.want)
 			}
@@ -140,17 +139,19 @@ func TestBodiesThatBreakOff(t *testing.T) {
 
 // The answer may take longer as a whole than it may be silent.
 func TestSlowBodyThatMovesIsNotCut(t *testing.T) {
-	u := open(t, nil, serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		for range 8 {
-			_, _ = io.WriteString(w, "x")
-			w.(http.Flusher).Flush()
-			time.Sleep(short)
+	synctest.Test(t, func(t *testing.T) {
+		u := piped(t, nil, func(c net.Conn, r *bufio.Reader) {
+			answering("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")(c, r)
+			for range 8 {
+				time.Sleep(short)
+				_, _ = io.WriteString(c, "x")
+			}
+		})
+		_, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil, timeouts(5*short, 6*short)))
+		if err != nil || body != "xxxxxxxx" {
+			t.Errorf("got %q %v", body, err)
 		}
-	}))
-	_, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil, timeouts(5*short, 6*short)))
-	if err != nil || body != "xxxxxxxx" {
-		t.Errorf("got %q %v", body, err)
-	}
+	})
 }
 
 func TestClosingTheBodyEndsTheCall(t *testing.T) {
@@ -213,20 +214,27 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // A client may take longer for its body than the upstream may for its answer.
 func TestSlowClientIsNotTheUpstreamsFault(t *testing.T) {
-	u := open(t, nil, serve(t, func(w http.ResponseWriter, r *http.Request) { until(r.Body) }))
-	client, server := io.Pipe()
-	go func() {
-		for range 6 {
-			time.Sleep(short)
-			_, _ = io.WriteString(server, "x")
+	synctest.Test(t, func(t *testing.T) {
+		u := piped(t, nil, func(c net.Conn, r *bufio.Reader) {
+			if q, err := http.ReadRequest(r); err == nil {
+				until(q.Body)
+				_, _ = io.WriteString(c, okay)
+			}
+		})
+		client, server := io.Pipe()
+		go func() {
+			for range 6 {
+				time.Sleep(5 * short)
+				_, _ = io.WriteString(server, "x")
+			}
+			_ = server.Close()
+		}()
+		x := middlewaretest.Exchange(t, "POST", "/", client, timeouts(4*short, 0))
+		x.Request.ContentLength = -1
+		if status, _, err := handle(t, u, x); err != nil || status != 200 {
+			t.Errorf("got %d %v", status, err)
 		}
-		_ = server.Close()
-	}()
-	x := middlewaretest.Exchange(t, "POST", "/", client, timeouts(4*short, 0))
-	x.Request.ContentLength = -1
-	if status, _, err := handle(t, u, x); err != nil || status != 200 {
-		t.Errorf("got %d %v", status, err)
-	}
+	})
 }
 
 // An upstream that takes no more of the body is silent too.
@@ -248,35 +256,37 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // Who has waited for a connection for most of the time has left the backend none
 // of it. That others held all connections, slow clients perhaps, is not its fault.
 func TestWaitIsNotTheBackends(t *testing.T) {
-	u := open(t, &config.Upstream{
-		Connections: config.Pool{Max: 1},
-		Ejection:    &config.Ejection{Failures: 1, Share: 100, For: config.Duration(time.Minute), Longest: config.Duration(time.Minute)},
-	}, raw(t, unread))
-	first := middlewaretest.Exchange(t, "GET", "/", nil)
-	ctx, leave := context.WithCancel(first.Request.Context())
-	first.Request = first.Request.WithContext(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() { _, _, _ = handle(t, u, first) })
-	pool := u.targets[0].sender.(plain)
-	for pool.Stats().Busy == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	wg.Go(func() {
-		for pool.Stats().Waiting == 0 {
+	synctest.Test(t, func(t *testing.T) {
+		u := piped(t, &config.Upstream{
+			Connections: config.Pool{Max: 1},
+			Ejection:    &config.Ejection{Failures: 1, Share: 100, For: config.Duration(time.Minute), Longest: config.Duration(time.Minute)},
+		}, unread)
+		first := middlewaretest.Exchange(t, "GET", "/", nil)
+		ctx, leave := context.WithCancel(first.Request.Context())
+		first.Request = first.Request.WithContext(ctx)
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _, _ = handle(t, u, first) })
+		pool := u.targets[0].sender.(plain)
+		for pool.Stats().Busy == 0 {
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(800 * time.Millisecond)
-		leave()
+		wg.Go(func() {
+			for pool.Stats().Waiting == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(800 * time.Millisecond)
+			leave()
+		})
+		_, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil, timeouts(time.Second, time.Minute)))
+		wg.Wait()
+		var r *middleware.Refusal
+		if !errors.As(err, &r) || r.Code != string(middleware.Overloaded) {
+			t.Errorf("got %v", err)
+		}
+		if e := u.Endpoints()[0]; e.EjectedUntil != nil {
+			t.Errorf("it was taken out: %+v", e)
+		}
 	})
-	_, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil, timeouts(time.Second, time.Minute)))
-	wg.Wait()
-	var r *middleware.Refusal
-	if !errors.As(err, &r) || r.Code != string(middleware.Overloaded) {
-		t.Errorf("got %v", err)
-	}
-	if e := u.Endpoints()[0]; e.EjectedUntil != nil {
-		t.Errorf("it was taken out: %+v", e)
-	}
 }
 
 // faulty is a body whose reader has a fault.

@@ -16,7 +16,7 @@ func TestLeave(t *testing.T) {
 	bySenders(t, func(t *testing.T, by func(*target) sender) {
 		end := make(chan struct{})
 		h := newHouse(t, nil, dripping(end), "127.0.0.1")
-		u, err := begin(&config.Upstream{Endpoints: []config.Endpoint{{URL: h.url}}}, 200*time.Millisecond, h.look, by)
+		u, err := begin(&config.Upstream{Endpoints: []config.Endpoint{{URL: h.url}}}, time.Hour, h.look, by)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,6 +30,10 @@ func TestLeave(t *testing.T) {
 			t.Errorf("a request of the old plan: %d %v", status, err)
 		}
 		_ = whole.Close()
+		u.mu.Lock()
+		u.left = time.Now().Add(short) // the hour is over soon
+		u.arrange(time.Now())
+		u.mu.Unlock()
 		if rest, err := io.ReadAll(long); err == nil || errors.Is(err, errIdle) {
 			t.Errorf("the stream ended by itself, with %q: %v", rest, err)
 		}
@@ -48,12 +52,15 @@ func TestStay(t *testing.T) {
 	bySenders(t, func(t *testing.T, by func(*target) sender) {
 		end := make(chan struct{})
 		h := newHouse(t, nil, dripping(end), "127.0.0.1")
-		u := h.open(t, by, 100*time.Millisecond)
+		u := h.open(t, by, time.Hour)
 		body := stream(t, u, "127.0.0.1")
 		defer body.Close()
 		u.Leave()
 		u.Stay()
-		time.AfterFunc(300*time.Millisecond, func() { close(end) })
+		u.mu.Lock()
+		u.arrange(time.Now().Add(2 * time.Hour))
+		u.mu.Unlock()
+		close(end)
 		if rest, err := io.ReadAll(body); err != nil {
 			t.Errorf("the stream was cut after %q: %v", rest, err)
 		}

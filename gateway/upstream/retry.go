@@ -163,7 +163,7 @@ func (c *course) next(k kind, res *http.Response) (*target, error) {
 		return nil, nil
 	}
 	if res != nil {
-		giveUp(c.ask.x, res)
+		giveUp(c.ask.x, res, c.u.patience)
 	}
 	c.note(k, res)
 	if !sleep(ctx, pause) {
@@ -234,18 +234,17 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
 	case <-ctx.Done():
-		return false
 	}
+	return ctx.Err() == nil
 }
 
 // giveUp ends an answer that nobody gets. A short one is read to its end, so that
 // its connection can be used again: a backend that fails because there is too
 // much to do need not greet everybody anew as well.
-func giveUp(x *middleware.Exchange, res *http.Response) {
+func giveUp(x *middleware.Exchange, res *http.Response, patience time.Duration) {
 	cancel := x.Cancel
-	late := time.AfterFunc(drainTime, func() { cancel(errGivenUp) })
+	late := time.AfterFunc(patience, func() { cancel(errGivenUp) })
 	_, _ = io.CopyN(io.Discard, res.Body, drained)
 	late.Stop()
 	_ = res.Body.Close()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/config"
@@ -45,7 +46,12 @@ func (f *tries) count() int {
 // serve runs a backend that does something to the first n requests and answers
 // those after them.
 func (f *tries) serve(t *testing.T, n int, wrong func(net.Conn, *bufio.Reader)) string {
-	return raw(t, func(c net.Conn, r *bufio.Reader) {
+	return raw(t, f.talk(n, wrong))
+}
+
+// talk is what it does with a connection.
+func (f *tries) talk(n int, wrong func(net.Conn, *bufio.Reader)) func(net.Conn, *bufio.Reader) {
+	return func(c net.Conn, r *bufio.Reader) {
 		for {
 			req, err := http.ReadRequest(r)
 			if err != nil {
@@ -64,7 +70,7 @@ func (f *tries) serve(t *testing.T, n int, wrong func(net.Conn, *bufio.Reader)) 
 				return
 			}
 		}
-	})
+	}
 }
 
 // saying answers with text and ends the connection.
@@ -89,6 +95,22 @@ func noted(x *middleware.Exchange, key string) any {
 }
 
 func TestTriedAgain(t *testing.T) {
+	// again checks what becomes of a request whose first try goes wrong.
+	again := func(t *testing.T, u *Upstream, f *tries, why string) {
+		t.Helper()
+		before := f.count()
+		x := middlewaretest.Exchange(t, "GET", "/", nil)
+		got, body, err := handle(t, u, x)
+		if n := f.count() - before; err != nil || got != 200 || body != "ok" || n != 2 {
+			t.Fatalf("got %d %q %v after %d tries", got, body, err, n)
+		}
+		if whys, _ := noted(x, "tried_again").([]string); noted(x, "tries") != 2 || !slices.Equal(whys, []string{why}) {
+			t.Errorf("on record: %v", x.Notes())
+		}
+		if x.Answered != 200 || u.Endpoints()[0].InFlight != 0 {
+			t.Errorf("answered %d, in flight %d", x.Answered, u.Endpoints()[0].InFlight)
+		}
+	}
 	for name, tt := range map[string]struct {
 		wrong func(net.Conn, *bufio.Reader)
 		why   string
@@ -100,26 +122,20 @@ func TestTriedAgain(t *testing.T) {
 		"closes":             {saying(""), "reset"},
 		"half a head":        {saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"), "reset"},
 		"resets":             {func(c net.Conn, _ *bufio.Reader) { _ = c.(*net.TCPConn).SetLinger(0) }, "reset"},
-		"silent":             {unread, "timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var f tries
-			r := twice()
-			r.PerTry = config.Duration(500 * time.Millisecond)
-			u := open(t, &config.Upstream{Retries: r}, f.serve(t, 1, tt.wrong))
-			x := middlewaretest.Exchange(t, "GET", "/", nil)
-			got, body, err := handle(t, u, x)
-			if err != nil || got != 200 || body != "ok" || f.count() != 2 {
-				t.Fatalf("got %d %q %v after %d tries", got, body, err, f.count())
-			}
-			if why, _ := noted(x, "tried_again").([]string); noted(x, "tries") != 2 || !slices.Equal(why, []string{tt.why}) {
-				t.Errorf("on record: %v", x.Notes())
-			}
-			if x.Answered != 200 || u.Endpoints()[0].InFlight != 0 {
-				t.Errorf("answered %d, in flight %d", x.Answered, u.Endpoints()[0].InFlight)
-			}
+			again(t, open(t, &config.Upstream{Retries: twice()}, f.serve(t, 1, tt.wrong)), &f, tt.why)
 		})
 	}
+	t.Run("silent", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var f tries
+			r := twice()
+			r.PerTry = config.Duration(500 * time.Millisecond)
+			again(t, piped(t, &config.Upstream{Retries: r}, f.talk(1, unread)), &f, "timeout")
+		})
+	})
 }
 
 func TestNotTriedAgain(t *testing.T) {
@@ -210,15 +226,21 @@ func TestBodyThatIsHeldIsSentTwice(t *testing.T) {
 	}
 }
 
-// dead gives the address of nobody.
+// dead gives the address of nobody: its port is taken, by who does not listen there.
 func dead(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = ln.Close()
-	return "http://" + ln.Addr().String()
+	t.Cleanup(func() { _ = ln.Close() })
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}
+	c, err := d.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return "http://" + c.LocalAddr().String()
 }
 
 // What was sent nowhere goes to another endpoint, whatever it is.
@@ -282,29 +304,50 @@ func TestTriesPreferAnotherEndpoint(t *testing.T) {
 	}
 }
 
-// Nobody is tried for who has gone away.
+// closing is a body that tells when it is closed.
+type closing struct {
+	io.Reader
+	closed func()
+}
+
+func (c closing) Close() error { c.closed(); return nil }
+
+// Nobody is tried for who has gone away: before the answer that is given up is there,
+// or in the pause that follows it.
 func TestClientThatWentAwayIsNotTriedFor(t *testing.T) {
 	for name, pause := range map[string]time.Duration{"at once": time.Millisecond, "in a pause": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			ctx, leave := context.WithCancel(t.Context())
-			var f tries
+			defer leave()
+			tries := 0
 			r := twice()
 			r.Pause = config.Duration(pause)
-			u := open(t, &config.Upstream{Retries: r}, f.serve(t, 1, func(c net.Conn, r *bufio.Reader) {
+			u := fleet(t, &config.Upstream{Endpoints: ports(1), Retries: r}, func(string, *http.Request) (*http.Response, error) {
+				tries++
 				if pause < time.Second {
 					leave()
 				}
-				answer("503 No")(c, r)
-				_ = c.Close()
-				leave()
-			}))
+				res, err := status(503)
+				res.Body = closing{res.Body, leave}
+				return res, err
+			})
 			x := middlewaretest.Exchange(t, "GET", "/", nil)
 			x.Request = x.Request.WithContext(ctx)
-			_, _, err := handle(t, u, x)
-			if f.count() != 1 {
-				t.Errorf("%d tries: %v", f.count(), err)
+			if _, _, err := handle(t, u, x); tries != 1 {
+				t.Errorf("%d tries: %v", tries, err)
 			}
 		})
+	}
+}
+
+// However short the pause is, who goes away in it is gone behind it.
+func TestNobodyWaitsForWhoIsGone(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	for range 100 {
+		if sleep(ctx, 0) {
+			t.Fatal("the next try is made")
+		}
 	}
 }
 
@@ -331,6 +374,7 @@ func TestAnswersThatAreGivenUp(t *testing.T) {
 		}
 	})
 	u := open(t, &config.Upstream{Retries: twice()}, url)
+	u.patience = time.Minute
 	for i, want := range []int64{1, 2} {
 		got, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil))
 		if err != nil || got != 200 || body != "ok" {
@@ -339,6 +383,7 @@ func TestAnswersThatAreGivenUp(t *testing.T) {
 		if n := conns.Load(); n != want {
 			t.Errorf("after request %d there were %d connections, want %d", i, n, want)
 		}
+		u.patience = drainTime
 	}
 }
 
@@ -386,26 +431,31 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 // A breaker that opens ends the tries, and the backend is left alone.
 func TestBreakerKeepsRequestsAway(t *testing.T) {
-	var f tries
-	r := twice()
-	r.Attempts = 5
-	u := open(t, &config.Upstream{Retries: r, Breaker: &config.Breaker{
-		Threshold: 0.5, Requests: 3, Window: config.Duration(time.Minute), Open: config.Duration(time.Hour), Probes: 1,
-	}}, f.serve(t, 1000, answer("503 No")))
-	got, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil))
-	if got != 503 || err != nil || f.count() != 3 {
-		t.Fatalf("got %d %v after %d tries", got, err, f.count())
-	}
-	for range 10 {
-		_, _, err = handle(t, u, middlewaretest.Exchange(t, "POST", "/", strings.NewReader("x")))
-		var refused *middleware.Refusal
-		if !errors.As(err, &refused) || refused.Status != 503 || refused.Header.Get("Retry-After") != "3600" {
-			t.Fatalf("got %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		r := twice()
+		r.Attempts = 5
+		u := fleet(t, &config.Upstream{Endpoints: ports(1), Retries: r, Breaker: &config.Breaker{
+			Threshold: 0.5, Requests: 3, Window: config.Duration(time.Minute), Open: config.Duration(time.Hour), Probes: 1,
+		}}, func(string, *http.Request) (*http.Response, error) {
+			tries++
+			return status(503)
+		})
+		got, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/", nil))
+		if got != 503 || err != nil || tries != 3 {
+			t.Fatalf("got %d %v after %d tries", got, err, tries)
 		}
-	}
-	if b := u.Stats().Breaker; f.count() != 3 || b.State != "open" || b.Opened != 1 || b.Refused != 10 {
-		t.Errorf("%d tries, %+v", f.count(), b)
-	}
+		for range 10 {
+			_, _, err = handle(t, u, middlewaretest.Exchange(t, "POST", "/", strings.NewReader("x")))
+			var refused *middleware.Refusal
+			if !errors.As(err, &refused) || refused.Status != 503 || refused.Header.Get("Retry-After") != "3600" {
+				t.Fatalf("got %v", err)
+			}
+		}
+		if b := u.Stats().Breaker; tries != 3 || b.State != "open" || b.Opened != 1 || b.Refused != 10 {
+			t.Errorf("%d tries, %+v", tries, b)
+		}
+	})
 }
 
 // A try for which no time is left is not one without a bound.

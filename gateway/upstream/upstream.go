@@ -54,6 +54,7 @@ type Upstream struct {
 	shown     certs.Certificate // zero where none is
 	drain     time.Duration     // what is under way at an address that is gone has so long to finish
 	retries   *retries          // nil where nothing is tried again
+	patience  time.Duration     // with an answer that is given up
 	breaker   *breaker          // nil where there is none
 	counts    counts
 	bounded   bool // how many connections there may be is
@@ -115,7 +116,7 @@ func begin(c *config.Upstream, drain time.Duration, look lookup, connect func(t 
 	u := &Upstream{
 		connect: connect, drain: drain, policy: policyOf(c.Balance), panic: c.Panic, slowStart: c.SlowStart.D(),
 		health: c.Health, ejection: c.Ejection,
-		retries: newRetries(c.Retries), breaker: newBreaker(c.Breaker), bounded: c.Connections.Max > 0,
+		retries: newRetries(c.Retries), patience: drainTime, breaker: newBreaker(c.Breaker), bounded: c.Connections.Max > 0,
 	}
 	if c.Hash != nil {
 		u.otherwise, u.bySubject = policyOf(c.Hash.Otherwise), c.Hash.By == "subject"

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/certs"
 	"github.com/gatehouse-dev/gatehouse/config"
+	"github.com/gatehouse-dev/gatehouse/gateway/upstream/h1"
 	"github.com/gatehouse-dev/gatehouse/middleware"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 	"github.com/gatehouse-dev/gatehouse/policies"
@@ -96,6 +98,32 @@ func timeouts(answer, idle time.Duration) func(*middleware.Exchange) {
 	return func(x *middleware.Exchange) {
 		x.Route.Timeouts = config.Timeouts{Upstream: config.Duration(answer), Idle: config.Duration(idle)}
 	}
+}
+
+// piped begins an upstream of one endpoint in a bubble. talk gets the other end of
+// each connection, and what has been read ahead of it.
+func piped(t *testing.T, c *config.Upstream, talk func(c net.Conn, r *bufio.Reader)) *Upstream {
+	t.Helper()
+	if c == nil {
+		c = &config.Upstream{}
+	}
+	c.Endpoints = ports(1)
+	var wg sync.WaitGroup
+	u, err := begin(c, time.Minute, system, func(*target) sender {
+		return plain{h1.New(h1.Settings{Host: "a", Max: c.Connections.Max, Dial: func(context.Context) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			wg.Go(func() {
+				defer theirs.Close()
+				talk(theirs, bufio.NewReader(theirs))
+			})
+			return ours, nil
+		}})}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = u.Close(); wg.Wait() })
+	return u
 }
 
 // handle sends an exchange and reads the answer.
@@ -222,14 +250,19 @@ func TestHTTP2IsBoundAsWell(t *testing.T) {
 	if _, _, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/silent", nil, timeouts(short, 0))); middlewaretest.Code(err) != "upstream_timeout" {
 		t.Errorf("silent: %v", err)
 	}
-	if _, body, err := handle(t, u, middlewaretest.Exchange(t, "GET", "/half", nil, timeouts(0, short))); body != "half" || !errors.Is(err, errIdle) {
-		t.Errorf("silent in the middle: %q %v", body, err)
-	}
+	var wg sync.WaitGroup
+	half := middlewaretest.Exchange(t, "GET", "/half", nil, timeouts(0, 3*time.Second)) // head and body come apart
+	wg.Go(func() {
+		if _, body, err := handle(t, u, half); body != "half" || !errors.Is(err, errIdle) {
+			t.Errorf("silent in the middle: %q %v", body, err)
+		}
+	})
 	x := middlewaretest.Exchange(t, "POST", "/read", io.MultiReader(strings.NewReader("half"), failing{os.ErrDeadlineExceeded}))
 	x.Request.ContentLength = -1
 	if _, _, err := handle(t, u, x); middlewaretest.Code(err) != "body_timeout" {
 		t.Errorf("slow client: %v", err)
 	}
+	wg.Wait()
 	if status, _, err := handle(t, u, middlewaretest.Exchange(t, "POST", "/read", strings.NewReader("whole"))); status != 200 || err != nil {
 		t.Errorf("the connection is no good any more: %d %v", status, err)
 	}

@@ -262,8 +262,15 @@ func TestNobodyThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = ln.Close()
-	c := client(t, ln.Addr().String())
+	defer ln.Close()
+	// Its port is taken, by who does not listen there.
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}
+	nobody, err := d.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nobody.Close()
+	c := client(t, nobody.LocalAddr().String())
 	for _, length := range []int{5, 100_000} {
 		k := &Call{Answer: time.Minute}
 		r := ask(t, "POST", "/", strings.NewReader(strings.Repeat("x", length)))
