@@ -88,12 +88,10 @@ func TestWritesBelowTLS(t *testing.T) {
 // asks is a client of HTTP/2 that takes what is sent to it when it likes.
 func (s *served) asks(t *testing.T, path string) net.Conn {
 	t.Helper()
-	c, err := tls.Dial("tcp", s.address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec // of this test
+	c, err := s.open(t, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec // of this test
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	_, _ = io.WriteString(c, http2.ClientPreface)
 	f := http2.NewFramer(c, nil)
 	_ = f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
@@ -109,41 +107,58 @@ func (s *served) asks(t *testing.T, path string) net.Conn {
 	return c
 }
 
-// A connection of HTTP/2 whose client takes nothing is ended, and one that is slow
-// but takes every piece in time is not.
-func TestHTTP2ClientsThatDoNotRead(t *testing.T) {
-	const size = 24 << 20
-	sent := make(chan int, 2)
-	b := usual()
-	b.frames = 400 * time.Millisecond
-	s := start(t, true, true, b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+// muchSize is more than anybody holds for a client.
+const muchSize = 24 << 20
+
+// much answers with that, and tells how much was taken.
+func much(sent chan<- int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		n := 0
-		for n < size {
+		for n < muchSize {
 			m, err := w.Write(make([]byte, 64<<10))
 			if n += m; err != nil {
 				break
 			}
 		}
 		sent <- n
-	}))
-	c := s.asks(t, "/stuck")
-	if n := <-sent; n == size {
+	}
+}
+
+// A connection of HTTP/2 whose client takes nothing is ended.
+func TestHTTP2ClientsThatDoNotRead(t *testing.T) {
+	sent := make(chan int, 1)
+	b := usual()
+	b.frames = 400 * time.Millisecond
+	c := start(t, true, true, b, much(sent)).asks(t, "/stuck")
+	if n := <-sent; n == muchSize {
 		t.Error("all was sent to who reads nothing")
 	}
-	if n, _ := io.Copy(io.Discard, c); n >= size {
+	if n, _ := io.Copy(io.Discard, c); n >= muchSize {
 		t.Errorf("%d bytes came of a connection that has ended", n)
 	}
-	c = s.asks(t, "/slow")
+}
+
+// One whose client is slow but takes every piece in time is not.
+func TestHTTP2ClientsThatAreSlow(t *testing.T) {
+	t.Parallel()
+	sent := make(chan int, 1)
+	b := usual()
+	b.frames = 3 * time.Second
+	c := start(t, true, true, b, much(sent)).asks(t, "/slow")
+	done := make(chan struct{})
 	go func() {
-		room := make([]byte, 4<<20)
+		defer close(done)
+		room := make([]byte, 2<<20)
 		for {
 			if _, err := io.ReadFull(c, room); err != nil {
 				return
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(700 * time.Millisecond)
 		}
 	}()
-	if n := <-sent; n != size {
+	if n := <-sent; n != muchSize {
 		t.Errorf("%d bytes were sent to who reads slowly", n)
 	}
+	_ = c.Close()
+	<-done
 }

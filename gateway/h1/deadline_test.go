@@ -3,6 +3,7 @@ package h1
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -30,6 +31,7 @@ func trickle(c net.Conn) {
 
 func TestStallingClients(t *testing.T) {
 	hasty := limits{header: 200 * time.Millisecond, idle: 200 * time.Millisecond, write: 400 * time.Millisecond}
+	failed := make(chan struct{}, 1) // a write
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(200 * time.Millisecond))
@@ -43,44 +45,44 @@ func TestStallingClients(t *testing.T) {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		}
 		if r.URL.Path == "/large" {
-			_, _ = w.Write(make([]byte, 50<<20))
+			if _, err := w.Write(make([]byte, 50<<20)); err != nil {
+				failed <- struct{}{}
+			}
 		}
 	})
-	answered := func(c net.Conn) net.Conn {
-		_, _ = io.WriteString(c, get("Host: h\r\n"))
-		if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
-			t.Fatal(err)
+	// unread asks for much and takes nothing until that was given up.
+	unread := func(c net.Conn) {
+		_, _ = io.WriteString(c, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+		select {
+		case <-failed:
+		case <-time.After(5 * time.Second): // it came too late, or the write goes on
 		}
-		return c
 	}
 	for _, secure := range []bool{false, true} {
 		s := start(t, true, secure, hasty, handler)
-		for name, stall := range map[string]func(c net.Conn){
-			"nothing": func(net.Conn) {},
-			"a head":  func(c net.Conn) { _, _ = io.WriteString(c, "GET / HTTP/1.1\r\nX: "); go trickle(c) },
-			"a long head": func(c net.Conn) {
+		for name, tt := range map[string]struct {
+			first string // is asked, and answered
+			stall func(c net.Conn)
+		}{
+			"nothing": {"", func(net.Conn) {}},
+			"a head":  {"", func(c net.Conn) { _, _ = io.WriteString(c, "GET / HTTP/1.1\r\nX: "); go trickle(c) }},
+			"a long head": {"", func(c net.Conn) {
 				_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nX: "+strings.Repeat("x", 9000))
 				go trickle(c)
-			},
-			"idle":            func(c net.Conn) { answered(c) },
-			"the second head": func(c net.Conn) { _, _ = io.WriteString(answered(c), "G"); go trickle(c) },
-			"a piece of it":   func(c net.Conn) { _, _ = io.WriteString(c, get("Host: h\r\n")+"GET"); go trickle(c) },
-			"a body":          func(c net.Conn) { _, _ = io.WriteString(c, post("Content-Length: 99999\r\n", "")); go trickle(c) },
-			"a body in chunks": func(c net.Conn) {
+			}},
+			"idle":            {get("Host: h\r\n"), func(net.Conn) {}},
+			"the second head": {get("Host: h\r\n"), func(c net.Conn) { _, _ = io.WriteString(c, "G"); go trickle(c) }},
+			"a piece of it":   {"", func(c net.Conn) { _, _ = io.WriteString(c, get("Host: h\r\n")+"GET"); go trickle(c) }},
+			"a body":          {"", func(c net.Conn) { _, _ = io.WriteString(c, post("Content-Length: 99999\r\n", "")); go trickle(c) }},
+			"a body in chunks": {"", func(c net.Conn) {
 				_, _ = io.WriteString(c, post("Transfer-Encoding: chunked\r\n", "fffff\r\n"))
 				go trickle(c)
-			},
-			"no reading after a handler that waits": func(c net.Conn) {
-				_, _ = io.WriteString(answered(c), "GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
-				time.Sleep(time.Second)
-			},
-			"no reading at all": func(c net.Conn) {
-				_, _ = io.WriteString(c, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
-				time.Sleep(time.Second)
-			},
+			}},
+			"no reading after a handler that waits": {get("Host: h\r\n"), unread},
+			"no reading at all":                     {"", unread},
 		} {
-			c := s.dial(t)
-			stall(c)
+			c, _ := s.patiently(t, tt.first)
+			tt.stall(c)
 			n, err := io.Copy(io.Discard, c)
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s (TLS %v): the connection stays open", name, secure)
@@ -102,22 +104,33 @@ func TestStallingClients(t *testing.T) {
 // A connection lives on for as long as it is used, though its deadlines are not
 // moved with every request; what a handler sets does not outlast its request.
 func TestConnectionsInUse(t *testing.T) {
+	t.Parallel()
 	for _, secure := range []bool{false, true} {
-		b := limits{header: 10 * time.Second, idle: 500 * time.Millisecond, write: 500 * time.Millisecond}
-		s := start(t, true, secure, b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			control := http.NewResponseController(w)
-			_ = control.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-			_ = control.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-		}))
-		c := s.dial(t)
-		r := bufio.NewReader(c)
-		for i := range 12 {
-			_, _ = io.WriteString(c, get("Host: h\r\n"))
-			if _, err := http.ReadResponse(r, nil); err != nil {
-				t.Fatalf("request %d: %v", i, err)
+		t.Run(fmt.Sprintf("TLS %v", secure), func(t *testing.T) {
+			t.Parallel()
+			b := limits{header: 10 * time.Second, idle: 3 * time.Second, write: 3 * time.Second}
+			s := start(t, true, secure, b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", "2")
+				_, _ = io.WriteString(w, "ok")
+				control := http.NewResponseController(w)
+				_ = control.Flush() // there is nothing left to write
+				_ = control.SetReadDeadline(time.Now().Add(time.Millisecond))
+				_ = control.SetWriteDeadline(time.Now().Add(time.Millisecond))
+			}))
+			c := s.dial(t)
+			r := bufio.NewReader(c)
+			for i := range 6 {
+				_, _ = io.WriteString(c, get("Host: h\r\n"))
+				res, err := http.ReadResponse(r, nil)
+				if err != nil {
+					t.Fatalf("request %d: %v", i, err)
+				}
+				if b, err := io.ReadAll(res.Body); string(b) != "ok" || err != nil {
+					t.Fatalf("request %d: %q %v", i, b, err)
+				}
+				time.Sleep(time.Second) // less than idle, more than the handler's
 			}
-			time.Sleep(150 * time.Millisecond) // less than idle, more than the handler's
-		}
+		})
 	}
 }
 
@@ -174,7 +187,7 @@ func TestCutting(t *testing.T) {
 // the bytes of it are split: who has asked once may not keep the connection for
 // the idle time with every piece.
 func TestSecondHeadsInPieces(t *testing.T) {
-	b := limits{header: 300 * time.Millisecond, idle: 8 * time.Second, write: time.Minute}
+	b := limits{header: 300 * time.Millisecond, idle: time.Minute, write: time.Minute}
 	for _, secure := range []bool{false, true} {
 		s := start(t, true, secure, b, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 		for name, c := range map[string]struct{ first, then string }{
@@ -186,15 +199,7 @@ func TestSecondHeadsInPieces(t *testing.T) {
 			"one byte":                    {get("Host: h\r\n"), "G"},
 			"a piece":                     {get("Host: h\r\n"), "GET / HTTP/1.1\r\n"},
 		} {
-			nc := s.dial(t)
-			_ = nc.SetDeadline(time.Now().Add(4 * time.Second))
-			_, _ = io.WriteString(nc, c.first)
-			r := bufio.NewReader(nc)
-			res, err := http.ReadResponse(r, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, _ = io.Copy(io.Discard, res.Body)
+			nc, r := s.patiently(t, c.first)
 			_, _ = io.WriteString(nc, c.then)
 			if _, err := io.Copy(io.Discard, r); errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s (TLS %v): half a head keeps the connection for the idle time", name, secure)

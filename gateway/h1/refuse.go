@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -106,7 +107,7 @@ func (c *conn) linger() {
 			_ = w.CloseWrite()
 		}
 	}
-	until := time.Now().Add(lingerFor)
+	until := time.Now().Add(cmp.Or(c.s.lingers, lingerFor))
 	_ = c.came.SetReadDeadline(until)
 	room := c.s.read()
 	defer c.s.reads.Put(room)

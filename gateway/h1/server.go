@@ -61,6 +61,7 @@ type Server struct {
 
 	pools
 	date    atomic.Pointer[stamp]
+	lingers time.Duration  // 0: lingerFor
 	closing atomic.Bool    // no further request is begun
 	serving sync.WaitGroup // who accepts
 	watcher sync.WaitGroup // and who says goodbye

@@ -167,7 +167,7 @@ func TestGivenUpWithoutALength(t *testing.T) {
 // A client sees why it is refused, though it reads nothing before it has sent all.
 func TestRefusalsAreSeen(t *testing.T) {
 	b := usual()
-	b.bytes = 8 << 10
+	b.bytes, b.linger = 8<<10, 20*time.Second
 	s := start(t, true, false, b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(413)

@@ -50,8 +50,8 @@ func insecure() *tls.Config {
 
 // limits are the bounds of a server under test.
 type limits struct {
-	header, idle, write, frames time.Duration
-	bytes                       int
+	header, idle, write, frames, linger time.Duration
+	bytes                               int
 }
 
 // usual are long enough for tests never to meet them.
@@ -114,6 +114,9 @@ func startOn(t testing.TB, l net.Listener, ours, secure bool, b limits, h http.H
 	logger := log.New(out.log, "", 0)
 	if ours {
 		s := &Server{Handler: h, TLSConfig: config, ReadHeaderTimeout: b.header, IdleTimeout: b.idle, WriteTimeout: b.write, MaxHeaderBytes: b.bytes, ErrorLog: logger}
+		if b.linger > 0 {
+			s.lingers = b.linger
+		}
 		if b.frames > 0 {
 			s.HTTP2 = &http.HTTP2Config{WriteByteTimeout: b.frames}
 		}
@@ -148,19 +151,54 @@ func startOn(t testing.TB, l net.Listener, ours, secure bool, b limits, h http.H
 // dial opens a connection, which the test has twenty seconds for.
 func (s *served) dial(t testing.TB) net.Conn {
 	t.Helper()
-	var c net.Conn
-	var err error
-	if s.tls != nil {
-		c, err = tls.Dial("tcp", s.address, s.tls)
-	} else {
-		c, err = net.Dial("tcp", s.address)
-	}
+	c, err := s.open(t, s.tls)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// open opens a connection, over TLS where there are settings for it.
+func (s *served) open(t testing.TB, settings *tls.Config) (net.Conn, error) {
+	c, err := net.Dial("tcp", s.address)
+	if err != nil {
+		return nil, err
+	}
 	t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-	return c
+	if settings == nil {
+		return c, nil
+	}
+	secure := tls.Client(c, settings)
+	t.Cleanup(func() { _ = secure.Close() })
+	return secure, secure.Handshake()
+}
+
+// patiently opens a connection to a server that is in haste, and asks once and reads
+// the answer where there is something to ask: again until that was in time.
+func (s *served) patiently(t testing.TB, text string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	var err error
+	for range 100 {
+		var c net.Conn
+		if c, err = s.open(t, s.tls); err != nil {
+			continue
+		}
+		r := bufio.NewReader(c)
+		if text == "" {
+			return c, r
+		}
+		_, _ = io.WriteString(c, text)
+		var res *http.Response
+		if res, err = http.ReadResponse(r, nil); err != nil {
+			continue
+		}
+		if _, err = io.Copy(io.Discard, res.Body); err == nil {
+			return c, r
+		}
+	}
+	t.Fatal(err)
+	return nil, nil
 }
 
 // talk sends bytes on a connection of its own, and reads all that comes back
