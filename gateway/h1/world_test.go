@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ type served struct {
 	running
 	address string
 	tls     *tls.Config // of a client; nil: plain
+	room    int         // of a client, for what it has yet to read; 0: as it comes
 	log     *journal
 }
 
@@ -160,7 +162,15 @@ func (s *served) dial(t testing.TB) net.Conn {
 
 // open opens a connection, over TLS where there are settings for it.
 func (s *served) open(t testing.TB, settings *tls.Config) (net.Conn, error) {
-	c, err := net.Dial("tcp", s.address)
+	var d net.Dialer
+	if s.room > 0 {
+		// Where a server resets the connection, what is on its way is lost, and what has
+		// arrived is not.
+		d.Control = func(_, _ string, raw syscall.RawConn) error {
+			return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, s.room) })
+		}
+	}
+	c, err := d.Dial("tcp", s.address)
 	if err != nil {
 		return nil, err
 	}
