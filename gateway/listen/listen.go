@@ -107,13 +107,13 @@ func (l *Listener) admit(inner net.Conn) net.Conn {
 	return &c
 }
 
-// refuse closes a connection for good and tells why. It is reset rather than
-// closed in good order: what the client has sent is not read, and a flood leaves
-// nothing behind.
+// refuse tells why a connection is refused and closes it for good, in this order:
+// whoever sees the end finds it counted. It is reset rather than closed in good
+// order: what the client has sent is not read, and a flood leaves nothing behind.
 func (l *Listener) refuse(c net.Conn, why Reason, from netip.Addr, err error) {
 	if t, ok := c.(interface{ SetLinger(sec int) error }); ok {
 		_ = t.SetLinger(0)
 	}
-	_ = c.Close()
 	l.watch.Refused(why, from, err)
+	_ = c.Close()
 }

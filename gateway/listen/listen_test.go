@@ -52,7 +52,7 @@ func (d *diary) note(f func()) {
 // eventually waits for what other goroutines are about to note.
 func (d *diary) eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 12_000 { // a minute
 		done := false
 		d.note(func() { done = ok() })
 		if done {

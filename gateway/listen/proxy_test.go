@@ -187,6 +187,7 @@ func TestHeaderNeverSent(t *testing.T) {
 			t.Errorf("refused: %v", p.refused)
 		}
 	})
+	p.note(func() { p.settings.HeaderTimeout = time.Minute })
 	probe, server := p.pass(t, balancer)
 	_ = probe.Close()
 	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
