@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,34 +11,32 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
 )
 
-// hasty is a gateway that waits for nobody.
-const hasty = "timeouts: {header: 300ms, body: 300ms, idle: 200ms}\n" + plain
-
 // ends reports whether the gateway ends a connection, though every now and then
 // more is written to it.
 func ends(c net.Conn, more func() error) bool {
-	over := make(chan struct{})
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	over := make(chan error, 1)
 	go func() {
-		defer close(over)
-		_, _ = io.Copy(io.Discard, c)
+		_, err := io.Copy(io.Discard, c)
+		over <- err
 	}()
-	for range 300 {
+	for {
 		select {
-		case <-over:
-			return true
+		case err := <-over:
+			return !os.IsTimeout(err)
 		case <-time.After(30 * time.Millisecond):
 			if more != nil && more() != nil {
 				more = nil // the reader will see it, too
 			}
 		}
 	}
-	return false
 }
 
 // dialRaw connects to a listener and says nothing, or more.
@@ -60,13 +59,15 @@ func TestStalledConnections(t *testing.T) {
 	t.Parallel() // it mostly waits
 	w := open(t)
 	w.backend("HR", echo("A"))
-	w.start(hasty, "")
+	// Long enough for a connection to come about before it stalls.
+	w.start("timeouts: {header: 5s, body: 5s, idle: 3s}\n"+plain, "")
 	trickle := func(c net.Conn, text string) func() error {
 		return func() error {
 			_, err := io.WriteString(c, text)
 			return err
 		}
 	}
+	var wg sync.WaitGroup
 	for name, stall := range map[string]func() (net.Conn, func() error){
 		"no handshake": func() (net.Conn, func() error) { return dialRaw(t, w.base), nil },
 		"a slow handshake": func() (net.Conn, func() error) {
@@ -127,14 +128,15 @@ func TestStalledConnections(t *testing.T) {
 			return f.Conn, trickle(f.Conn, "\x00")
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c, more := stall()
+		c, more := stall()
+		wg.Go(func() {
 			if !ends(c, more) {
-				t.Error("the connection stays open")
+				t.Errorf("%s: the connection stays open", name)
 			}
 			_ = c.Close()
 		})
 	}
+	wg.Wait()
 }
 
 func idleAfterOne(t *testing.T, c net.Conn) net.Conn {
@@ -149,9 +151,10 @@ func idleAfterOne(t *testing.T, c net.Conn) net.Conn {
 // A body a byte at a time has the time that a body has, and no more, whoever is
 // to read it: the backend, a stage, or nobody since the request is refused.
 func TestTricklingBodies(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	w.backend("HR", func(rw http.ResponseWriter, r *http.Request) { _, _ = io.Copy(rw, r.Body) })
-	w.start(hasty+"  - {name: held, match: {path: /held/}, upstream: hr, public: true, policy: off, sanitize: {html: strip}}\n", "")
+	w.start("timeouts: {body: 300ms}\n"+plain+"  - {name: held, match: {path: /held/}, upstream: hr, public: true, policy: off, sanitize: {html: strip}}\n", "")
 	for _, target := range []string{"/plain/1", "/held/1", "/nowhere", "/plain/%2e"} {
 		for _, upgrade := range []string{"", "Connection: upgrade\r\nUpgrade: \x80\r\n"} {
 			c := dialRaw(t, w.plain)
@@ -192,7 +195,8 @@ func TestClientsThatDoNotRead(t *testing.T) {
 		_, _ = fmt.Sscan(r.URL.Query().Get("size"), &size)
 		_, _ = rw.Write(make([]byte, size))
 	})
-	w.start(hasty, "")
+	// Time enough to ask, and to answer a ping. What the server says by itself has it, too.
+	w.start("timeouts: {idle: 4s}\n"+plain+"    timeouts: {idle: 200ms}\n", "")
 	t.Run("a large answer", func(t *testing.T) {
 		c := w.wire(plainH1)
 		_, _ = io.WriteString(c, "GET /plain/1?size=30000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -200,43 +204,62 @@ func TestClientsThatDoNotRead(t *testing.T) {
 			t.Errorf("on record: %v", e)
 		}
 	})
+	var wg sync.WaitGroup
 	for name, tt := range map[string]struct {
 		window uint32
 		target string
 	}{
-		"no window":                 {0, "/plain/1?size=100000"},
-		"no window for refusals":    {0, "/nowhere"},
-		"a byte of window":          {1, "/plain/1?size=3"},
-		"a window, nothing is read": {1 << 30, "/plain/2?size=3000000"},
+		"no window":              {0, "/plain/1?size=100000"},
+		"no window for refusals": {0, "/nowhere"},
+		"a byte of window":       {1, "/plain/1?size=3"},
 	} {
-		t.Run("HTTP/2, "+name, func(t *testing.T) {
-			f := w.stalledStreams(t, tt.window, tt.target)
-			if tt.window > 1 { // what stalls is TCP, and it is the connection that ends
-				w.cut("/plain/2", 1)
-				eventually(t, "nothing in flight", func() bool { return w.metric("gatehouse_requests_in_flight") == "0" })
-				return
-			}
-			for resets := 0; resets < stuckStreams; {
-				frame, err := f.ReadFrame()
-				if err != nil {
-					t.Fatalf("%d streams were ended: %v", resets, err)
-				}
-				switch frame := frame.(type) {
-				case *http2.RSTStreamFrame:
-					resets++
-				case *http2.PingFrame: // or the connection would be ended
-					_ = f.WritePing(true, frame.Data)
-				}
+		f := w.stalledStreams(t, tt.window, tt.target)
+		wg.Go(func() {
+			if resets, err := f.resets(stuckStreams); err != nil {
+				t.Errorf("HTTP/2, %s: %d streams were ended: %v", name, resets, err)
 			}
 		})
 	}
+	_ = w.stalledStreams(t, 1<<30, "/plain/2?size=3000000") // what stalls is TCP, and it is the connection that ends
+	w.cut("/plain/2", 1)
+	wg.Wait()
+	eventually(t, "nothing in flight", func() bool { return w.metric("gatehouse_requests_in_flight") == "0" })
 	// Last, since these fill the log.
-	t.Run("pipelined answers", func(t *testing.T) { overfill(t, w.wire(plainH1), "/plain/1?size=100000") })
-	t.Run("pipelined answers over TLS", func(t *testing.T) { overfill(t, w.wire(tlsH1), "/plain/1?size=100000") })
-	t.Run("pipelined refusals", func(t *testing.T) { overfill(t, w.wire(plainH1), "/nowhere") })
-	t.Run("pipelined upgrades", func(t *testing.T) {
-		overfill(t, w.wire(plainH1), "/plain/1 HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: \x80\r\nX:")
-	})
+	for name, tt := range map[string]struct {
+		way    proto
+		target string
+	}{
+		"answers":          {plainH1, "/plain/1?size=100000"},
+		"answers over TLS": {tlsH1, "/plain/1?size=100000"},
+		"refusals":         {plainH1, "/nowhere"},
+		"upgrades":         {plainH1, "/plain/1 HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: \x80\r\nX:"},
+	} {
+		c := w.wire(tt.way)
+		wg.Go(func() {
+			if err := overfill(c, tt.target); err != nil {
+				t.Errorf("pipelined %s: %v", name, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// resets waits until n streams were ended one by one.
+func (f *frames) resets(n int) (got int, err error) {
+	_ = f.SetReadDeadline(time.Now().Add(time.Minute))
+	for got < n {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			return got, err
+		}
+		switch frame := frame.(type) {
+		case *http2.RSTStreamFrame:
+			got++
+		case *http2.PingFrame: // or the connection would be ended
+			_ = f.WritePing(true, frame.Data)
+		}
+	}
+	return got, nil
 }
 
 // cut waits until at least n exchanges with a path are on record as not sent whole.
@@ -256,20 +279,19 @@ func (w *world) cut(path string, n int) (out []map[string]any) {
 
 // overfill asks again and again and reads nothing, until the gateway has had
 // enough.
-func overfill(t *testing.T, c net.Conn, target string) {
-	t.Helper()
+func overfill(c net.Conn, target string) error {
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(time.Minute)) // what was sent is answered first, and that is much
+	_ = c.SetDeadline(time.Now().Add(2 * time.Minute)) // what was sent is answered first, and that is much
 	batch := strings.Repeat("GET "+target+" HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)
 	for range 1000 {
 		if _, err := io.WriteString(c, batch); err != nil {
 			if os.IsTimeout(err) {
-				t.Error("the gateway waits for a client that does not read")
+				return errors.New("the gateway waits for a client that does not read")
 			}
-			return
+			return nil
 		}
 	}
-	t.Error("a million requests were taken and no answer")
+	return errors.New("a million requests were taken and no answer")
 }
 
 // stuckStreams is how many requests stalledStreams has open.
@@ -295,6 +317,7 @@ func (w *world) stalledStreams(t *testing.T, window uint32, target string) *fram
 // The time that is set when a head was read is not what a body, or an answer,
 // has: an upstream may be slow to connect to, and 100 Continue goes out late.
 func TestLateContinue(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := open(t)
 	pair, err := tls.LoadX509KeyPair(w.dir+"/certs/gateway.pem", w.dir+"/certs/gateway-key.pem")
 	if err != nil {
@@ -302,17 +325,29 @@ func TestLateContinue(t *testing.T) {
 	}
 	hr := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = io.Copy(rw, r.Body) }))
 	hr.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		time.Sleep(400 * time.Millisecond)
-		return nil, nil //nolint:nilnil // as it is configured
+		time.Sleep(4500 * time.Millisecond) // more than the server gives an answer
+		return nil, nil                     //nolint:nilnil // as it is configured
 	}}
 	hr.StartTLS()
 	t.Cleanup(hr.Close)
 	w.vars["HR"] = strings.Replace(hr.URL, "127.0.0.1", "localhost", 1)
-	w.start("timeouts: {idle: 100ms}\n"+strings.Replace(plain, "{endpoints: [\"{HR}\"]}", "{endpoints: [\"{HR}\"], ca: certs/ca.pem}", 1), "")
-	both(t, func(t *testing.T, h2 bool) {
+	w.start("timeouts: {idle: 2s}\n"+strings.Replace(plain, "{endpoints: [\"{HR}\"]}", "{endpoints: [\"{HR}\"], ca: certs/ca.pem}", 1), "")
+	var wg sync.WaitGroup
+	for _, h2 := range []bool{false, true} { // one after the other, the second would find a connection
 		r := w.request("POST", "/plain/1", strings.NewReader("late"), "Expect: 100-continue")
-		if a := do(t, w.client(h2), r); a.StatusCode != 200 || a.body != "late" {
-			t.Errorf("%s %q", a.Status, a.body)
-		}
-	})
+		c := w.client(h2)
+		c.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
+		wg.Go(func() {
+			res, err := c.Do(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer res.Body.Close()
+			if b, err := io.ReadAll(res.Body); res.StatusCode != 200 || string(b) != "late" || err != nil {
+				t.Errorf("%s %s: %q, %v", res.Proto, res.Status, b, err)
+			}
+		})
+	}
+	wg.Wait()
 }
