@@ -19,7 +19,7 @@ const (
 
 // ended waits for the peer of a connection to end it.
 func ended(c net.Conn) error {
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
 	_, err := io.Copy(io.Discard, c)
 	return err
 }
@@ -50,7 +50,7 @@ func TestHeadOfAStream(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 		fmt.Fprintf(c, "HEAD /api/employees/e1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", token(nil))
 		r := bufio.NewReader(c)
 		res, err := http.ReadResponse(r, &http.Request{Method: "HEAD"})
@@ -65,7 +65,7 @@ func TestHeadOfAStream(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s: the backend was left with %v", name, err)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(20 * time.Second):
 			t.Errorf("%s: the backend is still being read", name)
 		}
 		_ = c.Close()
@@ -76,7 +76,7 @@ func TestHeadOfAStream(t *testing.T) {
 // wantWhole waits until all memory for bodies is there again.
 func (a *attacked) wantWhole(t *testing.T, after string) {
 	t.Helper()
-	for range 300 {
+	for range 2000 {
 		if whole(a.Memory()) {
 			return
 		}
@@ -134,8 +134,9 @@ func TestClientsThatGo(t *testing.T) {
 		if strings.HasPrefix(name, "json") || strings.HasPrefix(name, "csv") {
 			path = "/api/employees/"
 		}
-		gone := make(chan struct{})
+		came, gone := make(chan struct{}), make(chan struct{})
 		a.does(func(c net.Conn, _ string) {
+			close(came)
 			defer close(gone)
 			_, _ = io.WriteString(c, streamHead+tt.head+"\r\n"+tt.first)
 			if tt.again == "" {
@@ -154,6 +155,11 @@ func TestClientsThatGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, token(nil))
+		select {
+		case <-came:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: the backend is not asked", name)
+		}
 		_ = c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 		got, _ := io.ReadAll(c)
 		if strings.Contains(string(got), clear) || strings.Contains(string(got), "globex") {
@@ -162,7 +168,7 @@ func TestClientsThatGo(t *testing.T) {
 		_ = c.Close()
 		select {
 		case <-gone:
-		case <-time.After(5 * time.Second):
+		case <-time.After(20 * time.Second):
 			t.Errorf("%s: the backend is still being read", name)
 		}
 		a.wantWhole(t, name)

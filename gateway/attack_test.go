@@ -45,7 +45,7 @@ upstreams:
   hr: {endpoints: ["http://%[2]s"]}
 policies: {path: %[1]s/rego, budget: 5s}
 limits: {body_memory: 4MiB, body_bytes: 256KiB}
-timeouts: {header: 1s, upstream: 5s, idle: 5s, body: 1s}
+timeouts: {header: 20s, upstream: 20s, idle: 20s, body: 20s}
 routes:
   - name: employees
     match: {path: /api/employees/}
@@ -125,7 +125,6 @@ type attacked struct {
 	file, ops string
 	address   string
 	dir       string
-	patience  time.Duration // how long raw waits for more
 
 	mu     sync.Mutex
 	answer func(c net.Conn, head string)
@@ -136,7 +135,13 @@ type attacked struct {
 // attack starts a gateway whose backend answers with raw bytes.
 func attack(t *testing.T, answer string) *attacked {
 	t.Helper()
-	a := &attacked{dir: t.TempDir(), patience: 300 * time.Millisecond}
+	return attackWith(t, attackConfig, answer)
+}
+
+// attackWith starts one by another configuration.
+func attackWith(t *testing.T, settings, answer string) *attacked {
+	t.Helper()
+	a := &attacked{dir: t.TempDir()}
 	a.says(answer)
 	backend, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -146,7 +151,7 @@ func attack(t *testing.T, answer string) *attacked {
 	wg.Go(func() { a.backend(backend, &wg) })
 	write(t, filepath.Join(a.dir, "rego", "gatehouse.rego"), attackPolicy)
 	file := filepath.Join(a.dir, "gatehouse.yaml")
-	write(t, file, fmt.Sprintf(attackConfig, a.dir, backend.Addr(), attackSecret))
+	write(t, file, fmt.Sprintf(settings, a.dir, backend.Addr(), attackSecret))
 	c, err := config.Load(file)
 	if err != nil {
 		t.Fatal(err)
@@ -238,8 +243,12 @@ func (a *attacked) seen() []string {
 	return heads
 }
 
-// raw sends bytes and gives everything that comes back until the gateway
-// closes the connection or has nothing more to say.
+// patience is for how long nothing must come behind an answer.
+const patience = 300 * time.Millisecond
+
+// raw sends bytes and gives everything that comes back: an answer, for which it
+// waits, and what follows until the gateway closes the connection, as it has
+// announced, or has nothing more to say.
 func (a *attacked) raw(t *testing.T, request string) string {
 	t.Helper()
 	return a.rawTo(t, a.address, request)
@@ -252,17 +261,25 @@ func (a *attacked) rawTo(t *testing.T, address, request string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	go func() { _, _ = io.WriteString(c, request) }()
-	var out []byte
-	buf := make([]byte, 32<<10)
-	for {
-		_ = c.SetReadDeadline(time.Now().Add(a.patience))
-		n, err := c.Read(buf)
-		if out = append(out, buf[:n]...); err != nil {
-			return string(out)
+	var out bytes.Buffer
+	r := bufio.NewReader(io.TeeReader(c, &out))
+	method, _, _ := strings.Cut(request, " ")
+	for whole := false; !whole; {
+		res, err := http.ReadResponse(r, &http.Request{Method: method})
+		if err == nil {
+			_, err = io.Copy(io.Discard, res.Body)
+		}
+		if err != nil {
+			return out.String()
+		}
+		if whole = res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols; whole && !res.Close {
+			_ = c.SetReadDeadline(time.Now().Add(patience))
 		}
 	}
+	_, _ = io.Copy(io.Discard, r)
+	return out.String()
 }
 
 // get asks for a path as the bearer of a token.
