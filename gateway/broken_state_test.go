@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -12,7 +13,7 @@ import (
 func brokenIssuers() []broken {
 	return []broken{
 		{
-			name: "issuer/down at start", prepare: func(w *world) { w.vars["ISSUER"] = "http://" + storetest.FreeAddress(w.t) },
+			name: "issuer/down at start", prepare: func(w *world) { w.vars["ISSUER"] = "http://" + nobody },
 			status: 503, code: "authentication_unavailable",
 		},
 		{
@@ -73,10 +74,16 @@ func redis(w *world) {
 func killRedis(status int, code string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		c := w.client(false)
-		ask := func() answer { return do(t, c, w.request("GET", "/api/employees/7", nil, w.as("e2", "staff"))) }
-		if a := ask(); a.StatusCode != 200 {
-			t.Fatalf("%s %s", a.Status, a.body)
-		}
+		subject, asked := "", 0
+		ask := func() answer { return do(t, c, w.request("GET", "/api/employees/7", nil, w.as(subject, "staff"))) }
+		// The time for a store is short: what a machine that is busy does not answer
+		// within it is counted elsewhere, or refused, and says nothing.
+		eventually(t, "a request is counted by the store", func() bool {
+			asked++
+			subject = fmt.Sprint("e", asked)
+			a := ask()
+			return w.exchanges(asked)[asked-1]["ratelimit_store"] == nil && a.StatusCode == 200
+		})
 		w.kill()
 		var last answer
 		admitted := 1

@@ -124,6 +124,7 @@ func (tt *broken) run(t *testing.T) {
 			if closed := a.Close; !h2 && closed != tt.closes {
 				t.Errorf("the connection is closed: %v, want %v", closed, tt.closes)
 			}
+			eventually(t, "the backend sees it", func() bool { return len(hr.requests()) >= (i+1)*tt.saw })
 			if n := len(hr.requests()); n != (i+1)*tt.saw {
 				t.Errorf("the backend saw %d requests, want %d: %q", n, (i+1)*tt.saw, hr.requests())
 			}

@@ -5,8 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-
-	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
 )
 
 func brokenUpstreams() []broken {
@@ -32,11 +30,11 @@ func brokenUpstreams() []broken {
 	json := `{"id": "e2", "salary": ` + secret
 	return []broken{
 		{
-			name: "upstream/down", prepare: func(w *world) { w.vars["HR"] = "http://" + storetest.FreeAddress(w.t) },
+			name: "upstream/down", prepare: func(w *world) { w.vars["HR"] = "http://" + nobody },
 			status: 502, code: "upstream_unavailable",
 		},
 		{
-			name: "upstream/slow", settings: one + "    timeouts: {upstream: 100ms}\n",
+			name: "upstream/slow", settings: one + "    timeouts: {upstream: 5s}\n",
 			backend: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 			status:  504, code: "upstream_timeout", saw: 1,
 		},

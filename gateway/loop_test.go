@@ -13,14 +13,25 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
-
-	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
 )
 
 // heard is the preamble with its plain listener at an address, and more settings
 // of that.
 func heard(address, more string) string {
 	return strings.Replace(preamble, `plain: {address: "127.0.0.1:0"}`, fmt.Sprintf("plain: {address: %q%s}", address, more), 1)
+}
+
+// nobody is where nobody listens.
+const nobody = "127.0.0.1:1"
+
+// leads makes an upstream lead to an address, which is known once somebody listens.
+func (w *world) leads(upstream, to, settings string) {
+	w.t.Helper()
+	w.vars[upstream] = to
+	w.write("gatehouse.yaml", settings)
+	if err := w.reloader.Reload(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // wentRound verifies that of the exchanges on record, n in all, so many were refused for
@@ -49,10 +60,10 @@ func TestLoop(t *testing.T) {
   - {name: judged, match: {path: /judged}, upstream: hr, authn: {issuers: [auth]}, policy: off}
   - {name: cross, match: {path: /cross}, upstream: hr, public: true, policy: off, cors: {origins: ["https://app.example.com"]}}
 `
-	at := storetest.FreeAddress(t)
 	w := open(t)
-	w.vars["HR"] = "http://" + at
-	w.start(heard(at, "")+plain+routes, "")
+	w.vars["HR"] = "http://" + nobody
+	w.start(plain+routes, "")
+	w.leads("HR", w.plain, preamble+plain+routes)
 	name, value, _ := strings.Cut(w.as("u7", "staff"), ": ")
 	served := 0
 	for _, p := range []proto{plainH1, tlsH1, tlsH2} {
@@ -91,11 +102,12 @@ func TestLoop(t *testing.T) {
 
 // The same over HTTP/2 on both sides, where a call of gRPC is refused in its own words.
 func TestLoopOfCalls(t *testing.T) {
-	at := storetest.FreeAddress(t)
 	w := open(t)
-	w.vars["CALLS"] = at
-	w.start(strings.Replace(preamble, "address: 127.0.0.1:0\n", "address: "+at+"\n", 1)+
-		strings.Replace(grpcRoutes, `endpoints: ["http://{CALLS}"], protocol: h2c`, `endpoints: ["https://{CALLS}"], protocol: http2, ca: certs/ca.pem, server_name: localhost`, 1), grpcPolicy)
+	w.vars["CALLS"] = nobody
+	settings := preamble + "policies: {path: rego, budget: 1m}\n" +
+		strings.Replace(grpcRoutes, `endpoints: ["http://{CALLS}"], protocol: h2c`, `endpoints: ["https://{CALLS}"], protocol: http2, ca: certs/ca.pem, server_name: localhost`, 1)
+	w.start(settings, grpcPolicy)
+	w.leads("CALLS", w.at["public"].String(), settings)
 	s, err := w.grpc().NewStream(bounded(t), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/test.Calls/Wait")
 	if err != nil {
 		t.Fatal(err)
@@ -127,11 +139,11 @@ func TestLoopThroughAnother(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := open(t), open(t)
-			at := storetest.FreeAddress(t)
-			b.vars["HR"] = "http://" + at
+			b.vars["HR"] = "http://" + nobody
 			b.start(tt.settings+plain, "")
 			a.vars["HR"] = b.plain
-			a.start(heard(at, "")+plain, "")
+			a.start(plain, "")
+			b.leads("HR", a.plain, preamble+tt.settings+plain)
 			for i, p := range []proto{plainH1, tlsH1, tlsH2} {
 				if o := a.ask(p, raw{target: "/plain/1"}); o.String() != "508 loop_detected" {
 					t.Errorf("%s: %v", p, o)
@@ -157,10 +169,11 @@ func TestLoopWithoutVia(t *testing.T) {
 		"requests of upstream": {"", strings.Replace(plain, "{endpoints:", "{concurrency: {max: 40}, endpoints:", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			at := storetest.FreeAddress(t)
 			w := open(t)
-			w.vars["HR"] = forgetful(t, at)
-			w.start(heard(at, tt.listener)+tt.settings, "")
+			w.vars["HR"] = "http://" + nobody
+			settings := heard("127.0.0.1:0", tt.listener) + tt.settings
+			w.start(settings, "")
+			w.leads("HR", forgetful(t, strings.TrimPrefix(w.plain, "http://")), settings)
 			if o := w.ask(plainH1, raw{target: "/plain/1"}); o.err != nil || o.status != 502 && o.status != 503 {
 				t.Errorf("got %v", o)
 			}
@@ -215,7 +228,7 @@ func TestVia(t *testing.T) {
 			s.Start()
 			t.Cleanup(s.Close)
 			w.vars["HR"] = s.URL
-			const policy = "policies: {path: rego, budget: 2s, headers: [Via]}\n"
+			const policy = "policies: {path: rego, budget: 1m, headers: [Via]}\n"
 			settings := policy + strings.NewReplacer("{endpoints:", "{protocol: "+protocol+", health: {path: /healthz}, retries: {attempts: 2, pause: 1ms, budget: 1}, endpoints:", `"off"`, `"on"`).Replace(plain)
 			w.start(settings, `allow if object.get(input.context.headers, "via", []) in {[], ["1.0 fred"], ["1.0 fred, 1.1 b"]}`+"\n")
 			mark := w.g.mark.name
