@@ -44,7 +44,7 @@ listeners:
   plain: {address: "127.0.0.1:0"}
 admin: {address: "127.0.0.1:0"}
 log: {output: access.log, level: error}
-timeouts: {header: 2s, body: 2s, idle: 10s}
+timeouts: {idle: 10s}
 limits: {body_memory: 16MiB}
 upstreams: {hr: {endpoints: ["{HR}"]}}
 routes:
