@@ -216,10 +216,12 @@ func (l *line) ask(r raw) (o outcome, last bool) {
 		_ = l.h2.WriteWindowUpdate(0, uint32(1+len(o.body))) // or answers would stop coming
 		return o, o.err != nil
 	}
-	if _, err := l.Write(r.h1()); err != nil {
-		return outcome{err: err}, true
+	_, err := l.Write(r.h1())
+	o, last = l.answer(r.method) // what is refused may not be read to its end
+	if err != nil && o.err != nil {
+		o.err = err
 	}
-	return l.answer(r.method)
+	return o, last || err != nil
 }
 
 // answer reads the final answer to a request over HTTP/1.1.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,14 +64,22 @@ func flagsOfListeners(t *testing.T, p proto) int {
 	return len(cases)
 }
 
-// secure starts a backend that speaks TLS by some settings.
-func (w *castle) secure(name string, c *tls.Config) {
+// secure starts a backend that speaks TLS by some settings, and counts the checks of
+// its health.
+func (w *castle) secure(name string, c *tls.Config) (checks *atomic.Int64) {
 	w.t.Helper()
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprint(rw, name) }))
+	checks = &atomic.Int64{}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() == "gatehouse-health" {
+			checks.Add(1)
+		}
+		fmt.Fprint(rw, name)
+	}))
 	srv.TLS, srv.Config.ErrorLog, srv.EnableHTTP2 = c, log.New(io.Discard, "", 0), true
 	srv.StartTLS()
 	w.t.Cleanup(srv.Close)
 	w.vars[name] = srv.URL
+	return checks
 }
 
 func flagsOfUpstreams(t *testing.T, p proto) int {
@@ -91,7 +100,7 @@ func flagsOfUpstreams(t *testing.T, p proto) int {
 	w.secure("EXPIRED", &tls.Config{Certificates: pair("certs")})
 	w.certs()
 	w.secure("GOOD", &tls.Config{Certificates: own})
-	w.secure("MUTUAL", &tls.Config{Certificates: own, ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert})
+	checks := w.secure("MUTUAL", &tls.Config{Certificates: own, ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert})
 	w.secure("OLD", &tls.Config{Certificates: own, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	const ca, alice = "ca: certs/ca.pem", ", client_certificate: {cert: certs/alice.pem, key: certs/alice-key.pem}"
 	// With TLS 1.3 a server objects to its client when the client takes the
@@ -118,8 +127,8 @@ func flagsOfUpstreams(t *testing.T, p proto) int {
 		settings += fmt.Sprintf("  u%d: {%s}\n", i, tt.upstream)
 		routes += fmt.Sprintf("  - {name: r%d, match: {path: /%d}, upstream: u%d, public: true, policy: off}\n", i, i, i)
 	}
-	settings += "  sick: {endpoints: [\"{GOOD}\"], san: [pay.internal], " + ca + ", health: {path: /, interval: 100ms}}\n" +
-		"  well: {endpoints: [\"{MUTUAL}\"], " + ca + alice + ", health: {path: /, interval: 100ms}}\n"
+	settings += "  sick: {endpoints: [\"{GOOD}\"], san: [pay.internal], " + ca + ", health: {path: /, interval: 100ms, timeout: 20s}}\n" +
+		"  well: {endpoints: [\"{MUTUAL}\"], " + ca + alice + ", health: {path: /, interval: 100ms, timeout: 20s}}\n"
 	w.start(settings+routes, "")
 	for i, tt := range cases {
 		o := w.ask(p, raw{target: fmt.Sprintf("/%d", i)})
@@ -140,8 +149,9 @@ func flagsOfUpstreams(t *testing.T, p proto) int {
 	}
 	// A health check verifies no less.
 	eventually(t, "the upstream of another name is taken to be unwell", func() bool { return !w.g.Plan().upstreams["sick"].Endpoints()[0].Well })
+	eventually(t, "a health check shows the client certificate", func() bool { return checks.Load() > 0 })
 	if !w.g.Plan().upstreams["well"].Endpoints()[0].Well {
-		t.Error("a health check does not show the client certificate")
+		t.Error("who has answered a health check is taken to be unwell")
 	}
 	return len(cases) + 2
 }
