@@ -79,7 +79,7 @@ func TestHalfOpenConnections(t *testing.T) {
 	}
 	w := open(t)
 	w.backend("HR", echo("A"))
-	w.start("timeouts: {header: 2s}\n"+plain, "")
+	w.start("timeouts: {header: 5s}\n"+plain, "")
 	hello := helloOf(t)
 	var open []net.Conn
 	for _, way := range []struct {
@@ -105,6 +105,7 @@ func TestHalfOpenConnections(t *testing.T) {
 		}
 	}
 	for i, c := range open {
+		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		if _, err := io.Copy(io.Discard, c); isTimeout(err) {
 			t.Fatalf("connection %d of %d stays open", i, len(open))
 		}

@@ -346,7 +346,7 @@ func TestGRPCTime(t *testing.T) {
 	newCalls(w)
 	w.start(grpcRoutes+`  - {name: silent, match: {path: /test.Calls/Count}, upstream: calls, public: true, policy: off, timeouts: {body: 30s, idle: 500ms}}
   - {name: short, match: {path: /test.Calls/Join}, upstream: calls, public: true, policy: off, timeouts: {stream: 700ms}}
-  - {name: long, match: {path: /test.Calls/Echo}, upstream: calls, public: true, policy: off, timeouts: {body: 400ms, idle: 2s}}
+  - {name: long, match: {path: /test.Calls/Echo}, upstream: calls, public: true, policy: off, timeouts: {body: 400ms, idle: 8s}}
 `, grpcPolicy)
 	c := w.grpc()
 	t.Run("as long as something moves", func(t *testing.T) {
@@ -359,7 +359,7 @@ func TestGRPCTime(t *testing.T) {
 			if err := s.RecvMsg(&got); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(250 * time.Millisecond)
+			time.Sleep(900 * time.Millisecond)
 		}
 		_ = s.CloseSend()
 		if _, err := rest(s); err != nil {

@@ -58,7 +58,7 @@ routes:
 		if got != "fine" {
 			t.Errorf("%q", got)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Error("the client waits")
 	}
 	close(held.done)
