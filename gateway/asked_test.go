@@ -54,7 +54,7 @@ func TestHeadersThatDecisionsName(t *testing.T) {
 		rw.Header().Set("X-Seen", r.Header.Get("X-Reason"))
 		_, _ = rw.Write([]byte(`[{"n":1,"purpose":"audit"},{"n":2,"purpose":"pay"}]`))
 	})
-	w.start(one+"policies: {path: rego, budget: 2s, probes: off, headers: [X-Purpose]}\n", `
+	w.start(one+"policies: {path: rego, budget: 1m, probes: off, headers: [X-Purpose]}\n", `
 allow if input.subject.role == "staff"
 all_fields if true
 rows contains {"path": "$", "where": [{"field": "purpose", "op": "in", "input": concat(".", ["context", "headers", "x-purpose"])}]}

@@ -116,7 +116,7 @@ func TestMountedVolume(t *testing.T) {
 			}
 		}
 		v.put("2026_11_22_1", map[string]string{"gatehouse.rego": "package gatehouse\n" + masking, "data.json": `{"version": 1}`})
-		w.start(one+"policies: {path: rego}\n", "")
+		w.start(one+"policies: {path: rego, budget: 1m}\n", "")
 		get := func() int {
 			return do(t, w.client(false), w.request("GET", "/api/employees/7", nil, w.as("e2", "staff"))).StatusCode
 		}

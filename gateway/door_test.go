@@ -42,7 +42,7 @@ func TestCSRFHeaderMustGetIn(t *testing.T) {
 		w.backend("HR", echo("A"))
 		w.write("rego/gatehouse.rego", "package gatehouse\n\nallow if true\n\nheaders[\"X-Set\"] := \"1\"\n")
 		w.write("gatehouse.yaml", preamble+`csrf: {secret: 0123456789abcdef0123456789abcdef, header: `+header+`}
-policies: {path: rego, budget: 2s}
+policies: {path: rego, budget: 1m}
 upstreams: {hr: {endpoints: ["{HR}"]}}
 routes:
   - {name: r, match: {path: /}, upstream: hr, authn: {issuers: [auth], cookie: __Host-session}, policy: "on"}

@@ -76,7 +76,7 @@ func TestProofsOverTheWire(t *testing.T) {
 	seen := &witness{}
 	w.backend("HR", seen.ServeHTTP)
 	settings := strings.Replace(one, "{issuers: [auth]}", "{issuers: [auth], forward_token: false}", 1)
-	w.start(preamble+settings+"    rewrite: {strip_prefix: /api}\npolicies: {path: rego, budget: 2s}\n", masking)
+	w.start(preamble+settings+"    rewrite: {strip_prefix: /api}\npolicies: {path: rego, budget: 1m}\n", masking)
 	host := strings.TrimPrefix(w.base, "https://")
 	name, port, _ := strings.Cut(host, ":")
 	p := newProver(t, w)

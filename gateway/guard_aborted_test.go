@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,12 +14,13 @@ import (
 func TestAbortedLogins(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		w := open(t)
-		guessed := make(chan bool)
+		guessed := make(chan chan bool)
 		w.backend("HR", func(rw http.ResponseWriter, r *http.Request) {
-			guessed <- true
+			no := make(chan bool)
+			guessed <- no
 			select {
 			case <-r.Context().Done(): // nobody is told
-			case <-time.After(200 * time.Millisecond): // longer than it takes to notice that somebody left
+			case <-no:
 				rw.WriteHeader(http.StatusUnauthorized)
 			}
 		})
@@ -40,24 +42,17 @@ routes:
 				}
 				gone <- err
 			}()
-			<-guessed
+			no := <-guessed
 			leave()
 			if <-gone == nil {
 				t.Error("it was answered")
 			}
+			time.Sleep(200 * time.Millisecond) // longer than it takes to notice that somebody left
+			close(no)
 		}
-		blocked := func() bool {
+		eventually(t, fmt.Sprintf("HTTP/2 %v: a block after five guesses", h2), func() bool {
 			list, err := w.g.Orders()
 			return err == nil && len(list) == 1 && list[0].User != ""
-		}
-		for range 100 {
-			if blocked() {
-				break
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		if !blocked() {
-			t.Errorf("HTTP/2 %v: five guesses, and no block", h2)
-		}
+		})
 	}
 }

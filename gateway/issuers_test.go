@@ -47,7 +47,7 @@ func TestEditedKeyFile(t *testing.T) {
 	w.backend("HR", (&witness{}).ServeHTTP)
 	w.write("keys/auth.pem", w.issuer.keyFile(t))
 	w.start(issuersPreamble(`  auth: {issuer: "https://auth.example.com", audiences: [erp], algorithms: [ES256], jwks_file: keys/auth.pem}
-`)+one+"policies: {path: rego, budget: 2s}\n", masking)
+`)+one+"policies: {path: rego, budget: 1m}\n", masking)
 	c := w.client(false)
 	ask := func(header string) int {
 		return do(t, c, w.request("GET", "/api/employees/7", nil, header)).StatusCode
@@ -111,7 +111,7 @@ func TestEachIssuerFailsAlone(t *testing.T) {
 		section.WriteString("  " + name + `: {issuer: "https://` + name + `.example.com", audiences: [erp], algorithms: [ES256], jwks_url: "` + from + `/jwks.json"}` + "\n")
 	}
 	settings := strings.Replace(one, "[auth]", "[dead, empty, well, mixed]", 1)
-	w.start(issuersPreamble(section.String())+settings+"policies: {path: rego, budget: 2s}\n", masking)
+	w.start(issuersPreamble(section.String())+settings+"policies: {path: rego, budget: 1m}\n", masking)
 	c := w.client(false)
 	for name, want := range map[string]int{"well": 200, "mixed": 200, "dead": 503, "empty": 503, "nobody": 401} {
 		token := w.issuer.token("k1", map[string]any{"iss": "https://" + name + ".example.com", "sub": "e2", "role": "staff"})
@@ -222,8 +222,8 @@ func TestIntrospectingIssuer(t *testing.T) {
 		return issuersPreamble(`  auth:
     issuer: https://auth.example.com
     audiences: [erp]
-    introspection: {url: "{AUTH}/introspect", client_id: gatehouse, client_secret: "`+secret+`", cache: 0s}
-`) + one + "policies: {path: rego, budget: 2s}\n"
+    introspection: {url: "{AUTH}/introspect", client_id: gatehouse, client_secret: "`+secret+`", cache: 0s, timeout: 20s}
+`) + one + "policies: {path: rego, budget: 1m}\n"
 	}
 	w.start(settings("first"), masking)
 	c := w.client(false)
