@@ -21,7 +21,7 @@ import (
 // ends reports whether the gateway ends a connection, though every now and then
 // more is written to it.
 func ends(c net.Conn, more func() error) bool {
-	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	over := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, c)
