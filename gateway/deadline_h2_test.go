@@ -124,8 +124,9 @@ func noted(t *testing.T, idle, server time.Duration, target string, major int) (
 func TestStreamsOutlastTheirFirstDeadline(t *testing.T) {
 	t.Parallel() // it mostly waits
 	w := open(t)
-	// Twice the idle time is also what a handshake has, so it is not too short.
-	const idle, longer, size = 2 * time.Second, 4500 * time.Millisecond, 3 << 20
+	// The idle time is also what a client has to answer a ping, and half of what a
+	// handshake has, so it is not too short.
+	const idle, longer, size = 3 * time.Second, 6500 * time.Millisecond, 3 << 20
 	w.backend("HR", func(rw http.ResponseWriter, _ *http.Request) {
 		time.Sleep(longer)
 		_, _ = rw.Write(make([]byte, size))

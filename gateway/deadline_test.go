@@ -325,7 +325,7 @@ func TestLateContinue(t *testing.T) {
 	}
 	hr := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = io.Copy(rw, r.Body) }))
 	hr.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		time.Sleep(4500 * time.Millisecond) // more than the server gives an answer
+		time.Sleep(4400 * time.Millisecond) // more than the server gives an answer, and less than there is to connect
 		return nil, nil                     //nolint:nilnil // as it is configured
 	}}
 	hr.StartTLS()
