@@ -66,6 +66,7 @@ func (x *exchange) WriteHeader(status int) {
 	}
 	x.uninvite()
 	if status == http.StatusContinue {
+		x.told.Store(true)
 		x.interim(status)
 		return
 	}

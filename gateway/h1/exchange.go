@@ -23,6 +23,7 @@ type exchange struct {
 
 	expects bool        // the client asked whether to go on
 	asked   atomic.Bool // and was not told yet
+	told    atomic.Bool // it was told to
 	telling sync.Mutex  // held while it is told
 
 	mu    sync.Mutex
@@ -75,11 +76,13 @@ func (x *exchange) invite() {
 	if x.asked.Load() {
 		_ = x.c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 		x.asked.Store(false)
+		x.told.Store(true)
 	}
 }
 
-// waits reports whether the client waits to be told to go on.
-func (x *exchange) waits() bool { return x.asked.Load() }
+// waits reports whether the client was not told to go on with the body that it
+// asked about. It may never send one, whatever it was told instead.
+func (x *exchange) waits() bool { return x.expects && !x.told.Load() }
 
 // uninvite sees to it that the client is not told to go on any more: its answer
 // is about to begin.

@@ -261,7 +261,9 @@ func TestWhatIsKeptStays(t *testing.T) {
 
 // Who waits to be told to go on is told when the body is read, and only then.
 func TestExpectations(t *testing.T) {
-	s := start(t, true, false, usual(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	patient := usual()
+	patient.header = time.Minute
+	s := start(t, true, false, patient, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/a" {
 			b, _ := io.ReadAll(r.Body)
 			_, _ = w.Write(b)
@@ -288,6 +290,10 @@ func TestExpectations(t *testing.T) {
 	_, _ = io.WriteString(c, last)
 	if got, _ := io.ReadAll(c); len(got) > 0 {
 		t.Errorf("what may be the body was answered: %q", got)
+	}
+	// Nobody waits for a body that nobody has asked for.
+	if got := s.talk(t, strings.Replace(text, "/a", "/b", 1)); !strings.Contains(got, "Connection: close") || strings.HasSuffix(got, "<stays open>") {
+		t.Errorf("got %q", got)
 	}
 }
 
