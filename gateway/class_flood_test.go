@@ -277,7 +277,7 @@ func classSlow(t *testing.T, p proto) (cases int) {
 			t.Errorf("%s: %v, want %s", target, o, want)
 		}
 	}
-	eventually(t, "the memory is there again", func() bool { return memoryLeft(w.g) == 256<<20 })
+	eventually(t, "the memory is there again", func() bool { return w.g.Memory().Left() == 256<<20 })
 	return cases
 }
 

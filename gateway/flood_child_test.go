@@ -9,13 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"unsafe"
 
 	"github.com/gatehouse-dev/gatehouse/config"
 	"github.com/gatehouse-dev/gatehouse/gateway/telemetry"
@@ -55,7 +52,7 @@ func TestChild(t *testing.T) {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		runtime.GC()
-		fmt.Printf("CHILD %d %d\n", runtime.NumGoroutine(), memoryLeft(g))
+		fmt.Printf("CHILD %d %d\n", runtime.NumGoroutine(), g.Memory().Left())
 	}
 	stop()
 	if err := <-done; err != nil {
@@ -167,11 +164,4 @@ func (c *child) ticks() int {
 	user, _ := strconv.Atoi(f[11])
 	system, _ := strconv.Atoi(f[12])
 	return user + system
-}
-
-// memoryLeft tells how much may be taken of the budget for bodies. It takes nothing:
-// a request that wants some meanwhile would be refused.
-func memoryLeft(g *Gateway) int64 {
-	left := reflect.ValueOf(g.Memory()).Elem().FieldByName("left")
-	return (*atomic.Int64)(unsafe.Pointer(left.UnsafeAddr())).Load()
 }

@@ -55,8 +55,8 @@ func TestAnnouncedBodies(t *testing.T) {
 		_, _ = io.WriteString(c, "POST /sanitized/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10000000\r\n\r\n{")
 		held = append(held, c)
 	}
-	eventually(t, "all are being read", func() bool { return memoryLeft(w.g) <= 1<<20-50*4096 })
-	if left := memoryLeft(w.g); left < 1<<19 {
+	eventually(t, "all are being read", func() bool { return w.g.Memory().Left() <= 1<<20-50*4096 })
+	if left := w.g.Memory().Left(); left < 1<<19 {
 		t.Errorf("fifty octets have taken all but %d of the memory", left)
 	}
 	if o := w.ask(plainH1, jsonBody("/sanitized/1", `{"a":"`+strings.Repeat("x", 100<<10)+`"}`)); o.status != 200 {
@@ -65,5 +65,5 @@ func TestAnnouncedBodies(t *testing.T) {
 	for _, c := range held {
 		_ = c.Close()
 	}
-	eventually(t, "the memory is there again", func() bool { return memoryLeft(w.g) == 1<<20 })
+	eventually(t, "the memory is there again", func() bool { return w.g.Memory().Left() == 1<<20 })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strconv"
@@ -21,14 +22,29 @@ func NewBudget(n int64) *Budget {
 	return b
 }
 
-// Take reserves n bytes and reports whether there were as many. A nil budget
-// is without bound.
+// Take reserves n bytes and reports whether there were as many. Who asks for more
+// than there is keeps nobody else from the rest. A nil budget is without bound.
 func (b *Budget) Take(n int64) bool {
-	if b == nil || b.left.Add(-n) >= 0 {
+	if b == nil {
 		return true
 	}
-	b.left.Add(n)
-	return false
+	for {
+		left := b.left.Load()
+		if left < n {
+			return false
+		}
+		if b.left.CompareAndSwap(left, left-n) {
+			return true
+		}
+	}
+}
+
+// Left tells how many bytes there are; of a nil budget [math.MaxInt64].
+func (b *Budget) Left() int64 {
+	if b == nil {
+		return math.MaxInt64
+	}
+	return b.left.Load()
 }
 
 // Give returns n bytes.

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"testing"
 	"testing/iotest"
@@ -26,5 +27,39 @@ func TestBrokenBodyStaysBroken(t *testing.T) {
 	x.Release()
 	if !x.Memory.Take(1 << 20) {
 		t.Error("its memory did not come back")
+	}
+}
+
+// Who finds too little keeps nobody from what there is.
+func TestBudget(t *testing.T) {
+	b := middleware.NewBudget(10)
+	begun, stop, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		b.Take(11)
+		close(begun)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if b.Take(11) {
+					t.Error("there was too much")
+				}
+			}
+		}
+	}()
+	<-begun
+	for range 1_000_000 {
+		if !b.Take(5) {
+			t.Error("there was enough")
+			break
+		}
+		b.Give(5)
+	}
+	close(stop)
+	<-over
+	if b.Left() != 10 || (*middleware.Budget)(nil).Left() != math.MaxInt64 {
+		t.Errorf("%d are left", b.Left())
 	}
 }
