@@ -143,7 +143,7 @@ func TestHTTP2ClientsThatAreSlow(t *testing.T) {
 	t.Parallel()
 	sent := make(chan int, 1)
 	b := usual()
-	b.frames = 3 * time.Second
+	b.frames = 5 * time.Second // each write has half of it at least, and all of them take longer
 	c := start(t, true, true, b, much(sent)).asks(t, "/slow")
 	done := make(chan struct{})
 	go func() {
