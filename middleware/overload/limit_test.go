@@ -184,6 +184,7 @@ func TestSlowBackend(t *testing.T) {
 func TestFloodOfASlowBackend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := &server{workers: 20, takes: 50 * time.Millisecond}, adaptive(1, 200)
+		c.Settings.Wait = 400 * time.Millisecond // where the floor is measured, a full bound runs dry first
 		stage := New(&config.Route{Name: "r"}, nil, c)
 		run(t, c, s, 60, 1, func() {
 			time.Sleep(10 * time.Second)
