@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
-	"time"
+
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
 // log gives the lines that the gateway has logged, by message.
@@ -63,13 +63,4 @@ func (w *world) exchange(id string) (found map[string]any) {
 }
 
 // eventually waits for what other goroutines are about to do.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for range 3000 {
-		if ok() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("never: %s", what)
-}
+var eventually = middlewaretest.Eventually

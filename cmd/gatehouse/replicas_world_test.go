@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/certs"
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 )
 
 // replica is a gateway in a process of its own, one of several that share a
@@ -310,13 +311,4 @@ func (s *signer) token(sid string) string {
 }
 
 // eventually waits for what another process is about to do.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for range 12_000 {
-		if ok() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatalf("never: %s", what)
-}
+var eventually = middlewaretest.Eventually

@@ -132,15 +132,6 @@ func found(address string) Event {
 }
 
 // until waits for what other goroutines do.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for range 12_000 {
-		if ok() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal("never: ", what)
-}
+var until = middlewaretest.Eventually
 
 var errTest = errors.New("no")

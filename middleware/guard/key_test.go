@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-dev/gatehouse/middleware/guard/detect"
 	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
@@ -88,16 +87,7 @@ func TestKeyThatIsNone(t *testing.T) {
 }
 
 // eventually waits for what the goroutine of a key is about to do.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for range 3000 {
-		if ok() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("never: %s", what)
-}
+var eventually = middlewaretest.Eventually
 
 // Replicas agree on the key of the first, whatever they had, and keep it. Redis may
 // forget it: they tell it again.

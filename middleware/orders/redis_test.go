@@ -14,20 +14,12 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/gatehouse-dev/gatehouse/middleware/middlewaretest"
 	"github.com/gatehouse-dev/gatehouse/middleware/store"
 	"github.com/gatehouse-dev/gatehouse/middleware/store/storetest"
 )
 
-func eventually(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	for range 6000 {
-		if f() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("it never happened: %s", what)
-}
+var eventually = middlewaretest.Eventually
 
 // replica opens a Book as one more gateway with the same Redis does.
 func replica(t testing.TB, s Settings, r *store.Redis) *Book {
