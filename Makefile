@@ -13,7 +13,7 @@ GO          ?= go
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT      = $(GO) run mvdan.cc/gofumpt@v0.12.0
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
-.PHONY: demo test fuzz-door classes h2spec tls-check packages lint vuln bench bench-smoke microbench profile soak build
+.PHONY: demo test fuzz-door classes h2spec tls-check packages lint vuln bench bench-smoke microbench profile soak stalls build
 
 demo:
 	$(GO) run ./cmd/gatehouse demo
@@ -50,6 +50,19 @@ fuzz-door:
 		middleware/authn.FuzzToken middleware/authn.FuzzClaims middleware/authn.FuzzProof; do \
 		run="$(GO) test -run ^$$ -fuzz ^$${f##*.}\$$ -fuzztime 10s -fuzzminimizetime 100x ./$${f%.*}"; \
 		echo "$$f"; $$run || $$run || exit 1; \
+	done
+
+# Runs tests while their process is stopped for 1.7 s of every 5.7 s, as a machine may do
+# that is busy with others: no test depends on how fast it is.
+STALLED ?= ./gateway ./cmd/gatehouse
+stalls:
+	@dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; \
+	for pkg in $$($(GO) list $(STALLED)); do \
+		rm -f $$dir/tests; $(GO) test -race -c -o $$dir/tests $$pkg || exit 1; \
+		[ -e $$dir/tests ] || continue; \
+		(cd $$($(GO) list -f '{{.Dir}}' $$pkg) && exec $$dir/tests -test.timeout 40m) & tests=$$!; \
+		(while sleep 4 && kill -STOP $$tests; do sleep 1.7; kill -CONT $$tests; done) 2>/dev/null & stalls=$$!; \
+		echo $$pkg; wait $$tests; how=$$?; kill $$stalls; [ $$how = 0 ] || exit $$how; \
 	done
 
 classes:
